@@ -1,0 +1,203 @@
+"""The only printer: status lines, progress bars, tables, errors and the log file.
+
+Everything for people goes to stderr, so that stdout carries only results (and with ``--json`` only JSON).
+Without a terminal the same lines come plain: no colour, no emoji, no bars.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from handshape.errors import HandshapeError
+
+Item = TypeVar("Item")
+
+EMOJI = {
+    "start": "🚀",
+    "folder": "📁",
+    "check": "🔍",
+    "split": "🧩",
+    "decode": "🖼️ ",
+    "machine": "💻",
+    "weights": "🧠",
+    "train": "🏋️ ",
+    "features": "🧮",
+    "chart": "📊",
+    "save": "💾",
+    "done": "✅",
+    "hint": "💡",
+    "warn": "⚠️ ",
+    "error": "❌",
+    "draw": "🎨",
+}
+
+
+class Bar(Protocol):
+    """A progress bar in use."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Move on by ``steps``; ``note`` replaces the words behind the bar."""
+
+
+class Console:
+    """Prints for one command.
+
+    Args:
+        quiet: only warnings and errors.
+        to_json: results as JSON on stdout; tables are left out.
+    """
+
+    def __init__(self, quiet: bool = False, to_json: bool = False) -> None:
+        self.quiet = quiet
+        self.to_json = to_json
+        self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self.is_terminal = self._rich.is_terminal and os.environ.get("TERM") != "dumb"
+        self.is_plain = not self.is_terminal or "NO_COLOR" in os.environ
+        self._log = logging.getLogger("handshape")
+        self._log.setLevel(logging.INFO)
+        self._log.propagate = False
+
+    def status(self, kind: str, text: str) -> None:
+        """One line about what is happening; ``kind`` names its emoji."""
+        self._log.info(text)
+        if not self.quiet:
+            self._rich.print(escape(self._prefixed(kind, text)))
+
+    def detail(self, text: str) -> None:
+        """A line that belongs to the status line above it."""
+        self._log.info(text)
+        if not self.quiet:
+            self._rich.print(f"   {escape(text)}", style=None if self.is_plain else "dim")
+
+    def warn(self, text: str) -> None:
+        """Something the user should know; shown even when quiet."""
+        self._log.warning(text)
+        self._rich.print(escape(self._prefixed("warn", text)), style=None if self.is_plain else "yellow")
+
+    def error(self, error: HandshapeError) -> None:
+        """What happened, what was expected, how to fix it."""
+        self._log.error(error.text)
+        if self.to_json:
+            self.emit({"error": error.text})
+        red = None if self.is_plain else "bold red"
+        self._rich.print(escape(self._prefixed("error", error.happened)), style=red)
+        for word, text in (("Expected", error.expected), ("Fix", error.fix)):
+            if text:
+                self._rich.print(f"   {word}: {escape(text)}")
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """A table; the first column is words, the others are figures."""
+        if self.quiet:
+            return
+        table = Table(title=title, title_justify="left", header_style="" if self.is_plain else "bold")
+        for index, column in enumerate(columns):
+            table.add_column(column, justify="left" if index == 0 else "right")
+        for row in rows:
+            table.add_row(*(escape(str(cell)) for cell in row))
+        self._rich.print(table, soft_wrap=False)
+
+    def emit(self, result: dict[str, Any]) -> None:
+        """One JSON object on a line of stdout."""
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """A result for people, on stdout; nothing when results go out as JSON."""
+        if not self.to_json:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Bar]:
+        """A bar with time left on a terminal; without one, a line at the start and one every ten seconds."""
+        if self.quiet or total <= 0:
+            yield _NoBar()
+        elif not self.is_terminal:
+            yield _PlainBar(self, label, total)
+        else:
+            columns = (
+                TextColumn("   {task.description}"),
+                BarColumn(bar_width=28),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            with Progress(*columns, console=self._rich, transient=True) as progress:
+                task = progress.add_task(escape(label), total=total, note="")
+                yield _RichBar(progress, task)
+
+    def track(self, items: Sequence[Item], label: str) -> Iterator[Item]:
+        """The items, one by one, with progress."""
+        with self.progress(label, len(items)) as bar:
+            for item in items:
+                yield item
+                bar.advance()
+
+    @contextmanager
+    def log_file(self, path: Path) -> Iterator[None]:
+        """Everything said inside also goes to ``path``, with time and level, appended."""
+        handler = logging.FileHandler(path, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._log.addHandler(handler)
+        try:
+            yield
+        finally:
+            self._log.removeHandler(handler)
+            handler.close()
+
+    def log(self, text: str) -> None:
+        """A line for the log file alone."""
+        self._log.info(text)
+
+    def _prefixed(self, kind: str, text: str) -> str:
+        if self.is_plain:
+            return f"{kind}: {text}" if kind in ("warn", "error") else text
+        return f"{EMOJI[kind]} {text}"
+
+
+class _RichBar:
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._progress.update(self._task, advance=steps, **({"note": escape(note)} if note else {}))
+
+
+class _PlainBar:
+    EVERY_SECONDS = 10.0
+
+    def __init__(self, console: Console, label: str, total: int) -> None:
+        self._console = console
+        self._label = label
+        self._total = total
+        self._done = 0
+        self._start = self._said = time.monotonic()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._done += steps
+        now = time.monotonic()
+        if now - self._said >= self.EVERY_SECONDS and 0 < self._done < self._total:
+            self._said = now
+            left = (now - self._start) / self._done * (self._total - self._done)
+            self._console.detail(f"{self._label}: {self._done} of {self._total}, {left:.0f} s left {note}".rstrip())
+
+
+class _NoBar:
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Nothing is shown."""
