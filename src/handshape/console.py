@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +25,8 @@ from rich.table import Table
 from handshape.errors import HandshapeError
 
 Item = TypeVar("Item")
+
+EARLY_LINES = 10_000  # kept until there is a log file
 
 EMOJI = {
     "start": "🚀",
@@ -66,9 +69,9 @@ class Console:
         self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
         self.is_terminal = self._rich.is_terminal and os.environ.get("TERM") != "dumb"
         self.is_plain = not self.is_terminal or "NO_COLOR" in os.environ
-        self._log = logging.getLogger("handshape")
-        self._log.setLevel(logging.INFO)
-        self._log.propagate = False
+        self._log = logging.Logger("handshape", logging.INFO)  # its own: two consoles share nothing
+        self._early = MemoryHandler(EARLY_LINES, flushLevel=logging.CRITICAL + 1)
+        self._log.addHandler(self._early)
 
     def status(self, kind: str, text: str) -> None:
         """One line about what is happening; ``kind`` names its emoji."""
@@ -150,9 +153,12 @@ class Console:
 
     @contextmanager
     def log_file(self, path: Path) -> Iterator[None]:
-        """Everything said inside also goes to ``path``, with time and level, appended."""
+        """Everything said inside, and before, also goes to ``path``, with time and level, appended."""
         handler = logging.FileHandler(path, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._early.setTarget(handler)
+        self._early.flush()
+        self._log.removeHandler(self._early)
         self._log.addHandler(handler)
         try:
             yield

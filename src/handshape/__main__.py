@@ -1,0 +1,5 @@
+"""``python -m handshape``."""
+
+from handshape.cli import main
+
+raise SystemExit(main())

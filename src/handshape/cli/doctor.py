@@ -1,0 +1,84 @@
+"""``handshape doctor``: what this machine can do, what was chosen and why, and what to do about trouble."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from handshape.config import Settings
+from handshape.console import Console
+from handshape.downloads import cache_folder, is_offline
+from handshape.errors import RuntimeUnavailableError
+from handshape.runtime import Decision, choose_runtime, memory_gib, versions
+
+LITTLE_MEMORY_GIB = 4
+LITTLE_DISK_GB = 5
+
+
+def examine(to_json: bool, console: Console) -> int:
+    """Shows the findings; 0 when this machine can train, 1 when something must be fixed first."""
+    machine = describe_machine()
+    decisions, missing = decide()
+    advice = [*missing, *advise(machine, decisions)]
+    console.table("This machine", ("what", "value"), machine.items())
+    console.table("Versions", ("package", "version"), versions().items())
+    console.table("Chosen for training", ("what", "choice", "why"), [(d.topic, d.choice, d.reason) for d in decisions])
+    for line in advice:
+        console.warn(line)
+    if not advice:
+        console.status("done", "Nothing to fix: this machine can train.")
+    console.table("When something is wrong", ("what you see", "what to do"), TROUBLE)
+    if to_json:
+        chosen = [{"what": d.topic, "choice": d.choice, "why": d.reason} for d in decisions]
+        console.emit({"machine": machine, "versions": versions(), "chosen": chosen, "fix": advice, "ok": not missing})
+    return 1 if missing else 0
+
+
+TROUBLE = (
+    ("data directory not found", "handshape check FOLDER shows what is there; give the folder of the class folders"),
+    ("memory runs out", "--set model.batch_size=32, then --set augmentation.views=4"),
+    ("GPU memory runs out", "the batch is halved by itself; --profile gtx1650, or --set gpu.workers=2"),
+    ("training is too slow", "--set model.num_epochs=10 model.fine_tune_epochs=5; keep augmentation.views above 0"),
+    ("poor accuracy", "more people in the photographs; handshape check; then model.fine_tune_lr"),
+    ("no GPU is used", "pip install 'handshape[gpu]'; nvidia-smi must show the card"),
+    ("mixed precision fails", "--set gpu.use_mixed_precision=false"),
+    ("a slow GPU", "update its driver; keep gpu.use_xla and gpu.use_mixed_precision on"),
+    ("anything else", "training.log in the run folder; tensorboard --logdir RUN/logs"),
+)
+
+
+def describe_machine() -> dict[str, Any]:
+    """System, cores, memory, disk and folders."""
+    memory = memory_gib()
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores": os.cpu_count() or 1,
+        "memory": f"{memory:.1f} GiB" if memory else "unknown",
+        "free disk here": f"{shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB",
+        "cache": f"{cache_folder()}{' (offline)' if is_offline() else ''}",
+    }
+
+
+def decide() -> tuple[tuple[Decision, ...], list[str]]:
+    """What a training would run on, or what stands in its way."""
+    try:
+        return choose_runtime(Settings().gpu).decisions, []
+    except RuntimeUnavailableError as error:
+        return (), [f"{error.happened} {error.fix}"]
+
+
+def advise(machine: dict[str, Any], decisions: tuple[Decision, ...]) -> list[str]:
+    """What would make this machine better at the work."""
+    advice = []
+    memory = memory_gib()
+    if memory is not None and memory < LITTLE_MEMORY_GIB:
+        advice.append(f"There are {memory:.1f} GiB of memory; training takes about 2. Close other programs.")
+    if shutil.disk_usage(Path.cwd()).free / 1e9 < LITTLE_DISK_GB:
+        advice.append(f"There are only {machine['free disk here']} free on this disk; a run takes about 0.1 GB.")
+    device = next((decision.choice for decision in decisions if decision.topic == "device"), "CPU")
+    if device == "CPU" and shutil.which("nvidia-smi"):
+        advice.append("There is an NVIDIA card that the backend does not see. Fix: pip install 'handshape[gpu]'")
+    return advice

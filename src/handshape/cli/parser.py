@@ -1,0 +1,150 @@
+"""What the command line understands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from handshape import __version__
+
+DESCRIPTION = """\
+Handshape turns a folder of photographs of hand signs, one folder a class, into a recogniser,
+judges it honestly and ships it. It recognises static handshapes; it does not translate a sign language."""
+
+EPILOG = """\
+a first hour:
+  handshape sample practice                 draw a practice set
+  handshape check practice                  what is wrong with these photographs?
+  handshape train practice                  train on it → runs/…
+  handshape predict runs/… photo.jpg        use what came out
+
+Every verb has --help with examples, and --json for machines."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser for every verb."""
+    parser = argparse.ArgumentParser(
+        prog="handshape", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"handshape {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", title="verbs")
+    for add in (_add_check, _add_train, _add_evaluate, _add_predict, _add_sample, _add_doctor):
+        add(verbs)
+    return parser
+
+
+def _add_check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "check",
+        "what is wrong with these photographs",
+        "Reads every image and reports broken, misnamed, tiny and duplicate files, empty and uneven classes. "
+        "Changes nothing.",
+        ["handshape check photos", "handshape check photos --json | jq .problems"],
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of images a class")
+
+
+def _add_train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "train",
+        "the whole journey, from photographs to a judged model",
+        "Checks, splits, trains in two phases, evaluates, draws the figures and writes a run folder.",
+        [
+            "handshape train photos",
+            "handshape train photos --name first --set data.groups=signers.csv",
+            "handshape train photos --set data.groups='(?P<signer>[^_/]+)_[0-9]+' --set model.num_epochs=40",
+            "handshape train photos --profile gtx1650 --config my.yaml",
+            "handshape train --resume runs/first",
+            "handshape train --help-settings",
+        ],
+    )
+    parser.add_argument("data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of images a class")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go (default: runs)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="name of the run (default: date and time)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
+    parser.add_argument("--profile", default="default", metavar="NAME", help="default or gtx1650 (4 GB of GPU memory)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="assignments",
+        metavar="SECTION.KEY=VALUE",
+        help="one setting; repeat",
+    )
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
+    parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")
+
+
+def _add_evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "evaluate",
+        "a model on outside photographs",
+        "Measures a trained model on photographs it has nothing to do with. Classes the model does not know are "
+        "named and left out.",
+        ["handshape evaluate runs/first other-people", "handshape evaluate runs/first other-people --json"],
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of images a class")
+
+
+def _add_predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "predict",
+        "labels and confidences for images",
+        "Recognises the handshape in each image. A folder stands for the images in it.",
+        ["handshape predict runs/first photo.jpg", "handshape predict runs/first *.jpg --json > answers.jsonl"],
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+
+
+def _add_sample(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "sample",
+        "draw a practice set",
+        "Draws hands: the ten digits and the 24 static letters of American fingerspelling, by drawn signers with "
+        "different skin, light, views and rooms. The same seed draws the same pictures.",
+        ["handshape sample practice", "handshape sample practice --per-class 20 --classes A B C --seed 7"],
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new or empty folder")
+    parser.add_argument("--per-class", type=int, default=60, metavar="N", help="images a class (default: 60)")
+    parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these (default: all 34)")
+    parser.add_argument("--size", type=int, default=160, metavar="PIXELS", help="side of the images (default: 160)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every picture (default: 0)")
+
+
+def _add_doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _verb(
+        verbs,
+        "doctor",
+        "what this machine can do, and what to fix",
+        "Shows the machine, the backend, what was chosen for training and why, and what to do about trouble.",
+        ["handshape doctor", "handshape doctor --json"],
+    )
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    description: str,
+    examples: Iterable[str],
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="results as JSON on stdout, nothing else there")
+    parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
+    return parser

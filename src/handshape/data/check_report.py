@@ -1,0 +1,133 @@
+"""What a check of the photographs found, as values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handshape.data.samples import Sample
+
+TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
+
+Paths = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and what to do about it.
+
+    Attributes:
+        what: how many, which ones.
+        remedy: what to do, and what the program does meanwhile.
+        fatal: nothing can be trained before it is mended.
+    """
+
+    what: str
+    remedy: str
+    fatal: bool = False
+
+    @property
+    def text(self) -> str:
+        """Both in one line."""
+        return f"{self.what} {self.remedy}"
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found. Paths are relative to the folder.
+
+    Attributes:
+        classes: images a class by name, whether usable or not.
+        usable_samples: every image that can be decoded, in the order of the folder.
+        reasons: for each image that cannot be used, why.
+        duplicates: groups of byte-identical images.
+        conflicts: those of them that lie in more than one class.
+        tiny: usable, but with a side under ``TINY_SIDE`` pixels.
+        misnamed: usable, but of another format than the name says.
+        strays: files that are left out, as :class:`~handshape.data.samples.ImageFolder` says.
+        digests: SHA-256 of each usable image.
+        findings: the problems, those that prevent training first.
+    """
+
+    classes: Mapping[str, int]
+    usable_samples: tuple[Sample, ...]
+    reasons: Mapping[str, str]
+    duplicates: tuple[Paths, ...]
+    conflicts: tuple[Paths, ...]
+    tiny: Paths
+    misnamed: Paths
+    strays: Paths
+    digests: Mapping[str, str]
+    findings: tuple[Problem, ...]
+
+    @property
+    def images(self) -> int:
+        """Files that are images by name."""
+        return sum(self.classes.values())
+
+    @property
+    def usable(self) -> int:
+        """Images that can be decoded."""
+        return len(self.usable_samples)
+
+    @property
+    def usable_counts(self) -> dict[str, int]:
+        """Usable images a class."""
+        found = Counter(sample.label for sample in self.usable_samples)
+        return {label: found[label] for label in self.classes}
+
+    @property
+    def usable_classes(self) -> Paths:
+        """Classes with at least one usable image."""
+        return tuple(label for label, count in self.usable_counts.items() if count)
+
+    @property
+    def corrupt(self) -> Paths:
+        """Images that cannot be used."""
+        return tuple(self.reasons)
+
+    @property
+    def empty_classes(self) -> Paths:
+        """Class folders without images."""
+        return tuple(label for label, count in self.classes.items() if count == 0)
+
+    @property
+    def imbalance(self) -> float:
+        """Usable images of the largest class over those of the smallest that has any; 1.0 is balanced."""
+        filled = [count for count in self.usable_counts.values() if count]
+        return max(filled) / min(filled) if filled else 1.0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Every problem in plain words."""
+        return tuple(problem.text for problem in self.findings)
+
+    @property
+    def fatal(self) -> tuple[str, ...]:
+        """The problems that prevent training."""
+        return tuple(problem.text for problem in self.findings if problem.fatal)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "classes": dict(self.classes),
+            "images": self.images,
+            "usable": self.usable,
+            "corrupt": list(self.corrupt),
+            "empty_classes": list(self.empty_classes),
+            "duplicates": [list(group) for group in self.duplicates],
+            "conflicts": [list(group) for group in self.conflicts],
+            "tiny": list(self.tiny),
+            "misnamed": list(self.misnamed),
+            "strays": list(self.strays),
+            "imbalance": round(self.imbalance, 3),
+            "problems": list(self.problems),
+            "ok": self.ok,
+        }

@@ -1,0 +1,173 @@
+"""Who signed what: images of one group never stand on both sides of a split."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from handshape.data.samples import ImageFolder, Sample
+from handshape.data.words import some
+from handshape.errors import DataError, SettingsError
+
+LEAST_SIGNERS = 3  # one each for training, validation and test
+
+_RULES = (
+    "auto, none, folder, the path of a .csv with the columns path,signer, or a regular expression with (?P<signer>…)"
+)
+
+
+def signer_groups(
+    folder: ImageFolder, samples: Sequence[Sample], rule: str, digests: Mapping[str, str]
+) -> tuple[dict[str, str], str]:
+    """The group of each sample by its path, and in words what the groups are.
+
+    Args:
+        folder: where the samples lie.
+        samples: those to be split.
+        rule: ``auto`` (byte-identical images form a group), ``none`` (each image is its own), ``folder``
+            (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular expression
+            with ``(?P<signer>…)`` that is searched in the path.
+        digests: SHA-256 by path; ``auto`` puts equal ones together.
+
+    Raises:
+        SettingsError: the rule is none of these, or its file or expression is at fault.
+        DataError: images whose signer the rule does not say, or fewer than three signers.
+    """
+    if rule == "none":
+        return {sample.path: sample.path for sample in samples}, "at random"
+    if rule == "auto":
+        return _copies(samples, digests), "at random; byte-identical copies kept together"
+    if rule == "folder":
+        groups = _by_folder(samples)
+    elif rule.lower().endswith(".csv"):
+        groups = _by_table(samples, Path(rule).expanduser(), folder)
+    else:
+        groups = _by_pattern(samples, rule)
+    signers = len(set(groups.values()))
+    if signers < LEAST_SIGNERS:
+        raise _too_few(rule, sorted(set(groups.values())))
+    return groups, f"by signer ({signers} signers)"
+
+
+def _copies(samples: Sequence[Sample], digests: Mapping[str, str]) -> dict[str, str]:
+    """A group is named after its first image."""
+    first: dict[str, str] = {}
+    return {sample.path: first.setdefault(digests.get(sample.path, sample.path), sample.path) for sample in samples}
+
+
+def _by_folder(samples: Sequence[Sample]) -> dict[str, str]:
+    steps = {sample.path: sample.path.split("/") for sample in samples}
+    loose = [path for path, parts in steps.items() if len(parts) < 3]
+    if loose:
+        raise DataError(
+            f"data.groups=folder, but {len(loose):,} of {len(samples):,} images lie in no signer's folder: "
+            f"{some(loose)}.",
+            "CLASS/SIGNER/image.jpg",
+            "Move them into folders named after their signers, or choose data.groups=auto.",
+        )
+    return {path: parts[1] for path, parts in steps.items()}
+
+
+def _by_pattern(samples: Sequence[Sample], rule: str) -> dict[str, str]:
+    if "(?P<" not in rule:
+        raise SettingsError(f"The setting data.groups cannot be '{rule}'.", _RULES)
+    try:
+        pattern = re.compile(rule)
+    except re.error as error:
+        raise SettingsError(
+            f"data.groups is not a regular expression: {error} in '{rule}'.",
+            r"for example '(?P<signer>hand\d+)_' or '/(?P<signer>[^_/]+)_[^/]*$'",
+        ) from None
+    if "signer" not in pattern.groupindex:
+        raise SettingsError(
+            f"The regular expression '{rule}' has no group named signer.",
+            "(?P<signer>…) around the part of the path that names the signer",
+        )
+    groups = {sample.path: match["signer"] for sample in samples if (match := pattern.search(sample.path))}
+    groups = {path: signer for path, signer in groups.items() if signer}
+    missed = [sample.path for sample in samples if sample.path not in groups]
+    if missed:
+        raise DataError(
+            f"The expression '{rule}' finds no signer in {len(missed):,} of {len(samples):,} paths: {some(missed)}.",
+            "a signer in every path, such as A/anna_1.jpg",
+            "Widen the expression; it is searched in CLASS/…/file.",
+        )
+    return groups
+
+
+def _by_table(samples: Sequence[Sample], table: Path, folder: ImageFolder) -> dict[str, str]:
+    signers = _read_table(table)
+    groups = {sample.path: signers.get(_key(sample.path), "") for sample in samples}
+    missed = [path for path, signer in groups.items() if not signer]
+    if missed:
+        example = next(iter(signers), "nothing")
+        raise DataError(
+            f"{table} names no signer for {len(missed):,} of {len(samples):,} images: {some(missed)}.",
+            f"a line for every image, its path relative to {folder.root}",
+            f"Add the missing lines; the first path in the table is '{example}'.",
+        )
+    return groups
+
+
+def _read_table(table: Path) -> dict[str, str]:
+    """Signer by path. The table may come from a spreadsheet: byte-order mark, semicolons, tabs, backslashes."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"data.groups names {table.absolute()}, which cannot be read: {cause}.",
+            _RULES,
+            "Check the path; it is relative to the folder the command runs in.",
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(
+            f"{table} is not text in UTF-8.",
+            "a CSV file in UTF-8",
+            "Save it as 'CSV UTF-8' in the spreadsheet program.",
+        ) from None
+    header = text.partition("\n")[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    try:
+        return _signers(table, reader)
+    except csv.Error as error:
+        raise DataError(f"{table} is not a CSV file: {error} in line {reader.line_num}.", "path,signer") from None
+
+
+def _signers(table: Path, reader: csv.DictReader[str]) -> dict[str, str]:
+    columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+    if not {"path", "signer"} <= set(columns):
+        raise DataError(
+            f"{table} lacks the columns path and signer; it has {', '.join(columns) or 'none'}.",
+            "path,signer as the first line, then for example A/1.jpg,anna",
+            "Name the columns so.",
+        )
+    signers: dict[str, str] = {}
+    for row in reader:
+        path, signer = _key(row[columns["path"]] or ""), (row[columns["signer"]] or "").strip()
+        if path and signer and signers.setdefault(path, signer) != signer:
+            raise DataError(
+                f"{table} names two signers for {path}: {signers[path]} and {signer} (line {reader.line_num}).",
+                "one signer an image",
+                "Remove the wrong line.",
+            )
+    return signers
+
+
+def _key(path: str) -> str:
+    """The same path in whatever way a system or a spreadsheet wrote it."""
+    return unicodedata.normalize("NFC", path.strip().replace("\\", "/").removeprefix("./"))
+
+
+def _too_few(rule: str, signers: Sequence[str]) -> DataError:
+    return DataError(
+        f"data.groups='{rule}' finds only {len(signers)} signer{'s' if len(signers) > 1 else ''}: "
+        f"{', '.join(signers)}.",
+        f"at least {LEAST_SIGNERS} signers, one each for training, validation and test",
+        "Add photographs of other people, or choose data.groups=auto: then the test says how well these people "
+        "are recognised, not how well others are.",
+    )

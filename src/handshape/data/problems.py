@@ -1,0 +1,113 @@
+"""What is wrong with the photographs, and what to do about it, in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from handshape.data.check_report import TINY_SIDE, CheckReport, Problem
+from handshape.data.samples import subfolders
+from handshape.data.words import counted, some
+
+MAX_IMBALANCE = 3.0
+LEAST_IMAGES = 3  # so that training, validation and test can each have one
+
+
+def find_problems(report: CheckReport, root: Path) -> tuple[Problem, ...]:
+    """The problems behind the figures of a report, those that prevent training first."""
+    return (*_fatal(report, root), *_about_files(report), *_about_classes(report))
+
+
+def _fatal(report: CheckReport, root: Path) -> Iterable[Problem]:
+    counts = report.usable_counts
+    if not report.usable_classes:
+        yield Problem("There is not one usable image.", "Add photographs, in one folder a class.", fatal=True)
+        return
+    if len(report.usable_classes) == 1:
+        yield Problem(f"Only one class has usable images: {report.usable_classes[0]}.", _second_class(root), fatal=True)
+    broken = [label for label, count in counts.items() if count == 0 and report.classes[label]]
+    if broken:
+        yield Problem(
+            f"{counted(len(broken), 'class holds', 'classes hold')} only images that cannot be used: {some(broken)}.",
+            "Replace the broken images, or move the folder elsewhere to train without the class.",
+            fatal=True,
+        )
+    small = [f"{label} ({count})" for label, count in counts.items() if 0 < count < LEAST_IMAGES]
+    if small:
+        yield Problem(
+            f"{counted(len(small), 'class has', 'classes have')} fewer than {LEAST_IMAGES} usable images: "
+            f"{some(small)}.",
+            "Training, validation and test each need one: add photographs, some dozens a class for a good "
+            "recogniser, or move the folder elsewhere.",
+            fatal=True,
+        )
+
+
+def _second_class(root: Path) -> str:
+    """People often name the folder above the one that holds the classes."""
+    folders = subfolders(root)
+    inner = subfolders(root / folders[0]) if len(folders) == 1 else ()
+    if len(inner) > 1:
+        return f"{folders[0]} holds folders itself ({some(inner)}); if those are the classes, use {root / folders[0]}."
+    return "Add a folder with photographs of another sign."
+
+
+def _about_files(report: CheckReport) -> Iterable[Problem]:
+    if report.reasons:
+        named = [f"{path} ({reason})" for path, reason in report.reasons.items()]
+        yield Problem(
+            f"{counted(len(named), 'image', 'images')} of {report.images} cannot be used: {some(named)}.",
+            "They are left out; copy them from their source again, or remove them.",
+        )
+    if report.strays:
+        kinds = Counter(PurePosixPath(path).suffix.lower() or "no ending" for path in report.strays)
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
+        yield Problem(
+            f"{counted(len(report.strays), 'file is', 'files are')} not an image by name or outside the class "
+            f"folders ({listed}): {some(report.strays)}.",
+            "They are left out; save photographs as JPEG or PNG, inside a class folder.",
+        )
+    if report.misnamed:
+        yield Problem(
+            f"{counted(len(report.misnamed), 'image is', 'images are')} of another format than the name says: "
+            f"{some(report.misnamed)}.",
+            "They are used all the same; rename them, because other programs may refuse them.",
+        )
+    if report.tiny:
+        yield Problem(
+            f"{counted(len(report.tiny), 'image has', 'images have')} a side under {TINY_SIDE} pixels: "
+            f"{some(report.tiny)}.",
+            "They are used, but too small to show fingers; replace them by larger ones.",
+        )
+
+
+def _about_classes(report: CheckReport) -> Iterable[Problem]:
+    if report.empty_classes:
+        count = len(report.empty_classes)
+        yield Problem(
+            f"{counted(count, 'class folder holds', 'class folders hold')} no images: {some(report.empty_classes)}.",
+            "They are left out; add photographs, or remove the folders.",
+        )
+    if report.conflicts:
+        yield Problem(
+            f"{counted(len(report.conflicts), 'image lies', 'images lie')} in more than one class, byte for byte: "
+            f"{some([' = '.join(group) for group in report.conflicts])}.",
+            "At most one label can be right; keep the copy in the right class and remove the others.",
+        )
+    copies = sum(len(group) - 1 for group in report.duplicates)
+    if copies:
+        yield Problem(
+            f"{counted(copies, 'image is a', 'images are')} byte-identical {'copy' if copies == 1 else 'copies'} of "
+            f"others: {some([' = '.join(group) for group in report.duplicates])}.",
+            "With data.groups=auto copies never stand on both sides of the split; remove them all the same, "
+            "they teach nothing new.",
+        )
+    if report.imbalance > MAX_IMBALANCE:
+        counts = {label: count for label, count in report.usable_counts.items() if count}
+        largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+        yield Problem(
+            f"The classes are uneven: {largest} has {counts[largest]} usable images, {smallest} {counts[smallest]} "
+            f"({report.imbalance:.1f} times as many).",
+            "Add photographs to the small classes; meanwhile training.class_weights=auto weighs them up.",
+        )

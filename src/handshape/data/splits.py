@@ -1,0 +1,290 @@
+"""Training, validation and test: stratified by class, seeded, and no group on two sides."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from handshape.data.groups import signer_groups
+from handshape.data.samples import Sample, natural_key
+from handshape.errors import DataError
+from handshape.files import write_text
+
+__all__ = ["PARTS", "Split", "read_splits", "signer_groups", "split_samples", "write_splits"]
+
+PARTS = ("train", "validation", "test")
+_TRAIN, _VALIDATION, _TEST = range(3)
+_BY_NEED = (_TRAIN, _TEST, _VALIDATION)  # a class must be learned; being tested matters more than being validated
+_COLUMNS = ("path", "label", "part", "group")
+_NOTEWORTHY_SHARE = 0.05  # by how much of all images a part may miss its share without a note
+
+Numbers = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples in three parts, each in the order they came.
+
+    Attributes:
+        train: what the network learns from.
+        validation: what decides when to stop.
+        test: what no decision ever sees.
+        groups: group by path, or None where each image is its own.
+        by: how it was split, in words.
+        notes: what the user should know about it, such as a class that cannot be tested.
+    """
+
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    groups: Mapping[str, str] | None = None
+    by: str = "at random"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, tuple[Sample, ...]]:
+        """The parts by name, in the order of ``PARTS``."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def split_samples(
+    samples: Sequence[Sample],
+    groups: Mapping[str, str] | None,
+    test_share: float,
+    validation_share: float,
+    seed: int,
+    by: str = "at random",
+) -> Split:
+    """A stratified split in which no group straddles two parts.
+
+    Groups of several images go one by one, large ones first, to the part whose classes lack them most; single images
+    then fill up what is left. Where all are single, each class is split exactly (largest remainder), with at least
+    one image in every part from three images on. Every class is in training.
+
+    Args:
+        samples: what to split.
+        groups: group by path; None puts each sample in its own.
+        test_share: share of all images, 0-1.
+        validation_share: share of all images, 0-1.
+        seed: decides what goes where.
+        by: how the groups were found, in words.
+
+    Raises:
+        DataError: the groups leave a part without a single image.
+    """
+    dealer = _Dealer(samples, groups, (1 - test_share - validation_share, validation_share, test_share), seed)
+    dealer.deal_groups()
+    dealer.deal_singles()
+    dealer.mend_absences()
+    dealer.require_all_parts()
+    train, validation, test = (
+        tuple(samples[index] for index in np.flatnonzero(dealer.part_of == part).tolist()) for part in range(len(PARTS))
+    )
+    return Split(train, validation, test, groups, by, tuple(dealer.notes()))
+
+
+def write_splits(split: Split, path: Path) -> None:
+    """The split as a CSV file: path, label, part, group (empty where an image is its own).
+
+    Raises:
+        RunError: the file cannot be written; an older one is then still whole.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    groups = split.groups or {}
+    for part, samples in split.parts.items():
+        for sample in samples:
+            group = groups.get(sample.path, sample.path)
+            writer.writerow((sample.path, sample.label, part, "" if group == sample.path else group))
+    write_text(path, text.getvalue())
+
+
+def read_splits(path: Path) -> Split:
+    """What :func:`write_splits` wrote.
+
+    Raises:
+        DataError: the file is missing or is no such file.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+    except OSError as error:
+        raise DataError(f"The split {path} cannot be read: {(error.strerror or str(error)).lower()}.") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise _no_split(path) from None
+    if not rows or any(row.get(column) is None for row in rows for column in _COLUMNS):
+        raise _no_split(path)
+    parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
+    for row in rows:
+        if row["part"] not in parts:
+            raise _no_split(path)
+        parts[row["part"]].append(Sample(row["path"], row["label"]))
+    grouped = any(row["group"] for row in rows)
+    groups = {row["path"]: row["group"] or row["path"] for row in rows} if grouped else None
+    train, validation, test = (tuple(parts[part]) for part in PARTS)
+    return Split(train, validation, test, groups, f"as {path.name} says")
+
+
+class _Dealer:
+    """Deals samples to parts; ``filled`` and ``targets`` are ``[parts, classes]`` numbers of images."""
+
+    def __init__(
+        self, samples: Sequence[Sample], groups: Mapping[str, str] | None, shares: Sequence[float], seed: int
+    ) -> None:
+        self.labels = sorted({sample.label for sample in samples}, key=natural_key)
+        self.shares = np.array(shares)
+        self.class_of = _numbered((sample.label for sample in samples), self.labels)
+        self.part_of = np.full(len(samples), _TRAIN)
+        names = [sample.path if groups is None else groups.get(sample.path, sample.path) for sample in samples]
+        group_of = _numbered(names, dict.fromkeys(names))
+        self.random = np.random.default_rng(seed)
+        self.large, self.singles = self._by_size(group_of)
+        self.targets = _targets(np.bincount(self.class_of, minlength=len(self.labels)), self.shares)
+        self.filled = np.zeros_like(self.targets)
+        held = [self._classes(members) > 0 for members in self.large]
+        self.holders = np.sum(held, axis=0) + self._classes(self.singles)
+
+    def deal_groups(self) -> None:
+        """Each large group to the part that it serves best; one that alone shows some class must be learned."""
+        for members in self.large:
+            counts = self._classes(members)
+            alone = bool(np.any((counts > 0) & (self.holders == 1)))
+            self._put(members, _TRAIN if alone else int(np.argmin(self._cost(counts))))
+
+    def deal_singles(self) -> None:
+        """Images in groups of their own fill up what the groups left open."""
+        shuffled = self.random.permutation(self.singles)
+        by_class = shuffled[np.argsort(self.class_of[shuffled], kind="stable")]
+        numbers = self._classes(self.singles)
+        for label, mine in enumerate(np.split(by_class, np.cumsum(numbers)[:-1])):
+            filled = self.filled[:, label]
+            missing = np.maximum(self.targets[:, label] - filled, 0).astype(np.float64)
+            shares = _apportioned(len(mine), missing, filled == 0)
+            for part, chosen in enumerate(np.split(mine, np.cumsum(shares)[:-1])):
+                self._put(chosen, part)
+
+    def mend_absences(self) -> None:
+        """Moves a group where a part lacks a class that other parts can spare."""
+        for part in _BY_NEED:
+            for label in np.flatnonzero((self.filled[part] == 0) & (self.targets[part] > 0)):
+                if self.filled[part, label] == 0:  # an earlier move may have brought it along
+                    self._fetch(part, int(label))
+
+    def require_all_parts(self) -> None:
+        """No part may stay empty."""
+        empty = [PARTS[part] for part in range(len(PARTS)) if self.shares[part] > 0 and not self.filled[part].any()]
+        if empty:
+            raise DataError(
+                f"The groups leave no image for {' and '.join(empty)}: too few of them, or each shows other classes.",
+                "every class signed by at least three groups",
+                "Add photographs of other people, or choose data.groups=auto.",
+            )
+
+    def notes(self) -> Iterable[str]:
+        """What is not as asked."""
+        for part, word in ((_TEST, "tested"), (_VALIDATION, "validated")):
+            absent = [self.labels[label] for label in np.flatnonzero(self.filled[part] == 0)]
+            if absent:
+                yield (
+                    f"Not {word}, because too few signers or images show {'it' if len(absent) == 1 else 'them'}: "
+                    f"{', '.join(absent)}."
+                )
+            share = self.filled[part].sum() / max(1, self.filled.sum())
+            if abs(share - self.shares[part]) > _NOTEWORTHY_SHARE:
+                yield (
+                    f"The {PARTS[part]} part holds {share:.0%} of the images instead of {self.shares[part]:.0%}, "
+                    "because groups are kept whole."
+                )
+
+    def _by_size(self, group_of: Numbers) -> tuple[list[Numbers], Numbers]:
+        """Groups of several samples, the large ones first, and the samples that are alone."""
+        sizes = np.bincount(group_of)
+        members = np.split(np.argsort(group_of, kind="stable"), np.cumsum(sizes)[:-1])
+        several = self.random.permutation(np.flatnonzero(sizes > 1))
+        magnitude = np.log2(sizes[several]).astype(np.int64)  # coarse, so that the seed orders groups of like size
+        ordered = several[np.argsort(-magnitude, kind="stable")]
+        return [members[group] for group in ordered], np.flatnonzero(sizes[group_of] == 1)
+
+    def _classes(self, members: Numbers) -> Numbers:
+        return np.bincount(self.class_of[members], minlength=len(self.labels))
+
+    def _cost(self, counts: Numbers) -> Shares:
+        """What adding these images adds to the squared error of each part, relative to its targets."""
+        off = self.filled - self.targets
+        cost: Shares = (((off + counts) ** 2 - off**2) / np.maximum(self.targets, 1)).sum(axis=1)
+        return cost
+
+    def _put(self, members: Numbers, part: int) -> None:
+        self.part_of[members] = part
+        self.filled[part] += self._classes(members)
+
+    def _take(self, members: Numbers) -> None:
+        self.filled[self.part_of[members[0]]] -= self._classes(members)
+
+    def _fetch(self, part: int, label: int) -> None:
+        """Brings the class to the part by the group whose move costs least, if any can be spared."""
+        best: tuple[float, Numbers] | None = None
+        for members in self.large:
+            counts = self._classes(members)
+            if counts[label] and (part == _TRAIN or self._can_spare(members, counts)):
+                cost = self._cost_of_move(members, counts, part)
+                if best is None or cost < best[0]:
+                    best = cost, members
+        if best is not None:
+            self._take(best[1])
+            self._put(best[1], part)
+
+    def _can_spare(self, members: Numbers, counts: Numbers) -> bool:
+        left = self.filled[self.part_of[members[0]]] - counts
+        return bool(np.all(left[counts > 0] > 0))
+
+    def _cost_of_move(self, members: Numbers, counts: Numbers, part: int) -> float:
+        home = int(self.part_of[members[0]])
+        return float(self._cost(counts)[part] + self._cost(-counts)[home])
+
+
+def _numbered(names: Iterable[str], order: Iterable[str]) -> Numbers:
+    index = {name: number for number, name in enumerate(order)}
+    return np.array([index[name] for name in names], dtype=np.int64)
+
+
+def _targets(sizes: Numbers, shares: Shares) -> Numbers:
+    """Images of each class for each part; each class, and each part as a whole, within one of its exact share."""
+    targets = np.zeros((len(PARTS), len(sizes)), np.int64)
+    owed = np.zeros(len(PARTS))  # what rounding has kept from each part so far
+    for label, size in enumerate(sizes):
+        targets[:, label] = _apportioned(int(size), shares, np.ones(len(PARTS), bool), owed)
+        owed += size * shares - targets[:, label]
+    return targets
+
+
+def _apportioned(total: int, weights: Shares, wanting: npt.NDArray[np.bool_], owed: Shares | float = 0.0) -> Numbers:
+    """Whole numbers that add up to ``total``, by largest remainder; ``wanting`` parts get one while it lasts."""
+    if total == 0:
+        return np.zeros(len(weights), np.int64)
+    exact = total * weights / weights.sum()
+    numbers = np.floor(exact + 1e-9).astype(np.int64)
+    remainders = np.where(weights > 0, exact - numbers + owed, -np.inf)
+    numbers[np.argsort(-remainders, kind="stable")[: total - numbers.sum()]] += 1
+    for part in _BY_NEED:
+        spare = 0 if part == _TRAIN else 1
+        if wanting[part] and weights[part] > 0 and numbers[part] == 0 and numbers.max() > spare:
+            numbers[numbers.argmax()] -= 1
+            numbers[part] = 1
+    return np.asarray(numbers, np.int64)
+
+
+def _no_split(path: Path) -> DataError:
+    return DataError(
+        f"{path} is not a saved split.",
+        f"the columns {','.join(_COLUMNS)}, and one of {', '.join(PARTS)} as part",
+        "Name the splits.csv of a run folder, or make the split anew.",
+    )

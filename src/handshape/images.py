@@ -1,0 +1,224 @@
+"""The one pixel path: bytes → checked RGB → square uint8. Whatever reads an image reads it here."""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from handshape.errors import ImageError
+
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+}
+EXTENSIONS = frozenset(extension for extensions in FORMATS.values() for extension in extensions)
+MAX_PIXELS = 120_000_000  # a 108-megapixel phone passes; decoded to RGB this is 360 MB
+GREY = 127  # behind transparent pixels and beside images that are not square
+UNNAMED = "The image"  # the subject of messages about bytes that have no path
+
+Pixels = npt.NDArray[np.uint8]
+
+_EXPECTED = f"a whole image: {', '.join(FORMATS)}"
+_FOREIGN = {  # what else people find under the name of an image, by the bytes it starts with
+    b"%PDF": "a PDF document",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"version https://git-lfs": "a Git LFS pointer ('git lfs pull' fetches the image)",
+}
+_BRANDS = {
+    b"avif": "an AVIF image",
+    b"heic": "a HEIC photograph",
+    b"heix": "a HEIC photograph",
+    b"mif1": "a HEIF image",
+}
+
+
+def read_image(source: Path | bytes) -> Image.Image:
+    """The image as upright RGB, fully decoded.
+
+    The EXIF orientation is applied, transparency is laid over neutral grey, 16-bit grey is scaled to 8 bits, and
+    of an animation the first frame is taken. The same bytes always give the same pixels.
+
+    Args:
+        source: a file, or its bytes.
+
+    Raises:
+        ImageError: missing, empty, cut short, damaged, not an image, over ``MAX_PIXELS``, or 32-bit and floating
+            point pixels, whose range nobody knows.
+    """
+    return decode(open_image(source), _name(source))
+
+
+def load_square(source: Path | bytes, size: int) -> Pixels:
+    """The image as ``[size, size, 3]`` uint8, upright and padded.
+
+    A large JPEG is decoded at a half, a quarter or an eighth of its size, never under twice the size asked for:
+    several times faster, and on photographs within a level or two of decoding it whole.
+
+    Raises:
+        ImageError: as :func:`read_image`.
+    """
+    image = open_image(source)
+    width, height = _fitted(image.size, size)
+    image.draft(None, (2 * width, 2 * height))  # does nothing but for JPEG
+    stored = image.size
+    upright = decode(image, _name(source))
+    return _padded(upright, (width, height) if upright.size == stored else (height, width))
+
+
+def to_square(image: Image.Image, size: int) -> Pixels:
+    """An RGB image as ``[size, size, 3]`` uint8: aspect kept, centred on neutral grey, antialiased bilinear."""
+    return _padded(image, _fitted(image.size, size))
+
+
+def open_image(source: Path | bytes) -> Image.Image:
+    """The image with its header read and judged, its pixels not yet decoded; ``format`` is a key of ``FORMATS``.
+
+    Raises:
+        ImageError: missing, unreadable, empty, not an image, or over ``MAX_PIXELS``.
+    """
+    _hush_pillow()
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    name = _name(source)
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes).", _EXPECTED, "Copy it from its source again, or remove it.")
+    try:
+        image = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
+    except Image.DecompressionBombError:
+        raise _too_large(name, "far more") from None
+    except Exception:  # broken headers fail in as many ways as there are formats
+        raise _not_an_image(name, data) from None
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(name, f"{image.width} x {image.height}")
+    if image.format == "MPO":  # a JPEG with a second picture behind it, as many phones write it
+        image.format = "JPEG"
+    return image
+
+
+def decode(image: Image.Image, name: str = UNNAMED) -> Image.Image:
+    """What :func:`open_image` returned, as upright RGB.
+
+    Raises:
+        ImageError: cut short, damaged, or pixels of an unknown range; ``name`` is the subject of the message.
+    """
+    try:
+        image.load()
+        return _to_rgb(_upright(image))
+    except _UnknownRangeError:
+        raise ImageError(
+            f"{name} stores its pixels as {'floating point' if image.mode == 'F' else '32-bit'} numbers.",
+            "8 bits a channel, or 16-bit grey",
+            "Save it again as an 8-bit PNG or JPEG.",
+        ) from None
+    except MemoryError:
+        raise ImageError(
+            f"{name} needs more memory than this machine has free.", fix="Make it smaller, or close other programs."
+        ) from None
+    except Exception as error:  # damaged pixels, too, fail in as many ways as there are formats
+        cause = str(error).split("(")[0].strip() or type(error).__name__
+        raise ImageError(
+            f"{name} is cut short or damaged ({cause}).", _EXPECTED, "Copy it from its source again, or remove it."
+        ) from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ImageError: missing, a folder, or not readable.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise ImageError(
+            f"{path} cannot be opened: {cause}.", "a file that you may read", "Check the path and its permissions."
+        ) from None
+
+
+@functools.cache
+def _hush_pillow() -> None:
+    """Pillow's remarks on single files would break up the progress bars; what matters in them is an ImageError."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+def _name(source: Path | bytes) -> str:
+    return UNNAMED if isinstance(source, bytes) else str(source)
+
+
+def _too_large(name: str, pixels: str) -> ImageError:
+    limit = MAX_PIXELS // 1_000_000
+    return ImageError(
+        f"{name} is too large: {pixels} pixels.", f"at most {limit} megapixels", "Make it smaller, or remove it."
+    )
+
+
+def _not_an_image(name: str, data: bytes) -> ImageError:
+    start = data[:64].lstrip().lower()
+    kind = _BRANDS.get(data[8:12], "") if data[4:8] == b"ftyp" else ""
+    kind = kind or next((words for begin, words in _FOREIGN.items() if start.startswith(begin.lower())), "")
+    if kind:
+        return ImageError(f"{name} is {kind}.", _EXPECTED, "Convert it to JPEG or PNG, or remove it.")
+    return ImageError(f"{name} is not an image, or its beginning is damaged.", _EXPECTED, "Replace it, or remove it.")
+
+
+def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Width and height scaled so that the longer one is ``side``."""
+    longest = max(size)
+    width, height = (max(1, math.floor(length * side / longest + 0.5)) for length in size)
+    return width, height
+
+
+def _padded(image: Image.Image, fitted: tuple[int, int]) -> Pixels:
+    if image.size != fitted:
+        image = image.resize(fitted, Image.Resampling.BILINEAR)
+    (width, height), size = fitted, max(fitted)
+    left, top = (size - width) // 2, (size - height) // 2
+    square = np.full((size, size, 3), GREY, np.uint8)
+    square[top : top + height, left : left + width] = np.asarray(image)
+    return square
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # damaged EXIF says nothing about the orientation; the pixels are whole
+        return image
+    return image
+
+
+class _UnknownRangeError(Exception):
+    pass
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F"):
+        raise _UnknownRangeError
+    if image.mode.startswith("I;16"):
+        return _from_16_bits(np.asarray(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (GREY, GREY, GREY, 255)), image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_16_bits(grey: npt.NDArray[Any]) -> Image.Image:
+    scaled = (grey.astype(np.uint32) * 255 + 32767) // 65535
+    return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")

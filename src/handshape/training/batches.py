@@ -1,0 +1,100 @@
+"""Batches for one phase: every epoch each training image once, in a new order, in a view drawn by chance.
+
+Order and views depend on seed, phase and epoch alone, so that a resumed run sees what an unbroken one would have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.config import AugmentationSettings
+from handshape.runtime import Runtime
+from handshape.training.augment import draw_affines, warp
+from handshape.training.features import Features, Trunk
+from handshape.training.phases import Phase
+
+
+class Batches(keras.utils.PyDataset):
+    """What the two kinds of batches share: the order of an epoch."""
+
+    def __init__(self, truth: NDArray[np.int64], batch_size: int, phase: Phase, seed: int, **loading: Any) -> None:
+        super().__init__(**loading)
+        self.truth = truth
+        self.batch_size = batch_size
+        self.phase = phase
+        self.seed = seed
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draws the order of an epoch, counted from 0."""
+        self.epoch = epoch
+        self.order = np.random.default_rng([self.seed, self.phase.number, epoch]).permutation(len(self.truth))
+
+    def on_epoch_end(self) -> None:
+        self.start_epoch(self.epoch + 1)
+
+    def __len__(self) -> int:
+        return -(-len(self.truth) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.inputs(chosen, index).astype(np.float32), self.truth[chosen]
+
+    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
+        """The phase's inputs for these images, in batch ``index``."""
+        raise NotImplementedError
+
+
+class StoredViews(Batches):
+    """Views that went through the trunk beforehand."""
+
+    def __init__(self, features: Features, truth: NDArray[np.int64], batch_size: int, phase: Phase, seed: int) -> None:
+        self.features = features
+        super().__init__(truth, batch_size, phase, seed)
+
+    def start_epoch(self, epoch: int) -> None:
+        super().start_epoch(epoch)
+        rng = np.random.default_rng([self.seed, self.phase.number, epoch, 1])
+        self.views = rng.integers(self.features.views, size=len(self.truth))
+
+    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
+        stored = self.features.cut if self.phase.inputs == "cut" else self.features.pooled
+        return stored[self.views[chosen], chosen]
+
+
+class FreshViews(Batches):
+    """Views drawn anew for every batch and sent through the trunk there and then."""
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        trunk: Trunk,
+        augmentation: AugmentationSettings,
+        truth: NDArray[np.int64],
+        batch_size: int,
+        phase: Phase,
+        seed: int,
+        runtime: Runtime,
+    ) -> None:
+        self.images = images
+        self.trunk = trunk
+        self.augmentation = augmentation
+        super().__init__(
+            truth,
+            batch_size,
+            phase,
+            seed,
+            workers=runtime.workers,
+            max_queue_size=runtime.queue,
+            use_multiprocessing=False,
+        )
+
+    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
+        rng = np.random.default_rng([self.seed, self.phase.number, self.epoch, index, 2])
+        affines = draw_affines(rng, len(chosen), self.images.shape[1], self.augmentation)
+        pooled, cut = self.trunk(warp(self.images[chosen], affines))
+        return cut if self.phase.inputs == "cut" else pooled

@@ -1,0 +1,173 @@
+"""Keras callbacks: best model, early stopping, learning rate on a plateau, progress, TensorBoard and checkpoints."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from handshape.config import TrainingSettings
+from handshape.console import Bar
+from handshape.model.classifier import Classifier
+from handshape.training.board import Board
+from handshape.training.checkpoints import TrainingState
+from handshape.training.phases import Phase
+
+SAVE_EVERY_S = 5.0  # writing a model takes 0.2 s, an epoch on stored features often less
+
+
+class BestModel(keras.callbacks.Callback):
+    """Keeps the weights with the lowest validation loss of both phases, in memory and as a .h5 file."""
+
+    def __init__(self, classifier: Classifier, state: TrainingState, file: Path) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.state = state
+        self.file = file
+        self.saved_at = 0.0
+        self.unsaved = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        loss = float((logs or {})["val_loss"])
+        if loss < self.state.best_loss:
+            self.state.best_loss = loss
+            self.state.best_epoch = len(self.state.history.get("loss", ())) + 1
+            self.state.best = self.classifier.model.get_weights()
+            self.unsaved = True
+        if self.unsaved and time.monotonic() - self.saved_at > SAVE_EVERY_S:
+            self._save()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.classifier.model.set_weights(self.state.best)
+        if self.unsaved:
+            self._save()
+
+    def _save(self) -> None:
+        current = self.classifier.model.get_weights()
+        self.classifier.model.set_weights(self.state.best)
+        partial = self.file.with_name("partial_" + self.file.name)
+        self.classifier.model.save(partial)
+        os.replace(partial, self.file)
+        self.classifier.model.set_weights(current)
+        self.saved_at = time.monotonic()
+        self.unsaved = False
+
+
+class History(keras.callbacks.Callback):
+    """Adds each epoch to the joined history; runs before whatever reads it, after :class:`BestModel`."""
+
+    NAMES = ("accuracy", "val_accuracy", "loss", "val_loss")
+
+    def __init__(self, state: TrainingState) -> None:
+        super().__init__()
+        self.state = state
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        for name in self.NAMES:
+            self.state.history.setdefault(name, []).append(float(logs[name]))
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.state.history.setdefault("learning_rate", []).append(rate)
+
+
+class EpochBar(keras.callbacks.Callback):
+    """Moves the phase's progress bar."""
+
+    def __init__(self, bar: Bar) -> None:
+        super().__init__()
+        self.bar = bar
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        self.bar.advance(note=f"accuracy {logs['accuracy']:.3f}, validation {logs['val_accuracy']:.3f}")
+
+
+class TensorBoardScalars(keras.callbacks.Callback):
+    """Scalars and weight histograms of every epoch."""
+
+    def __init__(self, board: Board, state: TrainingState) -> None:
+        super().__init__()
+        self.board = board
+        self.state = state
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        step = len(self.state.history["loss"])
+        self.board.add_epoch(step, {name: values[-1] for name, values in self.state.history.items()})
+        self.board.add_histograms(step, self.model.trainable_variables)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the training's state and, when a run is resumed, puts it back.
+
+    Keras' own ``BackupAndRestore`` leaves out the counters of the other callbacks.
+    """
+
+    COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+    def __init__(self, state: TrainingState, file: Path, watched: dict[str, keras.callbacks.Callback]) -> None:
+        super().__init__()
+        self.state = state
+        self.file = file
+        self.watched = watched
+        self.saved_at = time.monotonic()
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if not self.state.weights:
+            return
+        self.model.optimizer.build(self.model.trainable_variables)
+        for variable, value in zip(self._variables(), self.state.weights + self.state.optimizer, strict=True):
+            variable.assign(value)
+        for name, counters in self.state.counters.items():
+            for key, value in counters.items():
+                setattr(self.watched[name], key, value)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.state.epoch = epoch + 1
+        if time.monotonic() - self.saved_at < SAVE_EVERY_S:
+            return
+        values = [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
+        split = len(self.model.variables)
+        self.state.weights, self.state.optimizer = values[:split], values[split:]
+        self.state.counters = {name: self._counters(callback) for name, callback in self.watched.items()}
+        self.state.save(self.file)
+        self.saved_at = time.monotonic()
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _counters(self, callback: keras.callbacks.Callback) -> dict[str, float]:
+        return {name: float(getattr(callback, name)) for name in self.COUNTERS if hasattr(callback, name)}
+
+
+def create_callbacks(
+    phase: Phase,
+    classifier: Classifier,
+    state: TrainingState,
+    settings: TrainingSettings,
+    best_file: Path,
+    checkpoint_file: Path,
+    board: Board,
+    bar: Bar,
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of one phase, in the order they must run."""
+    stopping = keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, min_delta=settings.min_delta)
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        "val_loss",
+        factor=settings.factor,
+        patience=max(1, settings.patience // 2),  # before early stopping gives up
+        min_delta=settings.min_delta,
+        min_lr=settings.min_lr,
+    )
+    return [
+        BestModel(classifier, state, best_file),
+        History(state),
+        stopping,
+        plateau,
+        EpochBar(bar),
+        TensorBoardScalars(board, state),
+        Checkpoint(state, checkpoint_file, {"stopping": stopping, "plateau": plateau}),
+    ]

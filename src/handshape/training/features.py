@@ -1,0 +1,100 @@
+"""Trunk features: augmented views go through the frozen trunk once, and both phases train on what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.config import AugmentationSettings
+from handshape.console import Console
+from handshape.model import litert
+from handshape.model.classifier import Classifier
+from handshape.runtime import Runtime
+from handshape.training.augment import draw_affines, warp
+
+Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
+
+CHUNK = 256  # images a call: 12 MB at 128 px
+IN_MEMORY_BYTES = 600 << 20
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the trunk makes of V views of N images."""
+
+    pooled: NDArray[np.float16]  # [V, N, 1280]: of the last feature map, base frozen
+    cut: NDArray[np.float16]  # [V, N, h, w, c]: where the tail begins
+
+    @property
+    def views(self) -> int:
+        """Views an image."""
+        return len(self.pooled)
+
+
+def frozen_trunk(classifier: Classifier, runtime: Runtime) -> Trunk:
+    """The trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut).
+
+    On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras.
+    """
+    if runtime.on_cpu and runtime.backend == "tensorflow":
+        network = litert.LiteRtModel(litert.convert(classifier.trunk))
+        return lambda images: tuple(network(images))  # type: ignore[return-value]
+
+    def run(images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        pooled, cut = classifier.trunk.predict_on_batch(images.astype(np.float32))
+        return np.asarray(pooled), np.asarray(cut)
+
+    return run
+
+
+def plain_features(images: NDArray[np.uint8], trunk: Trunk, console: Console, label: str) -> Features:
+    """Features of the images as they are: one view."""
+    empty = _empty_features(1, len(images), trunk(images[:1]), None)
+    with console.progress(label, len(images)) as bar:
+        for start in range(0, len(images), CHUNK):
+            part = slice(start, start + CHUNK)
+            empty.pooled[0, part], empty.cut[0, part] = trunk(images[part])
+            bar.advance(len(images[part]))
+    return empty
+
+
+def augmented_features(
+    images: NDArray[np.uint8],
+    trunk: Trunk,
+    settings: AugmentationSettings,
+    seed: int,
+    console: Console,
+    folder: Path,
+) -> Features:
+    """Features of ``settings.views`` random views an image; on disk below ``folder`` where memory would not do."""
+    features = _empty_features(settings.views, len(images), trunk(images[:1]), folder)
+    with console.progress("views through the trunk", settings.views * len(images)) as bar:
+        for view in range(settings.views):
+            affines = draw_affines(np.random.default_rng([seed, view]), len(images), images.shape[1], settings)
+            for start in range(0, len(images), CHUNK):
+                part = slice(start, start + CHUNK)
+                pooled, cut = trunk(warp(images[part], affines[part]))
+                features.pooled[view, part], features.cut[view, part] = pooled, cut
+                bar.advance(len(pooled))
+    return features
+
+
+def _empty_features(
+    views: int, count: int, example: tuple[NDArray[Any], NDArray[Any]], folder: Path | None
+) -> Features:
+    shapes = [(views, count, *part.shape[1:]) for part in example]
+    size = sum(2 * int(np.prod(shape)) for shape in shapes)
+    if folder is None or size <= IN_MEMORY_BYTES:
+        return Features(*(np.empty(shape, np.float16) for shape in shapes))
+    files = (folder / "pooled.npy", folder / "cut.npy")
+    return Features(
+        *(
+            np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
+            for file, shape in zip(files, shapes, strict=True)
+        )
+    )

@@ -1,0 +1,191 @@
+"""Training: features once, then phase by phase; halves the batch where memory runs out; goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.config import AugmentationSettings, TrainingSettings
+from handshape.console import Bar, Console
+from handshape.errors import RuntimeUnavailableError
+from handshape.model.classifier import Classifier
+from handshape.runtime import Runtime, is_out_of_memory
+from handshape.training.batches import Batches, FreshViews, StoredViews
+from handshape.training.board import Board
+from handshape.training.callbacks import create_callbacks
+from handshape.training.checkpoints import TrainingState
+from handshape.training.features import Features, augmented_features, frozen_trunk, plain_features
+from handshape.training.phases import Phase
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Decoded images and their classes.
+
+    ``images`` [N, S, S, 3] uint8 and ``truth`` [N] class numbers, each for training and validation.
+    """
+
+    images: NDArray[np.uint8]
+    truth: NDArray[np.int64]
+    validation_images: NDArray[np.uint8]
+    validation_truth: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """Where a training writes."""
+
+    best_model: Path
+    checkpoint: Path
+    board: Path
+    work: Path
+
+
+class Trainer:
+    """Trains one classifier, phase by phase.
+
+    Args:
+        classifier: is trained in place.
+        batch_size: images a step; halved, and said aloud, when the device's memory runs out.
+        seed: decides views, order and dropout.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        data: TrainingData,
+        batch_size: int,
+        seed: int,
+        augmentation: AugmentationSettings,
+        settings: TrainingSettings,
+        runtime: Runtime,
+        files: TrainingFiles,
+        console: Console,
+    ) -> None:
+        self.classifier = classifier
+        self.data = data
+        self.seed = seed
+        self.augmentation = augmentation
+        self.settings = settings
+        self.runtime = runtime
+        self.files = files
+        self.console = console
+        self.board = Board(files.board)
+        self.state = TrainingState.load(files.checkpoint) if files.checkpoint.exists() else TrainingState()
+        self.state.batch_size = self.state.batch_size or batch_size
+        self.class_weights = weigh_classes(data.truth, len(classifier.labels), settings)
+        self._trunk = frozen_trunk(classifier, runtime)
+        self._validation: Features | None = None
+        self._stored: Features | None = None
+
+    def prepare(self) -> None:
+        """Sends validation images and augmented views through the frozen trunk."""
+        self.board.add_graph(self.classifier.model)
+        self._validation = plain_features(self.data.validation_images, self._trunk, self.console, "validation images")
+        if self.augmentation.views:
+            self._stored = augmented_features(
+                self.data.images, self._trunk, self.augmentation, self.seed, self.console, self.files.work
+            )
+
+    def run(self, phase: Phase) -> None:
+        """Trains one phase, or what is left of it, and leaves the classifier at its best epoch so far."""
+        state = self.state
+        if phase.epochs == 0 or state.phase > phase.number or (state.phase == phase.number and state.finished):
+            return
+        if state.phase < phase.number:
+            state.phase, state.epoch, state.finished = phase.number, 0, False
+            state.weights, state.optimizer, state.counters = [], [], {}
+        if state.best:
+            self.classifier.model.set_weights(state.best)
+        while True:
+            try:
+                with self.console.progress(f"phase {phase.number}, {phase.name}", phase.epochs) as bar:
+                    self._fit(phase, bar)
+                break
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._halve_batch(error)
+        state.finished = True
+        state.phase_epochs[str(phase.number)] = state.epoch
+        state.save(self.files.checkpoint)
+
+    def validation_probabilities(self) -> NDArray[np.float32]:
+        """What the classifier as it is now says about the validation images, [N, C]."""
+        inputs = self._validation_inputs("cut")
+        return np.asarray(self.classifier.tail_and_head.predict(inputs, batch_size=256, verbose=0))
+
+    def finish(self) -> None:
+        """Leaves the classifier at the best epoch of all."""
+        if self.state.best:
+            self.classifier.model.set_weights(self.state.best)
+        self.board.close()
+
+    def _fit(self, phase: Phase, bar: Bar) -> None:
+        model = phase.model(self.classifier)
+        keras.utils.set_random_seed(self.seed + phase.number)
+        model.compile(
+            optimizer=keras.optimizers.Adam(phase.learning_rate),
+            loss=keras.losses.SparseCategoricalCrossentropy(),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=self.runtime.xla,
+        )
+        bar.advance(self.state.epoch)
+        batches = self._batches(phase)
+        batches.start_epoch(self.state.epoch)
+        model.fit(
+            batches,
+            epochs=phase.epochs,
+            initial_epoch=self.state.epoch,
+            validation_data=(self._validation_inputs(phase.inputs), self.data.validation_truth),
+            validation_batch_size=256,
+            class_weight=self.class_weights,
+            callbacks=create_callbacks(
+                phase,
+                self.classifier,
+                self.state,
+                self.settings,
+                self.files.best_model,
+                self.files.checkpoint,
+                self.board,
+                bar,
+            ),
+            verbose=0,
+        )
+
+    def _batches(self, phase: Phase) -> Batches:
+        size, seed, truth = self.state.batch_size, self.seed, self.data.truth
+        if self._stored is not None:
+            return StoredViews(self._stored, truth, size, phase, seed)
+        return FreshViews(self.data.images, self._trunk, self.augmentation, truth, size, phase, seed, self.runtime)
+
+    def _validation_inputs(self, kind: str) -> NDArray[np.float32]:
+        if self._validation is None:
+            raise RuntimeError("prepare() comes before run()")
+        inputs = self._validation.cut if kind == "cut" else self._validation.pooled
+        return inputs[0].astype(np.float32)
+
+    def _halve_batch(self, error: Exception) -> None:
+        smaller = self.state.batch_size // 2
+        if smaller < 1:
+            raise RuntimeUnavailableError(
+                "The device's memory is too small for even one image a step.",
+                fix="Close other programs that use it, or lower model.img_size.",
+            ) from error
+        self.console.warn(f"The device's memory ran out at {self.state.batch_size} images a step; trying {smaller}.")
+        self.state.batch_size = smaller
+
+
+def weigh_classes(truth: NDArray[np.int64], classes: int, settings: TrainingSettings) -> Mapping[int, float] | None:
+    """Weights that make each class count the same, or None where they are off or not needed."""
+    counts = np.bincount(truth, minlength=classes)
+    uneven = counts.max() > 1.5 * max(1, counts.min())
+    if settings.class_weights == "off" or (settings.class_weights == "auto" and not uneven):
+        return None
+    weights = len(truth) / (classes * np.maximum(counts, 1))
+    return {number: float(weight) for number, weight in enumerate(weights)}

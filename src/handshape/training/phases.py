@@ -1,0 +1,36 @@
+"""The two phases: the head on a frozen base, then the last layers with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from handshape.config import ModelSettings
+from handshape.model.backbone import set_tail_trainable
+from handshape.model.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is trained, on which features, how long and how fast."""
+
+    number: int
+    name: str
+    inputs: str  # which of the trunk's features: "pooled" or "cut"
+    epochs: int
+    learning_rate: float
+
+    def model(self, classifier: Classifier) -> Any:
+        """The part of the classifier that this phase trains, its layers frozen or freed."""
+        set_tail_trainable(classifier.backbone, self.inputs == "cut")
+        return classifier.tail_and_head if self.inputs == "cut" else classifier.head
+
+
+def head_phase(settings: ModelSettings) -> Phase:
+    """Phase one: the head alone."""
+    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate)
+
+
+def fine_tune_phase(settings: ModelSettings) -> Phase:
+    """Phase two: the last layers and the head."""
+    return Phase(2, "fine-tuning", "cut", settings.fine_tune_epochs, settings.fine_tune_lr)

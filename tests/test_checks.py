@@ -1,0 +1,241 @@
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handshape.console import Console
+from handshape.data.checks import CheckReport, check_folder, require_trainable
+from handshape.data.samples import list_samples
+from handshape.errors import DataError
+
+
+def photo(seed: int, kind: str = "JPEG", side: int = 40, mode: str = "RGB") -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(stream, kind)
+    return stream.getvalue()
+
+
+def fill(root: Path, files: dict[str, bytes]) -> Path:
+    for path, data in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    return root
+
+
+def sound(labels: str = "AB", each: int = 4) -> dict[str, bytes]:
+    seeds = iter(range(1000))
+    return {f"{label}/{number}.jpg": photo(next(seeds)) for label in labels for number in range(each)}
+
+
+def checked(root: Path, console: Console) -> CheckReport:
+    return check_folder(list_samples(root), console)
+
+
+def test_sound_photographs_have_no_problems(tmp_path: Path, console: Console) -> None:
+    report = checked(fill(tmp_path, sound()), console)
+    assert report.ok
+    assert report.problems == report.fatal == ()
+    assert (report.images, report.usable, report.imbalance) == (8, 8, 1.0)
+    assert report.usable_classes == ("A", "B")
+    require_trainable(report)
+
+
+def test_json_has_the_promised_keys(tmp_path: Path, console: Console) -> None:
+    files = sound() | {"A/zero.jpg": b"", "A/copy.jpg": photo(0), "B/notes.txt": b"x"}
+    (fill(tmp_path, files) / "C").mkdir()
+    values = json.loads(json.dumps(checked(tmp_path, console).as_dict()))
+    assert values["classes"] == {"A": 6, "B": 4, "C": 0}
+    assert (values["images"], values["usable"]) == (10, 9)
+    assert values["corrupt"] == ["A/zero.jpg"]
+    assert values["empty_classes"] == ["C"]
+    assert values["duplicates"] == [["A/0.jpg", "A/copy.jpg"]]
+    assert values["imbalance"] == 1.25
+    assert values["strays"] == ["B/notes.txt"]
+    assert values["ok"] is False
+    assert len(values["problems"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("zero.jpg", b"", "empty (0 bytes)"),
+        ("cut.jpg", photo(7)[:600], "cut short"),
+        ("cut.png", photo(7, "PNG")[:-2000], "cut short"),
+        ("words.jpg", b"not a picture", "not an image"),
+        ("page.gif", b"<html>", "web page"),
+        ("float.tif", photo(7, "TIFF", mode="F"), "floating point"),
+    ],
+)
+def test_unusable_images_are_named_with_their_reason(
+    tmp_path: Path, console: Console, name: str, data: bytes, reason: str
+) -> None:
+    report = checked(fill(tmp_path, sound() | {f"A/{name}": data}), console)
+    assert report.corrupt == (f"A/{name}",)
+    assert reason in report.reasons[f"A/{name}"]
+    assert str(tmp_path) not in report.reasons[f"A/{name}"]
+    assert report.usable == 8
+    assert f"A/{name}" not in report.digests
+    assert len(report.problems) == 1
+    assert f"A/{name} (" in report.problems[0]
+    require_trainable(report)
+
+
+def test_unreadable_files_are_reported_not_raised(
+    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, sound())
+    (tmp_path / "A" / "ghost.jpg").symlink_to(tmp_path / "absent")
+    whole = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "0.jpg" and path.parent.name == "B":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    report = checked(tmp_path, console)
+    assert set(report.corrupt) == {"A/ghost.jpg", "B/0.jpg"}
+    assert "permission denied" in report.reasons["B/0.jpg"]
+    assert "no such file" in report.reasons["A/ghost.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_misnamed"),
+    [("x.png", "JPEG", True), ("x.jpg", "PNG", True), ("x.JPEG", "JPEG", False), ("x.tiff", "TIFF", False),
+     ("x.jpeg.png", "PNG", False), ("x.gif", "WEBP", True)],
+)  # fmt: skip
+def test_wrong_endings_are_reported_but_usable(
+    tmp_path: Path, console: Console, name: str, kind: str, is_misnamed: bool
+) -> None:
+    report = checked(fill(tmp_path, sound() | {f"A/{name}": photo(99, kind)}), console)
+    assert report.misnamed == ((f"A/{name}",) if is_misnamed else ())
+    assert report.usable == 9
+    assert report.ok is not is_misnamed
+
+
+@pytest.mark.parametrize(("side", "is_tiny"), [(8, True), (31, True), (32, False)])
+def test_tiny_images(tmp_path: Path, console: Console, side: int, is_tiny: bool) -> None:
+    report = checked(fill(tmp_path, sound() | {"A/small.png": photo(99, "PNG", side)}), console)
+    assert report.tiny == (("A/small.png",) if is_tiny else ())
+    assert report.usable == 9
+
+
+def test_copies_across_classes_are_a_conflict(tmp_path: Path, console: Console) -> None:
+    files = sound() | {"A/same.jpg": photo(500), "B/other name.jpg": photo(500), "B/0 copy.jpg": sound()["B/0.jpg"]}
+    report = checked(fill(tmp_path, files), console)
+    assert set(report.duplicates) == {("A/same.jpg", "B/other name.jpg"), ("B/0.jpg", "B/0 copy.jpg")}
+    assert report.conflicts == (("A/same.jpg", "B/other name.jpg"),)
+    assert sum("more than one class" in text for text in report.problems) == 1
+    assert sum("2 images are byte-identical copies" in text for text in report.problems) == 1
+    assert report.digests["A/same.jpg"] == hashlib.sha256(photo(500)).hexdigest()
+
+
+def test_broken_files_are_not_copies_of_each_other(tmp_path: Path, console: Console) -> None:
+    report = checked(fill(tmp_path, sound() | {"A/x.jpg": b"", "B/x.jpg": b""}), console)
+    assert report.duplicates == ()
+
+
+@pytest.mark.parametrize(("extra", "is_problem"), [(8, False), (9, True)])
+def test_imbalance_over_three_is_a_problem(tmp_path: Path, console: Console, extra: int, is_problem: bool) -> None:
+    files = sound(each=4) | {f"A/more{number}.jpg": photo(100 + number) for number in range(extra)}
+    report = checked(fill(tmp_path, files), console)
+    assert report.imbalance == (4 + extra) / 4
+    assert any("uneven" in text for text in report.problems) is is_problem
+
+
+def test_imbalance_counts_what_is_usable(tmp_path: Path, console: Console) -> None:
+    files = sound() | {f"A/broken{number}.jpg": b"" for number in range(40)}
+    assert checked(fill(tmp_path, files), console).imbalance == 1.0
+
+
+@pytest.mark.parametrize(
+    ("files", "happened", "fix"),
+    [
+        ({"A/1.jpg": b""}, ["not one usable image"], "Add photographs"),
+        (sound("A"), ["Only one class has usable images: A"], "another sign"),
+        (sound() | {"C/1.jpg": b"", "C/2.jpg": b"x"}, ["1 class holds only images that cannot be used: C"], "Replace"),
+        (sound() | {"C/1.jpg": photo(99)}, ["1 class has fewer than 3 usable images: C (1)"], "add photographs"),
+        (sound() | {"C/1.jpg": photo(99), "D/1.jpg": b""}, ["C (1)", "cannot be used: D"], "Replace"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    tmp_path: Path, console: Console, files: dict[str, bytes], happened: list[str], fix: str
+) -> None:
+    report = checked(fill(tmp_path, files), console)
+    assert report.fatal
+    with pytest.raises(DataError) as caught:
+        require_trainable(report)
+    assert all(words in caught.value.happened for words in happened)
+    assert fix in caught.value.fix
+
+
+def test_a_folder_of_empty_classes(tmp_path: Path, console: Console) -> None:
+    (tmp_path / "A").mkdir()
+    (tmp_path / "B").mkdir()
+    report = checked(tmp_path, console)
+    assert report.empty_classes == ("A", "B")
+    assert report.imbalance == 1.0
+    with pytest.raises(DataError, match="not one usable image"):
+        require_trainable(report)
+
+
+def test_an_empty_class_does_not_prevent_training(tmp_path: Path, console: Console) -> None:
+    (fill(tmp_path, sound()) / "C").mkdir()
+    report = checked(tmp_path, console)
+    assert not report.ok
+    require_trainable(report)
+
+
+def test_the_folder_above_the_classes_is_recognised(tmp_path: Path, console: Console) -> None:
+    fill(tmp_path / "photographs", sound())
+    with pytest.raises(DataError) as caught:
+        require_trainable(checked(tmp_path, console))
+    assert str(tmp_path / "photographs") in caught.value.fix
+
+
+def test_nothing_is_changed(tmp_path: Path, console: Console) -> None:
+    fill(tmp_path, sound() | {"A/zero.jpg": b"", "A/x.png": photo(3), "notes.txt": b"n"})
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in tmp_path.rglob("*")}
+    checked(tmp_path, console)
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in tmp_path.rglob("*")} == before
+
+
+def test_more_threads_find_the_same(tmp_path: Path, console: Console) -> None:
+    folder = list_samples(fill(tmp_path, sound(each=20) | {"A/zero.jpg": b"", "B/copy.jpg": photo(0)}))
+    assert check_folder(folder, console, workers=1) == check_folder(folder, console, workers=4)
+
+
+@pytest.mark.photographs
+def test_real_photographs(tmp_path: Path, console: Console, photographs: Path) -> None:
+    """A copy of a real set, with the faults people's sets have."""
+    source = photographs / "asl26_hazy_room"
+    for label in ("A", "B", "C"):
+        shutil.copytree(source / label, tmp_path / label)
+    first, second, third, *_ = sorted((tmp_path / "A").iterdir())
+    shutil.copy(first, tmp_path / "A" / "again.jpg")
+    shutil.copy(second, tmp_path / "B" / "wrong class.jpg")
+    third.write_bytes(third.read_bytes()[:1500])
+    Image.open(first).save(tmp_path / "C" / "really a png.jpg", "PNG")
+    report = checked(tmp_path, console)
+    assert report.corrupt == (f"A/{third.name}",)
+    assert report.misnamed == ("C/really a png.jpg",)
+    assert report.conflicts == ((f"A/{second.name}", "B/wrong class.jpg"),)
+    assert {frozenset(group) for group in report.duplicates} == {
+        frozenset({f"A/{first.name}", "A/again.jpg"}),
+        frozenset({f"A/{second.name}", "B/wrong class.jpg"}),
+    }
+    assert report.usable == report.images - 1
+    require_trainable(report)
+
+
+@pytest.mark.photographs
+def test_a_real_set_is_wholly_usable(console: Console, photographs: Path) -> None:
+    report = checked(photographs / "asl36_5_hands", console)
+    assert report.usable == report.images == 1018
+    assert report.ok
