@@ -97,7 +97,7 @@ class GpuSettings(Section):
 class HandSettings(Section):
     """Finding the hand before recognising it."""
 
-    find: Literal["off"] = Field("off", description="off: the whole image is the input")
+    find: Literal["off"] = Field(default="off", description="off: the whole image is the input")
 
 
 class Settings(Section):

@@ -182,7 +182,8 @@ class _RichBar:
         self._task = task
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        self._progress.update(self._task, advance=steps, **({"note": escape(note)} if note else {}))
+        fields: dict[str, Any] = {"note": escape(note)} if note else {}
+        self._progress.update(self._task, advance=steps, **fields)
 
 
 class _PlainBar:

@@ -17,7 +17,7 @@ CHUNK = 1 << 18
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``$HANDSHAPE_HOME``, else ``$XDG_CACHE_HOME/handshape``, else ``~/.cache/handshape``."""
+    """Where downloads are kept: ``$HANDSHAPE_HOME``, else ``handshape`` below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     home = os.environ.get("HANDSHAPE_HOME")
     if home:
         return Path(home)
@@ -63,7 +63,7 @@ def fetch(url: str, target: Path, console: Console, sha256: str | None = None, l
         raise DownloadError(
             f"What came from {url} is not the file it should be (SHA-256 {found}).", f"SHA-256 {sha256}", "Try again."
         )
-    os.replace(part, target)
+    part.replace(target)
     return target
 
 

@@ -25,7 +25,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:

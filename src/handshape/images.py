@@ -32,6 +32,7 @@ UNNAMED = "The image"  # the subject of messages about bytes that have no path
 Pixels = npt.NDArray[np.uint8]
 
 _EXPECTED = f"a whole image: {', '.join(FORMATS)}"
+_SIGNATURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
 _FOREIGN = {  # what else people find under the name of an image, by the bytes it starts with
     b"%PDF": "a PDF document",
     b"<!doctype": "a web page",
@@ -132,9 +133,7 @@ def decode(image: Image.Image, name: str = UNNAMED) -> Image.Image:
         ) from None
     except Exception as error:  # damaged pixels, too, fail in as many ways as there are formats
         cause = str(error).split("(")[0].strip() or type(error).__name__
-        raise ImageError(
-            f"{name} is cut short or damaged ({cause}).", _EXPECTED, "Copy it from its source again, or remove it."
-        ) from None
+        raise _damaged(name, cause) from None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -176,7 +175,15 @@ def _not_an_image(name: str, data: bytes) -> ImageError:
     kind = kind or next((words for begin, words in _FOREIGN.items() if start.startswith(begin.lower())), "")
     if kind:
         return ImageError(f"{name} is {kind}.", _EXPECTED, "Convert it to JPEG or PNG, or remove it.")
-    return ImageError(f"{name} is not an image, or its beginning is damaged.", _EXPECTED, "Replace it, or remove it.")
+    if data.startswith(_SIGNATURES):
+        return _damaged(name, "its header cannot be read")
+    return ImageError(f"{name} is not an image.", _EXPECTED, "Replace it, or remove it.")
+
+
+def _damaged(name: str, cause: str) -> ImageError:
+    return ImageError(
+        f"{name} is cut short or damaged ({cause}).", _EXPECTED, "Copy it from its source again, or remove it."
+    )
 
 
 def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:

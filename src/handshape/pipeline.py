@@ -90,19 +90,13 @@ def _train_in(
         with watch.stage("fine_tune"):
             stages.fine_tune(trainer, settings, console)
         with watch.stage("evaluate"):
-            temperature = stages.calibrate(classifier, trainer)
-            litert = stages.to_litert(classifier, runtime)
-            network = stages.deployed_network(classifier, litert)
-            validation = stages.evaluate_part("validation", network, split, decoded, console)
-            test = stages.evaluate_part("test", network, split, decoded, console)
-            results = stages.write_results(run, split, trainer, validation, test, temperature)
+            judgement = stages.judge(classifier, trainer, split, decoded, runtime, run, console)
         with watch.stage("figures"):
-            stages.draw_figures(run, test, trainer, console)
+            stages.draw_figures(run, judgement.test, trainer, console)
         with watch.stage("save"):
-            facts = {"accuracy": results["accuracy"], "split": split.by, "weights": weights.name}
-            bundle = stages.save_model(run, classifier, litert, settings, facts)
+            bundle = stages.save_model(run, classifier, judgement, settings, console)
         console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
-    return TrainResult(run, bundle, split.by, validation.metrics, test.metrics, watch.seconds)
+    return TrainResult(run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, watch.seconds)
 
 
 @dataclass

@@ -54,6 +54,16 @@ class Evaluation:
     metrics: Metrics
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """The measures of a trained classifier, and the network they were measured on."""
+
+    validation: Evaluation
+    test: Evaluation
+    litert: bytes | None  # None on a backend that cannot convert
+    split_by: str
+
+
 def check_data(path: Path, console: Console) -> tuple[ImageFolder, CheckReport]:
     """Lists and decodes every image; passes when the folder can be trained on.
 
@@ -220,16 +230,6 @@ def calibrate(classifier: Classifier, trainer: Trainer) -> float:
     return temperature
 
 
-def to_litert(classifier: Classifier, runtime: Runtime) -> bytes | None:
-    """The float32 LiteRT model that is shipped; None on a backend that cannot convert."""
-    return litert.convert(classifier.model) if runtime.backend == "tensorflow" else None
-
-
-def deployed_network(classifier: Classifier, content: bytes | None) -> Network:
-    """The network as it will run elsewhere: on LiteRT where there is such a model, else in Keras."""
-    return keras_network(classifier.model) if content is None else litert_network(content)
-
-
 def litert_network(content: bytes | Path) -> Network:
     """A LiteRT classifier as a function of images to probabilities."""
     network = litert.LiteRtModel(content)
@@ -262,10 +262,21 @@ def draw_figures(run: Run, test: Evaluation, trainer: Trainer, console: Console)
     )
 
 
-def write_results(
-    run: Run, split: Split, trainer: Trainer, validation: Evaluation, test: Evaluation, temperature: float
-) -> dict[str, Any]:
-    """The measures as JSON files; returns what evaluation_results.json holds."""
+def judge(
+    classifier: Classifier,
+    trainer: Trainer,
+    split: Split,
+    decoded: Decoded,
+    runtime: Runtime,
+    run: Run,
+    console: Console,
+) -> Judgement:
+    """Calibrates on validation, measures validation and test on the network as it is shipped, writes the results."""
+    temperature = calibrate(classifier, trainer)
+    content = litert.convert(classifier.model) if runtime.backend == "tensorflow" else None
+    network = keras_network(classifier.model) if content is None else litert_network(content)
+    validation = evaluate_part("validation", network, split, decoded, console)
+    test = evaluate_part("test", network, split, decoded, console)
     results = {
         "accuracy": {"validation": validation.metrics.accuracy, "test": test.metrics.accuracy},
         "split": {"by": split.by, **{part: len(samples) for part, samples in split.parts.items()}},
@@ -281,18 +292,24 @@ def write_results(
     }
     write_json(run.results / "evaluation_results.json", results)
     write_json(run.results / "classification_report.json", classification_report(test.metrics))
-    return results
+    return Judgement(validation, test, content, split.by)
 
 
-def save_model(
-    run: Run, classifier: Classifier, content: bytes | None, settings: Settings, facts: dict[str, Any]
-) -> Bundle:
+def save_model(run: Run, classifier: Classifier, judgement: Judgement, settings: Settings, console: Console) -> Bundle:
     """The finished model, its labels, and the bundle with both."""
     with whole_file(run.final_model) as partial:
         classifier.model.save(partial)
     write_json(run.label_map, {str(number): label for number, label in enumerate(classifier.labels)})
-    details = {**facts, "settings": settings.model_dump(), "versions": versions()}
-    return write_bundle(run.bundle, run.final_model, content, classifier.labels, settings.model.img_size, details)
+    details = {
+        "accuracy": {part: getattr(judgement, part).metrics.accuracy for part in ("validation", "test")},
+        "split": judgement.split_by,
+        "settings": settings.model_dump(),
+        "versions": versions(),
+    }
+    size, labels = settings.model.img_size, classifier.labels
+    bundle = write_bundle(run.bundle, run.final_model, judgement.litert, labels, size, details)
+    console.status("save", f"Saved {run.final_model} and {bundle.folder}")
+    return bundle
 
 
 def _measures(metrics: Metrics) -> dict[str, Any]:

@@ -92,8 +92,8 @@ def show_training(result: Any, console: Console) -> None:
     run = quoted(result.run.folder)
     console.status("chart", f"Test accuracy {result.test.accuracy:.1%} on {result.test.n} images, {result.split_by}")
     console.detail(
-        f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, macro F1 {result.test.macro_f1:.3f}, "
-        f"calibration error {result.test.ece:.3f}"
+        f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
+        f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
     )
     if not result.split_by.startswith("by signer"):
         console.warn(

@@ -89,14 +89,18 @@ def _require_ours(target: Path) -> None:
         return
     if not target.is_dir():
         raise _taken(target, "is a file")
-    present = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
-    if not present and not any(target.iterdir()):
+    present = _contents(target)
+    if not present:
         return
     if MARKER not in present:
-        raise _taken(target, "holds files that the program did not put there")
+        raise _taken(target, "holds what the program did not put there")
     foreign = sorted(present - _listed(target) - {MARKER})
     if foreign:
-        raise _taken(target, f"holds files that the program did not put there, such as {foreign[0]}")
+        raise _taken(target, f"holds what the program did not put there, such as {foreign[0]}")
+
+
+def _contents(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 def _listed(target: Path) -> set[str]:
@@ -129,7 +133,7 @@ def _build(
             place.parent.mkdir(parents=True, exist_ok=True)
             placer.place(folder.file(sample), place)
             bar.advance()
-        (fresh / MARKER).write_text(json.dumps([sample.path for sample in samples]), encoding="utf-8")
+        (fresh / MARKER).write_text(json.dumps(sorted(_contents(fresh))), encoding="utf-8")
         if target.exists():
             target.rename(old)
         fresh.rename(target)

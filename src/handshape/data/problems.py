@@ -55,30 +55,30 @@ def _second_class(root: Path) -> str:
 
 def _about_files(report: CheckReport) -> Iterable[Problem]:
     if report.reasons:
-        named = [f"{path} ({reason})" for path, reason in report.reasons.items()]
+        named = [f"{path}: {reason.removeprefix('is ')}" for path, reason in report.reasons.items()]
         yield Problem(
-            f"{counted(len(named), 'image', 'images')} of {report.images} cannot be used: {some(named)}.",
-            "They are left out; copy them from their source again, or remove them.",
+            f"{counted(len(named), 'image', 'images')} of {report.images:,} cannot be used ({some(named, between='; ')}).",
+            "What cannot be used is left out; copy it from its source again, or remove it.",
         )
     if report.strays:
         kinds = Counter(PurePosixPath(path).suffix.lower() or "no ending" for path in report.strays)
-        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(3))
         yield Problem(
-            f"{counted(len(report.strays), 'file is', 'files are')} not an image by name or outside the class "
-            f"folders ({listed}): {some(report.strays)}.",
-            "They are left out; save photographs as JPEG or PNG, inside a class folder.",
+            f"{counted(len(report.strays), 'file does', 'files do')} not have the name of an image or lie outside the "
+            f"class folders ({listed}): {some(report.strays)}.",
+            "Such files are left out; save photographs as JPEG or PNG inside a class folder.",
         )
     if report.misnamed:
         yield Problem(
             f"{counted(len(report.misnamed), 'image is', 'images are')} of another format than the name says: "
             f"{some(report.misnamed)}.",
-            "They are used all the same; rename them, because other programs may refuse them.",
+            "Such images are used all the same; rename them, because other programs may refuse them.",
         )
     if report.tiny:
         yield Problem(
             f"{counted(len(report.tiny), 'image has', 'images have')} a side under {TINY_SIDE} pixels: "
             f"{some(report.tiny)}.",
-            "They are used, but too small to show fingers; replace them by larger ones.",
+            "Such images are used, but hardly show fingers; replace them by larger ones.",
         )
 
 
@@ -87,27 +87,32 @@ def _about_classes(report: CheckReport) -> Iterable[Problem]:
         count = len(report.empty_classes)
         yield Problem(
             f"{counted(count, 'class folder holds', 'class folders hold')} no images: {some(report.empty_classes)}.",
-            "They are left out; add photographs, or remove the folders.",
+            "Empty classes are left out; add photographs, or remove the folder.",
         )
     if report.conflicts:
         yield Problem(
             f"{counted(len(report.conflicts), 'image lies', 'images lie')} in more than one class, byte for byte: "
-            f"{some([' = '.join(group) for group in report.conflicts])}.",
+            f"{some(_equations(report.conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
-    copies = sum(len(group) - 1 for group in report.duplicates)
+    copies = [group for group in report.duplicates if group not in report.conflicts]
     if copies:
+        count = sum(len(group) - 1 for group in copies)
         yield Problem(
-            f"{counted(copies, 'image is a', 'images are')} byte-identical {'copy' if copies == 1 else 'copies'} of "
-            f"others: {some([' = '.join(group) for group in report.duplicates])}.",
-            "With data.groups=auto copies never stand on both sides of the split; remove them all the same, "
-            "they teach nothing new.",
+            f"{counted(count, 'image is a byte-identical copy', 'images are byte-identical copies')} of another in its "
+            f"class: {some(_equations(copies))}.",
+            "With data.groups=auto copies never stand on two sides of the split; remove them all the same, for they "
+            "teach nothing new.",
         )
     if report.imbalance > MAX_IMBALANCE:
         counts = {label: count for label, count in report.usable_counts.items() if count}
         largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         yield Problem(
-            f"The classes are uneven: {largest} has {counts[largest]} usable images, {smallest} {counts[smallest]} "
+            f"The classes are uneven: {largest} has {counts[largest]:,} usable images, {smallest} {counts[smallest]:,} "
             f"({report.imbalance:.1f} times as many).",
             "Add photographs to the small classes; meanwhile training.class_weights=auto weighs them up.",
         )
+
+
+def _equations(groups: Iterable[tuple[str, ...]]) -> list[str]:
+    return [" = ".join(group) for group in groups]

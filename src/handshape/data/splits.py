@@ -11,12 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from handshape.data.groups import signer_groups
 from handshape.data.samples import Sample, natural_key
 from handshape.errors import DataError
 from handshape.files import write_text
-
-__all__ = ["PARTS", "Split", "read_splits", "signer_groups", "split_samples", "write_splits"]
 
 PARTS = ("train", "validation", "test")
 _TRAIN, _VALIDATION, _TEST = range(3)
@@ -164,7 +161,7 @@ class _Dealer:
         shuffled = self.random.permutation(self.singles)
         by_class = shuffled[np.argsort(self.class_of[shuffled], kind="stable")]
         numbers = self._classes(self.singles)
-        for label, mine in enumerate(np.split(by_class, np.cumsum(numbers)[:-1])):
+        for label, mine in zip(range(len(self.labels)), np.split(by_class, np.cumsum(numbers)[:-1]), strict=False):
             filled = self.filled[:, label]
             missing = np.maximum(self.targets[:, label] - filled, 0).astype(np.float64)
             shares = _apportioned(len(mine), missing, filled == 0)
@@ -183,8 +180,9 @@ class _Dealer:
         empty = [PARTS[part] for part in range(len(PARTS)) if self.shares[part] > 0 and not self.filled[part].any()]
         if empty:
             raise DataError(
-                f"The groups leave no image for {' and '.join(empty)}: too few of them, or each shows other classes.",
-                "every class signed by at least three groups",
+                f"The split leaves no image for {' and '.join(empty)}: there are too few images or groups, or each "
+                "group shows a class that no other shows.",
+                "every class in at least three groups",
                 "Add photographs of other people, or choose data.groups=auto.",
             )
 
@@ -272,13 +270,15 @@ def _apportioned(total: int, weights: Shares, wanting: npt.NDArray[np.bool_], ow
         return np.zeros(len(weights), np.int64)
     exact = total * weights / weights.sum()
     numbers = np.floor(exact + 1e-9).astype(np.int64)
-    remainders = np.where(weights > 0, exact - numbers + owed, -np.inf)
-    numbers[np.argsort(-remainders, kind="stable")[: total - numbers.sum()]] += 1
     for part in _BY_NEED:
-        spare = 0 if part == _TRAIN else 1
-        if wanting[part] and weights[part] > 0 and numbers[part] == 0 and numbers.max() > spare:
-            numbers[numbers.argmax()] -= 1
+        spare = 0 if part == _TRAIN else 1  # training gets even the only one
+        is_dealt = numbers.sum() == total
+        if wanting[part] and weights[part] > 0 and numbers[part] == 0 and not (is_dealt and numbers.max() <= spare):
+            numbers[numbers.argmax()] -= is_dealt
             numbers[part] = 1
+    remainders = exact - numbers
+    order = np.argsort(-np.where(remainders > 1e-9, remainders + owed, -np.inf), kind="stable")
+    numbers[order[: total - numbers.sum()]] += 1
     return np.asarray(numbers, np.int64)
 
 

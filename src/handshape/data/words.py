@@ -10,7 +10,7 @@ def counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def some(names: Sequence[str], first: int = 3) -> str:
+def some(names: Sequence[str], first: int = 3, between: str = ", ") -> str:
     """The first few names, and how many more there are."""
     more = len(names) - first
-    return ", ".join(names[:first]) + (f" and {more:,} more" if more > 0 else "")
+    return between.join(names[:first]) + (f" and {more:,} more" if more > 0 else "")

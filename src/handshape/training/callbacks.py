@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ class BestModel(keras.callbacks.Callback):
         self.classifier.model.set_weights(self.state.best)
         partial = self.file.with_name("partial_" + self.file.name)
         self.classifier.model.save(partial)
-        os.replace(partial, self.file)
+        partial.replace(self.file)
         self.classifier.model.set_weights(current)
         self.saved_at = time.monotonic()
         self.unsaved = False
@@ -122,8 +121,8 @@ class Checkpoint(keras.callbacks.Callback):
         for variable, value in zip(self._variables(), self.state.weights + self.state.optimizer, strict=True):
             variable.assign(value)
         for name, counters in self.state.counters.items():
-            for key, value in counters.items():
-                setattr(self.watched[name], key, value)
+            for key, count in counters.items():
+                setattr(self.watched[name], key, count)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.state.epoch = epoch + 1

@@ -46,7 +46,7 @@ class TrainingState:
             np.savez(file, plain=np.array(json.dumps(plain)), **arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> TrainingState:

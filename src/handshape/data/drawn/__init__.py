@@ -24,6 +24,7 @@ from handshape.errors import DataError
 
 HANDSHAPES: tuple[str, ...] = tuple(POSES)
 SIGNERS = 16
+GOLDEN = 0.618034  # steps of this share spread the signers evenly over all skin tones, however few there are
 SMALLEST, LARGEST = 32, 1024
 
 
@@ -50,18 +51,19 @@ def draw_practice_set(
     try:
         _make_empty(folder)
         with TemporaryDirectory(dir=folder, prefix=".drawing-") as drawing:
-            paths = _draw_all(Path(drawing), labels, per_class, seed, size, console)
+            count = _draw_all(Path(drawing), labels, per_class, seed, size, console)
             for part in sorted(Path(drawing).iterdir()):
                 part.rename(folder / part.name)
     except OSError as error:
-        if made and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
         raise DataError(
             f"Cannot write the practice set to {folder}: {error.strerror or error}.",
             "a folder that can be written, on a disk with room",
             "Free some space or name another folder.",
         ) from None
-    return paths
+    finally:
+        if made and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return count
 
 
 def draw_hand(label: str, rng: np.random.Generator, size: int = 160) -> NDArray[np.uint8]:
@@ -71,7 +73,7 @@ def draw_hand(label: str, rng: np.random.Generator, size: int = 160) -> NDArray[
         DataError: the label is not one of HANDSHAPES, or the size is out of range.
     """
     _checked(1, [label], size)
-    return photograph(label, draw_signer(rng), rng, size)
+    return photograph(label, draw_signer(rng, rng.uniform()), rng, size)
 
 
 def _checked(per_class: int, classes: Sequence[str] | None, size: int) -> tuple[str, ...]:
@@ -118,7 +120,8 @@ def _plan(labels: Sequence[str], per_class: int) -> Iterator[tuple[str, int, int
 
 
 def _jpeg(label: str, index: int, signer: int, seed: int, size: int) -> bytes:
-    person = draw_signer(np.random.default_rng([seed, 0, signer]))
+    tone = (seed * 0.37 + signer * GOLDEN) % 1
+    person = draw_signer(np.random.default_rng([seed, 0, signer]), tone)
     rng = np.random.default_rng([seed, 1, *label.encode(), index])
     file = BytesIO()
     quality = int(rng.integers(72, 96))

@@ -53,12 +53,12 @@ class Signer:
     lean: Array
 
 
-def draw_signer(rng: np.random.Generator) -> Signer:
-    """A person, drawn by chance."""
+def draw_signer(rng: np.random.Generator, tone: float) -> Signer:
+    """A person, drawn by chance but for the skin: ``tone`` goes from 0, the lightest, to 1, the darkest."""
     return Signer(
-        skin=_skin(rng),
+        skin=_skin(rng, tone * (len(SKIN_TONES) - 1)),
         proportions=Proportions(*rng.normal(1, [0.05, 0.05, 0.05, 0.07, 0.05]).clip(0.85, 1.16)),
-        left_share=0.92 if rng.uniform() < 0.2 else 0.05,
+        left_share=0.92 if rng.uniform() < 0.3 else 0.12,
         sleeve=_sleeve(rng),
         room=str(rng.choice(ROOMS)),
         tint=_tint(rng),
@@ -73,8 +73,7 @@ def linear(colour: Array | tuple[int, int, int]) -> Array:
     return ((np.asarray(colour, np.float32) / 255) ** 2.2).astype(np.float32)
 
 
-def _skin(rng: np.random.Generator) -> Skin:
-    tone = rng.uniform(0, len(SKIN_TONES) - 1)
+def _skin(rng: np.random.Generator, tone: float) -> Skin:
     low = min(int(tone), len(SKIN_TONES) - 2)
     back = linear(SKIN_TONES[low]) * (low + 1 - tone) + linear(SKIN_TONES[low + 1]) * (tone - low)
     back = back * rng.uniform(0.93, 1.07, 3)

@@ -5,7 +5,7 @@ The palm's frame: fingers point to +y, the palm looks to +z (towards the viewer)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Vector = tuple[float, float, float]
@@ -50,7 +50,7 @@ class Pose:
 
     fingers: tuple[Finger, Finger, Finger, Finger]
     thumb: Thumb
-    view: View = View()
+    view: View = field(default_factory=View)
     wrist: float = 0.0
 
 

@@ -60,7 +60,8 @@ def project(
     middle = places[hand, 2].mean()
     places[:, 2] -= middle
     nearer = distance / (distance - places[:, 2])
-    flat, radii = places[:, :2] * nearer[:, None], radii * nearer
+    flat = places[:, :2] * nearer[:, None]
+    radii *= nearer
     low = (flat - radii[:, None])[hand].min(axis=0)
     high = (flat + radii[:, None])[hand].max(axis=0)
     extent = float((high - low).max())

@@ -29,7 +29,8 @@ def draw_room(room: str, tint: Array, rng: np.random.Generator, size: int) -> Ar
         "corner": _corner,
     }
     picture = painters[room](base, rng, size)
-    return np.clip(picture * (1 + _ramp(rng, size, 0.25))[..., None], 0.004, 1).astype(np.float32)
+    picture *= (1 + _ramp(rng, size, 0.25))[..., None]
+    return np.clip(picture, 0.004, 1, out=picture)
 
 
 def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
@@ -47,17 +48,21 @@ def _ramp(rng: np.random.Generator, size: int, strength: float) -> Array:
     """Light that falls off across the picture."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     angle = rng.uniform(0, 2 * np.pi)
-    return strength * rng.uniform() * (np.cos(angle) * axis + np.sin(angle) * axis[:, None]).astype(np.float32)
+    across, down = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    ramp: Array = np.float32(strength * rng.uniform()) * (across * axis + (down * axis)[:, None])
+    return ramp
 
 
 def _wall(base: Array, rng: np.random.Generator, size: int) -> Array:
     uneven = 0.05 * noise(rng, size, 3) + rng.uniform(0, 0.06) * noise(rng, size, size // 3)
-    return base * (1 + uneven)[..., None]
+    picture: Array = base * (1 + uneven)[..., None]
+    return picture
 
 
 def _gradient(base: Array, rng: np.random.Generator, size: int) -> Array:
     share = np.clip(0.5 + _ramp(rng, size, 1.2) + 0.08 * noise(rng, size, 2), 0, 1)[..., None]
-    return base * (1 - share) + _other(base, rng) * share
+    picture: Array = base * (1 - share) + _other(base, rng) * share
+    return picture
 
 
 def _other(base: Array, rng: np.random.Generator) -> Array:
@@ -71,7 +76,8 @@ def _stripes(base: Array, rng: np.random.Generator, size: int) -> Array:
     place = np.cos(angle) * axis + np.sin(angle) * axis[:, None]
     wave = np.sin(place * 2 * np.pi * rng.uniform(4, 12) + rng.uniform(0, 6))
     share = (0.5 + 0.5 * np.tanh(wave * rng.uniform(1, 5))) * rng.uniform(0.3, 0.9)
-    return base + (_other(base, rng) - base) * share[..., None].astype(np.float32)
+    picture: Array = base + (_other(base, rng) - base) * share[..., None].astype(np.float32)
+    return picture
 
 
 def _wood(base: Array, rng: np.random.Generator, size: int) -> Array:
@@ -79,14 +85,15 @@ def _wood(base: Array, rng: np.random.Generator, size: int) -> Array:
     board = np.arange(size) * rng.integers(3, 6) // size
     planks = rng.uniform(0.8, 1.15, 8).astype(np.float32)[board] - 0.35 * (np.diff(board, prepend=board[0]) > 0)
     brown = np.float32(0.15 + 0.6 * base.mean()) * np.array([1.1, 0.78, 0.5], np.float32)
-    picture = brown * ((1 + grain) * planks[:, None])[..., None]
+    picture: Array = brown * ((1 + grain) * planks[:, None])[..., None]
     return picture if rng.uniform() < 0.5 else picture.transpose(1, 0, 2)
 
 
 def _cloth(base: Array, rng: np.random.Generator, size: int) -> Array:
     folds = stretched(rng, (2, int(rng.integers(4, 9))), size)
     weave = rng.normal(0, 0.05, (size, size)).astype(np.float32)
-    return base * np.clip(1 + 0.28 * folds + weave, 0.2, 2)[..., None]
+    picture: Array = base * np.clip(1 + 0.28 * folds + weave, 0.2, 2)[..., None]
+    return picture
 
 
 def _shapes(base: Array, rng: np.random.Generator, size: int) -> Array:
@@ -97,13 +104,13 @@ def _shapes(base: Array, rng: np.random.Generator, size: int) -> Array:
         x, y = rng.uniform(-0.2, 1, 2) * size
         wide, high = rng.uniform(0.1, 0.6, 2) * size
         paint = pen.ellipse if rng.uniform() < 0.35 else pen.rectangle
-        paint((x, y, x + wide, y + high), fill=_rgb(_other(base, rng) * rng.uniform(0.55, 1.45, 3)))
+        paint((x, y, x + wide, y + high), fill=_rgb(_other(base, rng), rng.uniform(0.55, 1.45, 3)))
     blurred = picture.filter(ImageFilter.GaussianBlur(size * rng.uniform(0.008, 0.05)))
-    return np.asarray(blurred, np.float32) / 255
+    return np.asarray(blurred, np.float32) / np.float32(255)
 
 
-def _rgb(colour: Array) -> tuple[int, int, int]:
-    red, green, blue = (np.clip(colour, 0, 1) * 255).astype(int)
+def _rgb(colour: Array, factor: float | NDArray[np.float64] = 1) -> tuple[int, int, int]:
+    red, green, blue = (np.clip(colour * factor, 0, 1) * 255).astype(int)
     return int(red), int(green), int(blue)
 
 
@@ -120,4 +127,5 @@ def _corner(base: Array, rng: np.random.Generator, size: int) -> Array:
         window = (across > left) & (across < left + 0.25) & (down > top) & (down < top + 0.35)
         picture = np.where(window[..., None], np.array([0.75, 0.8, 0.85], np.float32), picture)
     soft = Image.fromarray((np.clip(picture, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(soft.filter(ImageFilter.GaussianBlur(size * rng.uniform(0.004, 0.02))), np.float32) / 255
+    blurred = soft.filter(ImageFilter.GaussianBlur(size * rng.uniform(0.004, 0.02)))
+    return np.asarray(blurred, np.float32) / np.float32(255)

@@ -95,4 +95,5 @@ def _camera(scene: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
     seen = np.clip(scene * np.float32(rng.uniform(0.8, 1.2)), 0, 1) ** np.float32(1 / 2.2)
     focused = Image.fromarray((seen * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 0.8)))
     grain = rng.standard_normal(seen.shape, np.float32) * np.float32(rng.uniform(0.5, 5))
-    return np.clip(np.asarray(focused) + grain, 0, 255).astype(np.uint8)
+    taken: NDArray[np.uint8] = np.clip(np.asarray(focused) + grain, 0, 255).astype(np.uint8)
+    return taken

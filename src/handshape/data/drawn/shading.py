@@ -73,21 +73,22 @@ def shade(
 
 
 def _surface(depth: Array, owner: NDArray[np.uint8], solid: Solid) -> Surface:
-    pixels = np.nonzero(depth > NOTHING / 2)
+    rows, columns = np.nonzero(depth > NOTHING / 2)
+    pixels = rows, columns
     mine = owner[pixels]
     first, second = np.array([balls[:2] for balls in solid.pieces]).T
     axis = solid.centres[second] - solid.centres[first]
-    length = np.linalg.norm(axis, axis=1) + np.float32(1e-6)
+    length = np.linalg.norm(axis, axis=1).astype(np.float32) + np.float32(1e-6)
     axis = axis / length[:, None]
     side = np.cross(axis, solid.palmar)
-    place = np.stack([pixels[1] + np.float32(0.5), pixels[0] + np.float32(0.5), depth[pixels]]).astype(np.float32)
+    place = np.stack([columns + np.float32(0.5), rows + np.float32(0.5), depth[pixels]]).astype(np.float32)
     away = place - _of(solid.centres[first], mine)
     along, aside = _dot(away, _of(axis, mine)), _dot(away, _of(side, mine))
     kind, palmar = solid.kind[mine], _of(solid.palmar, mine)
     normal = _normals(depth, pixels)
     normal += _of(axis, mine) * _padding(kind, along / length[mine], _dot(normal, palmar))
     normal /= np.sqrt(_dot(normal, normal))
-    palm = (solid.turn @ (place - solid.origin[:, None])) / np.float32(solid.millimetre)
+    palm = (solid.turn / solid.millimetre).astype(np.float32) @ (place - solid.origin[:, None])
     return Surface(
         pixels, kind, normal, along, aside, length[mine], solid.radii[second][mine], _dot(normal, palmar), palm
     )
@@ -99,7 +100,8 @@ def _of(table: Array, mine: NDArray[np.uint8]) -> Array:
 
 
 def _dot(one: Array, other: Array) -> Array:
-    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+    product: Array = one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+    return product
 
 
 def _normals(depth: Array, pixels: Pixels) -> Array:
@@ -110,7 +112,8 @@ def _normals(depth: Array, pixels: Pixels) -> Array:
         # The gentler side belongs to the same surface; the steeper one may fall off an edge.
         slopes.append(-np.where(np.abs(ahead) < np.abs(behind), ahead, behind)[pixels])
     normal = np.stack([slopes[0], slopes[1], np.ones_like(slopes[0])])
-    return normal / np.sqrt(_dot(normal, normal))
+    normal /= np.sqrt(_dot(normal, normal))
+    return normal
 
 
 def _padding(kind: NDArray[np.intp], place: Array, palmar: Array) -> Array:
@@ -139,12 +142,13 @@ def _paint(surface: Surface, solid: Solid, skin: Skin, sleeve: Array, mottle: Ar
 
 def _step(values: Array, low: float, high: float) -> Array:
     share = np.clip((values - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return share * share * (3 - 2 * share)
+    smooth: Array = share * share * (3 - 2 * share)
+    return smooth
 
 
 def _bump(values: Array) -> Array:
     """1 at 0, falling off to both sides."""
-    return 1 / (1 + values * values) ** 2
+    return np.square(1 / (1 + values * values), dtype=np.float32)
 
 
 def _creases(surface: Surface, mm: float) -> Array:
@@ -166,11 +170,11 @@ PALM_LINES = ((37, 37, 35, -5, 34), (-5, -48, 112, -26, 32), (-20, 130, 60, -42,
 
 
 def _palm_lines(palm: Array) -> Array:
-    depth = np.zeros_like(palm[0])
+    depth = np.zeros(palm.shape[1], np.float32)
     for x, y, radius, low, high in PALM_LINES:
         off = np.hypot(palm[0] - np.float32(x), palm[1] - np.float32(y)) - np.float32(radius)
         ends = _step(palm[0], low, low + 8) * _step(-palm[0], -high, 6 - high)
-        depth = np.maximum(depth, np.float32(0.26) * _bump(off * np.float32(0.8)) * ends)
+        np.maximum(depth, np.float32(0.26) * _bump(off * np.float32(0.8)) * ends, out=depth)
     return depth
 
 
@@ -197,10 +201,11 @@ def _shade_of_others(depth: Array, towards: Array, mm: float) -> tuple[Array, Ar
 def _openness(depth: Array, mm: float) -> Array:
     """Less light beside anything that stands higher; heights are in pixels of the full size."""
     depth = np.maximum(depth, depth.max() - np.float32(260 * mm)) * np.float32(0.5)
-    closed = np.zeros_like(depth)
+    closed = np.zeros(depth.shape, np.float32)
     for radius, rise in ((3.0, 5.0), (9.0, 13.0)):
         closed += np.clip((_blurred(depth, radius * mm) - depth) * np.float32(1 / (rise * mm)), 0, 1)
-    return np.clip(1 - np.float32(0.72) * closed, np.float32(0.15), 1)
+    share: Array = np.maximum(1 - np.float32(0.72) * closed, np.float32(0.15))
+    return share
 
 
 def _blurred(values: Array, radius: float) -> Array:
@@ -246,4 +251,5 @@ def _illuminate(normal: Array, colour: Array, gloss: Array, open_sky: Array, lit
     for _ in range(4):
         shine = shine * shine
     lamp, room = light.lamp[:, None], light.room[:, None]
-    return (colour * (diffuse * lamp + from_above * room) + (shine * gloss * lit) * lamp).astype(np.float32)
+    seen: Array = colour * (diffuse * lamp + from_above * room) + (shine * gloss * lit) * lamp
+    return seen

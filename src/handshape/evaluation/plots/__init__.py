@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from handshape.evaluation.plots.bars import per_class_accuracy, performance_metr
 from handshape.evaluation.plots.confidence import confidence_distribution
 from handshape.evaluation.plots.curves import accuracy_plot, loss_plot
 from handshape.evaluation.plots.files import render, write
+from handshape.evaluation.plots.fonts import unwritable
 from handshape.evaluation.plots.matrices import confusion_matrix, normalised_confusion_matrix
 from handshape.evaluation.plots.summary import training_summary
 
@@ -28,7 +30,7 @@ def draw_figures(
     title: str,
     console: Console,
 ) -> list[Path]:
-    """Draw the eight figures at 300 dpi; no global state of matplotlib is read or changed for it.
+    """Draw the eight figures at 300 dpi, without changing any of matplotlib's global settings.
 
     Args:
         folder: where the files go; made if it is missing.
@@ -61,7 +63,12 @@ def draw_figures(
         "training_summary": lambda: training_summary(metrics, history, phase_one_epochs, title),
         "performance_metrics": lambda: performance_metrics(metrics, title),
     }
-    return _write_all(figures, folder, console)
+    missing = unwritable([title, *(score.label for score in metrics.per_class)])
+    if missing:
+        console.warn(f"No font here has the letters {missing}: the figures show boxes for them. Noto Sans has them.")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # said once above, instead of once a word
+        return _write_all(figures, folder, console)
 
 
 def _write_all(figures: Mapping[str, Callable[[], Figure]], folder: Path, console: Console) -> list[Path]:

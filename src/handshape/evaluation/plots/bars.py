@@ -79,18 +79,24 @@ def performance_metrics(metrics: Metrics, title: str) -> Figure:
     """Headline numbers, and the five best classes against the five worst."""
     below = f"The numbers to quote, from {metrics.n} test images, and the classes the model knows best and least."
     scored = len(metrics.scored())
-    best, worst = metrics.best(min(5, math.ceil(scored / 2))), metrics.worst(min(5, scored // 2))
+    best = metrics.best(min(5, math.ceil(scored / 2)))
+    worst = [score for score in metrics.worst(scored) if score not in best][:5]
     lower = len(best) * 0.46
     page = new_page(7.1 + lower, title, "Performance at a glance", below)
     page.legend(_band_legend(metrics, line=False), page.height - HEADER + 0.05)
     numbers = _headline_bars(metrics)
     axes = _place_bars(page, (MARGIN, 2.15 + lower, WIDTH - 2 * MARGIN, 2.45), numbers, 12)
     draw_bars(axes, numbers, 12, len(numbers), "Headline numbers")
-    half = (WIDTH - 2 * MARGIN - COLUMN_GAP) / 2
-    for left, heading, scores in ((MARGIN, "Top", best), (MARGIN + half + COLUMN_GAP, "Bottom", worst)):
-        bars = [_class_bar(score, _mostly(metrics, score)) for score in scores]
-        axes = _place_bars(page, (left, 0.8, half, lower), bars, 12)
-        draw_bars(axes, bars, 12, len(best), f"{heading} {_classes(len(scores))}")
+    room = WIDTH - 2 * MARGIN - COLUMN_GAP
+    split = MARGIN + 0.45 * room  # the worst need more room: they say what they were read as
+    for left, width, heading, scores in (
+        (MARGIN, 0.45 * room, "Top", best),
+        (split + COLUMN_GAP, 0.55 * room, "Bottom", worst),
+    ):
+        if scores:
+            bars = [_class_bar(score, _mostly(metrics, score)) for score in scores]
+            axes = _place_bars(page, (left, 0.8, width, lower), bars, 12)
+            draw_bars(axes, bars, 12, len(best), f"{heading} {_classes(len(scores))}")
     return page.figure
 
 

@@ -31,6 +31,7 @@ from handshape.evaluation.plots.style import (
 History = Mapping[str, Sequence[float]]
 
 HEIGHT = 7.5
+AREA = (MARGIN + 0.75, MARGIN + 0.45, WIDTH - 2 * MARGIN - 0.85, HEIGHT - HEADER - MARGIN - 0.75)
 PHASES = ("phase one: base frozen", "phase two: fine-tuning")
 FEW_EPOCHS = 16  # up to here each epoch gets a marker
 
@@ -41,7 +42,7 @@ def accuracy_plot(history: History, phase_one_epochs: int, title: str) -> Figure
         "Share of images answered right after each epoch: on those it learns from, and on those kept aside to check."
     )
     page = new_page(HEIGHT, title, "Accuracy while training", below)
-    draw_accuracy(page.axes(*_AREA), history, phase_one_epochs)
+    draw_accuracy(page.axes(*AREA), history, phase_one_epochs)
     return page.figure
 
 
@@ -49,11 +50,8 @@ def loss_plot(history: History, phase_one_epochs: int, title: str) -> Figure:
     """Loss on training and validation images, epoch by epoch."""
     below = "What training makes small; validation loss that rises while training loss falls means learning by heart."
     page = new_page(HEIGHT, title, "Loss while training", below)
-    draw_loss(page.axes(*_AREA), history, phase_one_epochs)
+    draw_loss(page.axes(*AREA), history, phase_one_epochs)
     return page.figure
-
-
-_AREA = (MARGIN + 0.75, MARGIN + 0.45, WIDTH - 2 * MARGIN - 0.85, HEIGHT - HEADER - MARGIN - 0.75)
 
 
 def draw_accuracy(axes: Axes, history: History, phase_one_epochs: int, heading: str = "") -> None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from handshape.errors import RunError
+from handshape.evaluation.plots.fonts import set_font
 from handshape.evaluation.plots.style import DPI
 
 # zlib's level 1 is as fast as no compression at all here, and these flat pictures grow by a quarter at most.
@@ -24,6 +25,7 @@ FORMATS: dict[str, dict[str, Any]] = {
 def render(figure: Figure) -> Image.Image:
     """The figure's pixels, RGB."""
     canvas = FigureCanvasAgg(figure)
+    set_font(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
     return Image.frombuffer("RGBA", canvas.get_width_height(), pixels, "raw", "RGBA", 0, 1).convert("RGB")
@@ -41,6 +43,7 @@ def write(image: Image.Image, folder: Path, stem: str) -> list[Path]:
 def _write(image: Image.Image, path: Path, options: dict[str, Any]) -> Path:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         image.save(unfinished, dpi=(DPI, DPI), **options)
         unfinished.replace(path)
     except OSError as error:

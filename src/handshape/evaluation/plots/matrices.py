@@ -63,7 +63,7 @@ def confusion_matrix(metrics: Metrics, title: str) -> Figure:
 
 def normalised_confusion_matrix(metrics: Metrics, title: str) -> Figure:
     """What share of each class got which answer."""
-    below = "Row: the sign in the picture. Column: the model's answer. Percent of the sign's images: rows sum to 100."
+    below = "Row: the sign in the picture. Column: the model's answer. In percent of the images of that sign."
     page = new_page(HEIGHT, title, "Confusion matrix, normalised by class", below)
     shares = metrics.normalised_confusion()
     rounded = np.char.mod("%.0f", np.where(shares < 1, np.minimum(100 * shares, 99), 100))  # 100 means all

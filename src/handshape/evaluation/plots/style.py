@@ -15,16 +15,18 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter
+
+from handshape.evaluation.plots.fonts import font
 
 DPI = 300
 WIDTH = 14.0  # inches, of every figure
 MARGIN = 0.55
 HEADER = 1.5  # inches from the top edge to where the drawing may start
 
-# Okabe and Ito, "Color Universal Design", 2008: told apart with every kind of colour blindness.
+# Okabe and Ito, "Color Universal Design", 2008: told apart with every kind of colour blindness;
+# ORANGE, which is only ever beside BLUE, lies between their orange and their vermilion.
 BLUE, ORANGE, GREEN, AMBER, RED = "#0072B2", "#E07A1F", "#009E73", "#E69F00", "#D55E00"
 INK, GREY, LINE, TRACK = "#262626", "#6B7280", "#D9DCE1", "#EEF0F3"
 
@@ -129,8 +131,8 @@ def percent_axis(axis: Axis, steps: int = 0) -> None:
 
 def text_width(texts: Iterable[str], size: float) -> float:
     """The width of the widest text at ``size`` points, in inches."""
-    font = FontProperties(size=size)
-    widths = [text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] for text in texts]
+    letters = font(size)
+    widths = [text_to_path.get_text_width_height_descent(text, letters, ismath=False)[0] for text in texts]
     return float(max(widths, default=0)) / 72
 
 

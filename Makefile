@@ -1,0 +1,53 @@
+# make train [DATA=folder] [ARGS='--set …']   the whole journey, on drawn hands or on your photographs
+# make test                                   everything that is checked
+# make bench                                  speed and accuracy against the specification's recipe (needs photographs)
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?=
+ARGS ?=
+# uv where it is installed, else pip; the exact versions that were tested
+INSTALL := $(if $(shell command -v uv),uv pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check) -c constraints.txt
+MAKE_VENV := $(if $(shell command -v uv),uv venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+
+.PHONY: train test lint bench clean
+.DELETE_ON_ERROR:
+
+ifeq ($(DATA),)
+train: $(VENV)/train-ready practice/signers.csv
+	$(BIN)/handshape train practice --set data.groups=practice/signers.csv $(ARGS)
+else
+train: $(VENV)/train-ready
+	$(BIN)/handshape train "$(DATA)" $(ARGS)
+endif
+
+practice/signers.csv: | $(VENV)/train-ready
+	$(BIN)/handshape sample practice --per-class 40
+
+test: $(VENV)/dev-ready lint
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/dev-ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/dev-ready
+	$(BIN)/python benchmarks/digits.py $(ARGS)
+
+$(VENV)/train-ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Handshape needs Python 3.11 or newer; $(PYTHON) is older. Try: make train PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(MAKE_VENV); }
+	@echo "Installing Handshape and what training needs (once, some minutes)"
+	@$(INSTALL) -e '.[train]'
+	@touch $@
+
+$(VENV)/dev-ready: $(VENV)/train-ready
+	@echo "Installing what the tests need (once)"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) practice

@@ -1,0 +1,344 @@
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from handshape.console import Console
+from handshape.data.checks import check_folder
+from handshape.data.groups import signer_groups
+from handshape.data.samples import ImageFolder, Sample, list_samples
+from handshape.data.splits import PARTS, Split, read_splits, split_samples, write_splits
+from handshape.errors import DataError, RunError, SettingsError
+
+
+def samples_of(counts: dict[str, int]) -> list[Sample]:
+    return [Sample(f"{label}/{number}.jpg", label) for label, count in counts.items() for number in range(count)]
+
+
+def per_class(samples: Sequence[Sample]) -> Counter[str]:
+    return Counter(sample.label for sample in samples)
+
+
+def sizes(split: Split) -> list[int]:
+    return [len(samples) for samples in split.parts.values()]
+
+
+def require_partition(split: Split, samples: Sequence[Sample]) -> None:
+    """Every sample once, each part in the order given, no group on two sides, every class in training."""
+    dealt = [sample for part in split.parts.values() for sample in part]
+    assert sorted(dealt, key=str) == sorted(samples, key=str)
+    place = {sample: number for number, sample in enumerate(samples)}
+    for part in split.parts.values():
+        assert list(part) == sorted(part, key=place.__getitem__)
+    assert set(per_class(split.train)) == set(per_class(samples))
+    if split.groups is not None:
+        sides = {(split.groups[s.path], name) for name, part in split.parts.items() for s in part}
+        assert len({group for group, _ in sides}) == len(sides)
+
+
+class_sizes = st.dictionaries(st.sampled_from("ABCDEFGH"), st.integers(3, 60), min_size=1)
+share_pairs = st.tuples(st.floats(0.05, 0.4), st.floats(0.05, 0.3))
+
+
+@settings(deadline=None)
+@given(counts=class_sizes, shares=share_pairs, seed=st.integers(0, 9))
+def test_single_images_are_split_exactly(counts: dict[str, int], shares: tuple[float, float], seed: int) -> None:
+    samples = samples_of(counts)
+    test_share, validation_share = shares
+    split = split_samples(samples, None, test_share, validation_share, seed)
+    require_partition(split, samples)
+    wanted = {"train": 1 - test_share - validation_share, "validation": validation_share, "test": test_share}
+    for name, part in split.parts.items():
+        for label, count in counts.items():
+            exact, number = count * wanted[name], per_class(part)[label]
+            assert number >= 1
+            assert abs(number - exact) < 1 or count * min(shares) < 1  # a part that gets its one takes it from another
+    assert split.notes == () or min(counts.values()) < 20
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"A": 10, "B": 20}, [21, 3, 6]),
+        ({"A": 3}, [1, 1, 1]),
+        ({"A": 4, "B": 5}, [5, 2, 2]),
+        (dict.fromkeys("ABCDEFGHIJ", 7), [48, 10, 12]),  # the parts as a whole come out right, not only each class
+        (dict.fromkeys("ABCDEFGHIJ", 28), [196, 28, 56]),
+        ({"A": 2, "B": 10}, [8, 1, 3]),
+        ({"A": 1, "B": 10}, [8, 1, 2]),
+    ],
+)
+def test_sizes_of_small_splits(counts: dict[str, int], expected: list[int]) -> None:
+    assert sizes(split_samples(samples_of(counts), None, 0.2, 0.1, seed=0)) == expected
+
+
+@settings(deadline=None)
+@given(counts=class_sizes, signers=st.integers(3, 25), seed=st.integers(0, 5))
+def test_signers_who_show_every_class(counts: dict[str, int], signers: int, seed: int) -> None:
+    assume(min(counts.values()) >= signers)
+    samples = samples_of(counts)
+    groups = {sample.path: f"s{int(sample.path[2:-4]) % signers}" for sample in samples}
+    split = split_samples(samples, groups, 0.2, 0.1, seed)
+    require_partition(split, samples)
+    largest = max(Counter(groups.values()).values())
+    for part, share in zip(split.parts.values(), (0.7, 0.1, 0.2), strict=True):
+        assert (
+            abs(len(part) - share * len(samples)) <= 1.1 * largest + 1
+        )  # three signers are one each, whatever the shares
+        assert set(per_class(part)) == set(counts)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    pairs=st.lists(st.tuples(st.sampled_from("ABCDEF"), st.integers(0, 12)), min_size=3, max_size=150),
+    seed=st.integers(0, 5),
+)
+def test_any_groups_at_all(pairs: list[tuple[str, int]], seed: int) -> None:
+    samples = [Sample(f"{label}/{number}.jpg", label) for number, (label, _) in enumerate(pairs)]
+    groups = {sample.path: f"g{group}" for sample, (_, group) in zip(samples, pairs, strict=True)}
+    try:
+        split = split_samples(samples, groups, 0.2, 0.1, seed)
+    except DataError as error:
+        assert "leaves no image for" in error.happened
+        assert error.fix
+    else:
+        require_partition(split, samples)
+        assert all(split.parts.values())
+        assert split == split_samples(samples, groups, 0.2, 0.1, seed)
+
+
+@settings(deadline=None, max_examples=50)
+@given(copies=st.lists(st.integers(1, 4), min_size=40, max_size=200), seed=st.integers(0, 5))
+def test_a_few_copies_hardly_disturb_the_shares(copies: list[int], seed: int) -> None:
+    samples = [Sample(f"{n % 4}/{n}_{copy}.jpg", str(n % 4)) for n, many in enumerate(copies) for copy in range(many)]
+    groups = {sample.path: sample.path.split("_")[0] for sample in samples}
+    split = split_samples(samples, groups, 0.2, 0.1, seed)
+    require_partition(split, samples)
+    for part, share in zip(split.parts.values(), (0.7, 0.1, 0.2), strict=True):
+        assert abs(len(part) - share * len(samples)) <= 8
+
+
+def test_seeds_decide() -> None:
+    samples = samples_of({"A": 50, "B": 50})
+    signers = {sample.path: f"s{int(sample.path[2:-4]) % 10}" for sample in samples}
+    for groups in (None, signers):
+        splits = [split_samples(samples, groups, 0.2, 0.1, seed) for seed in range(5)]
+        assert len({split.test for split in splits}) > 2
+        assert splits[0] == split_samples(samples, groups, 0.2, 0.1, 0)
+
+
+def test_a_class_of_one_signer_is_learned_and_noted() -> None:
+    samples = samples_of({"A": 40, "Space": 10})
+    groups = {s.path: f"s{int(s.path.split('/')[1][:-4]) % 4}" if s.label == "A" else "s2" for s in samples}
+    for seed in range(8):
+        split = split_samples(samples, groups, 0.2, 0.1, seed)
+        require_partition(split, samples)
+        assert per_class(split.train)["Space"] == 10
+        assert all(per_class(part)["A"] for part in split.parts.values())
+        assert any("Not tested" in note and "Space" in note for note in split.notes)
+
+
+def test_uneven_groups_are_noted() -> None:
+    samples = samples_of({"A": 30, "B": 30})
+    groups = {sample.path: f"s{int(sample.path[2:-4]) % 3}" for sample in samples}
+    split = split_samples(samples, groups, 0.2, 0.1, 0)
+    assert sizes(split) == [20, 20, 20]
+    assert any("33% of the images instead of 20%" in note for note in split.notes)
+
+
+@pytest.mark.parametrize("counts", [{}, {"A": 1}, {"A": 2}])
+def test_too_few_images_for_three_parts(counts: dict[str, int]) -> None:
+    with pytest.raises(DataError, match="leaves no image for"):
+        split_samples(samples_of(counts), None, 0.2, 0.1, 0)
+
+
+def test_groups_that_leave_nothing_to_test() -> None:
+    samples = samples_of({"A": 10, "B": 10, "C": 10})
+    groups = {sample.path: f"signer of {sample.label}" for sample in samples}
+    with pytest.raises(DataError, match="no image for validation and test"):
+        split_samples(samples, groups, 0.2, 0.1, 0)
+
+
+def test_87_000_images_take_no_time() -> None:
+    import time
+
+    samples = samples_of({str(label): 3000 for label in range(29)})
+    copies = {sample.path: sample.path.replace("7.jpg", "8.jpg") for sample in samples}
+    start = time.process_time()
+    assert sizes(split_samples(samples, None, 0.2, 0.1, 0)) == [60_900, 8_700, 17_400]
+    assert abs(sizes(split_samples(samples, copies, 0.2, 0.1, 0))[2] - 17_400) < 30
+    assert time.process_time() - start < 4
+
+
+def test_a_split_survives_its_file(tmp_path: Path) -> None:
+    samples = [Sample(f'{label}/ä "{number}", 手\n.jpg', label) for label in ("A b", "C,d") for number in range(10)]
+    groups = {sample.path: f"who {number % 5}" if number % 3 else sample.path for number, sample in enumerate(samples)}
+    for given_groups in (None, groups):
+        split = split_samples(samples, given_groups, 0.2, 0.2, 0)
+        write_splits(split, tmp_path / "new" / "splits.csv")
+        saved = read_splits(tmp_path / "new" / "splits.csv")
+        assert saved.parts == split.parts
+        assert saved.groups == given_groups
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["splits.csv"]
+    with (tmp_path / "new" / "splits.csv").open(newline="") as stream:
+        assert next(csv.reader(stream)) == ["path", "label", "part", "group"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "path,label\nA/1.jpg,A\n", "path,label,part,group\nA/1.jpg,A,training,\n", "path,label,part,group\nA\n"],
+)
+def test_files_that_are_no_split(tmp_path: Path, text: str) -> None:
+    (tmp_path / "splits.csv").write_text(text)
+    with pytest.raises(DataError, match="not a saved split"):
+        read_splits(tmp_path / "splits.csv")
+
+
+def test_splits_that_cannot_be_read_or_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_splits(tmp_path / "absent.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(DataError, match="not a saved split"):
+        read_splits(tmp_path / "binary.csv")
+    (tmp_path / "splits.csv").mkdir()
+    with pytest.raises(RunError):
+        write_splits(split_samples(samples_of({"A": 5}), None, 0.2, 0.2, 0), tmp_path / "splits.csv")
+
+
+def folder_of(root: Path, paths: Sequence[str]) -> ImageFolder:
+    samples = tuple(Sample(path, path.split("/")[0]) for path in paths)
+    return ImageFolder(root, tuple(sorted({sample.label for sample in samples})), samples, ())
+
+
+PEOPLE = ("A/anna_1.jpg", "A/ben_1.jpg", "B/anna_2.jpg", "B/cem_1.jpg")
+BY_NAME = {"A/anna_1.jpg": "anna", "A/ben_1.jpg": "ben", "B/anna_2.jpg": "anna", "B/cem_1.jpg": "cem"}
+
+
+def groups_of(paths: Sequence[str], rule: str, digests: dict[str, str] | None = None) -> tuple[dict[str, str], str]:
+    folder = folder_of(Path("data"), paths)
+    return signer_groups(folder, folder.samples, rule, digests or {})
+
+
+def test_auto_keeps_copies_together() -> None:
+    digests = {"A/anna_1.jpg": "same", "B/cem_1.jpg": "same", "A/ben_1.jpg": "other"}
+    groups, by = groups_of(PEOPLE, "auto", digests)
+    assert groups["A/anna_1.jpg"] == groups["B/cem_1.jpg"]
+    assert len(set(groups.values())) == 3
+    assert "copies kept together" in by
+
+
+def test_none_groups_nothing() -> None:
+    groups, by = groups_of(PEOPLE, "none", dict.fromkeys(PEOPLE, "same"))
+    assert len(set(groups.values())) == 4
+    assert by == "at random"
+
+
+def test_folders_name_signers() -> None:
+    groups, by = groups_of(["A/anna/1.jpg", "A/ben/day 2/1.jpg", "B/anna/1.jpg", "B/cem/1.jpg"], "folder")
+    assert list(groups.values()) == ["anna", "ben", "anna", "cem"]
+    assert by == "by signer (3 signers)"
+    with pytest.raises(DataError, match=r"1 of 2 images lie in no signer's folder: A/2.jpg"):
+        groups_of(["A/anna/1.jpg", "A/2.jpg"], "folder")
+
+
+@pytest.mark.parametrize("rule", [r"/(?P<signer>[a-z]+)_\d", r"(?P<signer>[a-z]{3,})_"])
+def test_expressions_name_signers(rule: str) -> None:
+    assert groups_of(PEOPLE, rule)[0] == BY_NAME
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "words"),
+    [
+        ("signers", SettingsError, "cannot be 'signers'"),
+        ("", SettingsError, "cannot be ''"),
+        (r"(?P<signer>[a-z]+", SettingsError, "not a regular expression"),
+        (r"(?P<person>[a-z]+)_", SettingsError, "no group named signer"),
+        (r"(?P<signer>anna|ben)_", DataError, r"no signer in 1 of 4 paths: B/cem_1.jpg"),
+        (r"(?P<signer>q*)_", DataError, "no signer in 4 of 4 paths"),
+        (r"(?P<signer>jpg)", DataError, "finds only 1 signer: jpg"),
+        (r"(?P<signer>A|B)/", DataError, "finds only 2 signers: A, B"),
+    ],
+)
+def test_expressions_at_fault(rule: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error) as caught:
+        groups_of(PEOPLE, rule)
+    assert words in str(caught.value)
+
+
+def table(tmp_path: Path, content: str | bytes) -> str:
+    path = tmp_path / "who signed.CSV"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,signer\nA/anna_1.jpg,anna\nA/ben_1.jpg,ben\nB/anna_2.jpg,anna\nB/cem_1.jpg,cem\nZ/more.jpg,zoe\n",
+        "\ufeffSigner;Age;Path\r\nanna;3;A\\anna_1.jpg\r\nben;4;A\\ben_1.jpg\r\nanna;;./B/anna_2.jpg\r\ncem;;B/cem_1.jpg\r\n",
+        'path\tsigner\n"A/anna_1.jpg"\tanna\nA/ben_1.jpg\tben\n\nB/anna_2.jpg\t anna \nB/cem_1.jpg\tcem\n',
+    ],
+    ids=["plain", "spreadsheet", "tabs"],
+)
+def test_tables_name_signers(tmp_path: Path, content: str) -> None:
+    assert groups_of(PEOPLE, table(tmp_path, content))[0] == BY_NAME
+
+
+def test_tables_match_names_in_either_unicode_form(tmp_path: Path) -> None:
+    rule = table(tmp_path, "path,signer\nA/e\u0301.jpg,1\nA/b.jpg,2\nA/c.jpg,3\n")
+    assert groups_of(["A/\u00e9.jpg", "A/b.jpg", "A/c.jpg"], rule)[0]["A/\u00e9.jpg"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        ("path,person\nA/1.jpg,x\n", DataError, "lacks the columns path and signer; it has path, person"),
+        ("", DataError, "it has none"),
+        ("path,signer\nA/anna_1.jpg,anna\n", DataError, "no signer for 3 of 4 images: A/ben_1.jpg"),
+        ("path,signer\nA/anna_1.jpg,\n", DataError, "no signer for 4 of 4 images"),
+        ("path,signer\nA/anna_1.jpg\n", DataError, "no signer for 4 of 4 images"),
+        ("path,signer\ndata/A/anna_1.jpg,anna\n", DataError, "the first path in the table is 'data/A/anna_1.jpg'"),
+        ("path,signer\nA/ben_1.jpg,ben\nA/ben_1.jpg,anna\n", DataError, "two signers for A/ben_1.jpg: ben and anna"),
+        ("path,signer\nA/größe.jpg,x\n".encode("cp1252"), SettingsError, "not text in UTF-8"),
+    ],
+)  # fmt: skip
+def test_tables_at_fault(tmp_path: Path, content: str | bytes, error: type[Exception], words: str) -> None:
+    with pytest.raises(error) as caught:
+        groups_of(PEOPLE, table(tmp_path, content))
+    assert words in str(caught.value)
+
+
+def test_a_missing_table(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such file") as caught:
+        groups_of(PEOPLE, str(tmp_path / "absent.csv"))
+    assert str(tmp_path / "absent.csv") in caught.value.happened
+
+
+@pytest.mark.photographs
+@pytest.mark.parametrize(("name", "signers"), [("digits_218_signers", 209), ("lsa16_10_subjects", 10)])
+def test_real_people_stay_on_one_side(name: str, signers: int, photographs: Path) -> None:
+    folder = list_samples(photographs / name)
+    groups, by = signer_groups(folder, folder.samples, str(photographs / "groups" / f"{name}.csv"), {})
+    assert by == f"by signer ({signers} signers)"
+    split = split_samples(folder.samples, groups, 0.2, 0.1, 0, by)
+    require_partition(split, folder.samples)
+    assert split.notes == ()
+    for part, share in zip(PARTS, (0.7, 0.1, 0.2), strict=True):
+        assert abs(len(split.parts[part]) / len(folder.samples) - share) < 0.01
+        assert set(per_class(split.parts[part])) == set(folder.classes)
+
+
+@pytest.mark.photographs
+def test_the_name_of_a_real_file_says_whose_hand_it_is(photographs: Path, console: Console) -> None:
+    folder = list_samples(photographs / "asl36_5_hands")
+    by_name, _ = signer_groups(folder, folder.samples, r"(?P<signer>hand\d+)_", {})
+    by_table, _ = signer_groups(folder, folder.samples, str(photographs / "groups" / "asl36_5_hands.csv"), {})
+    assert by_name == by_table
+    report = check_folder(folder, console)
+    split = split_samples(report.usable_samples, by_name, 0.2, 0.1, 0)
+    assert np.all([set(per_class(part)) == set(folder.classes) for part in (split.train, split.test)])

@@ -1,0 +1,144 @@
+"""Trains a sign recogniser on ``dataset/train/`` and writes models/, results/, logs/ and training.log right here.
+
+The same journey as ``handshape train``, step by step under the specification's function names. Change CONFIG, or
+import this file and call the steps. Run with: python train_model.py
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from handshape import stages
+from handshape.config import Settings, validate_settings
+from handshape.console import Console
+from handshape.data.checks import CheckReport
+from handshape.data.samples import ImageFolder
+from handshape.data.splits import Split
+from handshape.errors import HandshapeError
+from handshape.export.bundle import Bundle
+from handshape.model.classifier import Classifier
+from handshape.runs import Run
+from handshape.runtime import Runtime
+
+CONFIG: dict[str, dict[str, Any]] = Settings().model_dump()
+CONFIG["data"]["layout"] = "link"  # the split as folders below temp_data/, as hard links
+
+
+def configure_gpu(settings: Settings, console: Console) -> Runtime:
+    """Detects accelerators; sets memory growth, mixed precision and XLA where there is one, and says why where not."""
+    runtime = stages.start_machine(settings, console)
+    for decision in runtime.decisions:
+        console.detail(str(decision))
+    return runtime
+
+
+def create_directories(run: Run) -> None:
+    """Makes models/, results/ and logs/."""
+    run.create_folders()
+
+
+def validate_data(settings: Settings, console: Console) -> tuple[ImageFolder, CheckReport]:
+    """Checks every image, class by class."""
+    return stages.check_data(Path(settings.data.original_data_dir), console)
+
+
+def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, run: Run, console: Console) -> Split:
+    """Splits into training, validation and test, and lays the parts out as folders."""
+    split = stages.split_data(folder, report, settings, console)
+    stages.start_run(run, settings, split)
+    stages.lay_out_split(folder, split, settings, console)
+    return split
+
+
+def create_data_generators(
+    folder: ImageFolder, split: Split, settings: Settings, run: Run, console: Console
+) -> stages.Decoded:
+    """Decodes every image once; augmented views are drawn from these pixels in training."""
+    return stages.decode_split(folder, split, settings, run, console)
+
+
+def build_model(split: Split, settings: Settings, console: Console) -> Classifier:
+    """MobileNetV2 with a new head."""
+    return stages.build_model(stages.labels_of(split), settings, stages.choose_weights(settings, console))
+
+
+def create_callbacks(
+    classifier: Classifier, data: stages.Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
+) -> Any:
+    """The trainer with its checkpoint, early stopping, plateau rule and TensorBoard."""
+    trainer = stages.create_trainer(classifier, data, settings, runtime, run, console)
+    trainer.prepare()
+    return trainer
+
+
+def train_model(trainer: Any, settings: Settings, console: Console) -> None:
+    """Phase one: the head on the frozen base."""
+    stages.train_head(trainer, settings, console)
+
+
+def fine_tune_model(trainer: Any, settings: Settings, console: Console) -> None:
+    """Phase two: the last layers too, at a lower rate."""
+    stages.fine_tune(trainer, settings, console)
+
+
+def evaluate_model(
+    classifier: Classifier,
+    trainer: Any,
+    split: Split,
+    data: stages.Decoded,
+    runtime: Runtime,
+    run: Run,
+    console: Console,
+) -> stages.Judgement:
+    """Calibrates on the validation images, measures on the test images and writes the results as JSON."""
+    return stages.judge(classifier, trainer, split, data, runtime, run, console)
+
+
+def create_visualizations(judgement: stages.Judgement, trainer: Any, run: Run, console: Console) -> None:
+    """The eight figures, as .png and .jpg."""
+    stages.draw_figures(run, judgement.test, trainer, console)
+
+
+def save_model(
+    classifier: Classifier, judgement: stages.Judgement, settings: Settings, run: Run, console: Console
+) -> Bundle:
+    """The model, its label map and the bundle."""
+    return stages.save_model(run, classifier, judgement, settings, console)
+
+
+def main() -> int:
+    """The whole pipeline; returns the exit code."""
+    console = Console()
+    run = Run(Path(), time.strftime("%Y%m%d_%H%M%S"))
+    try:
+        settings = validate_settings(CONFIG)
+        with console.log_file(run.log):
+            folder, report = validate_data(settings, console)
+            create_directories(run)
+            split = split_data(folder, report, settings, run, console)
+            runtime = configure_gpu(settings, console)
+            data = create_data_generators(folder, split, settings, run, console)
+            classifier = build_model(split, settings, console)
+            trainer = create_callbacks(classifier, data, settings, runtime, run, console)
+            train_model(trainer, settings, console)
+            fine_tune_model(trainer, settings, console)
+            judgement = evaluate_model(classifier, trainer, split, data, runtime, run, console)
+            create_visualizations(judgement, trainer, run, console)
+            bundle = save_model(classifier, judgement, settings, run, console)
+            run.clean()
+            run.record(state="complete")
+            console.status("done", f"Test accuracy {judgement.test.metrics.accuracy:.1%}; model in {bundle.folder}")
+    except HandshapeError as error:
+        console.error(error)
+        return 1
+    except KeyboardInterrupt:
+        console.warn("Stopped.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
