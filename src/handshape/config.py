@@ -237,9 +237,8 @@ def _unknown_name(place: Sequence[str]) -> SettingsError:
     if len(place) == 1:
         known = list(_sections())
     name = ".".join(place)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not near and len(place) > 1:  # the right name in the wrong section
-        near = [other for other in known if other.endswith("." + place[-1])]
+    moved = [other for other in known if other.endswith("." + place[-1])]  # the right name in the wrong section
+    near = moved or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     section = _sections().get(place[0])
     choices = known if len(place) == 1 else [f"{place[0]}.{key}" for key in section.model_fields] if section else known
     fix = f"Did you mean {near[0]}?" if near else "handshape train --help-settings lists them all."

@@ -55,9 +55,9 @@ def _second_class(root: Path) -> str:
 
 def _about_files(report: CheckReport) -> Iterable[Problem]:
     if report.reasons:
-        named = [f"{path}: {reason.removeprefix('is ')}" for path, reason in report.reasons.items()]
+        named = some([f"{path}: {reason.removeprefix('is ')}" for path, reason in report.reasons.items()], between="; ")
         yield Problem(
-            f"{counted(len(named), 'image', 'images')} of {report.images:,} cannot be used ({some(named, between='; ')}).",
+            f"{counted(len(report.reasons), 'image', 'images')} of {report.images:,} cannot be used ({named}).",
             "What cannot be used is left out; copy it from its source again, or remove it.",
         )
     if report.strays:

@@ -19,6 +19,7 @@ PARTS = ("train", "validation", "test")
 _TRAIN, _VALIDATION, _TEST = range(3)
 _BY_NEED = (_TRAIN, _TEST, _VALIDATION)  # a class must be learned; being tested matters more than being validated
 _COLUMNS = ("path", "label", "part", "group")
+_ATTEMPTS = 20  # with few signers, the first order may leave a part without a class that another order gives it
 _NOTEWORTHY_SHARE = 0.05  # by how much of all images a part may miss its share without a note
 
 Numbers = npt.NDArray[np.int64]
@@ -77,9 +78,7 @@ def split_samples(
         DataError: the groups leave a part without a single image.
     """
     dealer = _Dealer(samples, groups, (1 - test_share - validation_share, validation_share, test_share), seed)
-    dealer.deal_groups()
-    dealer.deal_singles()
-    dealer.mend_absences()
+    dealer.deal()
     dealer.require_all_parts()
     train, validation, test = (
         tuple(samples[index] for index in np.flatnonzero(dealer.part_of == part).tolist()) for part in range(len(PARTS))
@@ -139,41 +138,31 @@ class _Dealer:
         self.labels = sorted({sample.label for sample in samples}, key=natural_key)
         self.shares = np.array(shares)
         self.class_of = _numbered((sample.label for sample in samples), self.labels)
-        self.part_of = np.full(len(samples), _TRAIN)
         names = [sample.path if groups is None else groups.get(sample.path, sample.path) for sample in samples]
         group_of = _numbered(names, dict.fromkeys(names))
         self.random = np.random.default_rng(seed)
         self.large, self.singles = self._by_size(group_of)
         self.targets = _targets(np.bincount(self.class_of, minlength=len(self.labels)), self.shares)
-        self.filled = np.zeros_like(self.targets)
         held = [self._classes(members) > 0 for members in self.large]
         self.holders = np.sum(held, axis=0) + self._classes(self.singles)
+        self._clear()
 
-    def deal_groups(self) -> None:
-        """Each large group to the part that it serves best; one that alone shows some class must be learned."""
-        for members in self.large:
-            counts = self._classes(members)
-            alone = bool(np.any((counts > 0) & (self.holders == 1)))
-            self._put(members, _TRAIN if alone else int(np.argmin(self._cost(counts))))
-
-    def deal_singles(self) -> None:
-        """Images in groups of their own fill up what the groups left open."""
-        shuffled = self.random.permutation(self.singles)
-        by_class = shuffled[np.argsort(self.class_of[shuffled], kind="stable")]
-        numbers = self._classes(self.singles)
-        for label, mine in zip(range(len(self.labels)), np.split(by_class, np.cumsum(numbers)[:-1]), strict=False):
-            filled = self.filled[:, label]
-            missing = np.maximum(self.targets[:, label] - filled, 0).astype(np.float64)
-            shares = _apportioned(len(mine), missing, filled == 0)
-            for part, chosen in enumerate(np.split(mine, np.cumsum(shares)[:-1])):
-                self._put(chosen, part)
-
-    def mend_absences(self) -> None:
-        """Moves a group where a part lacks a class that other parts can spare."""
-        for part in _BY_NEED:
-            for label in np.flatnonzero((self.filled[part] == 0) & (self.targets[part] > 0)):
-                if self.filled[part, label] == 0:  # an earlier move may have brought it along
-                    self._fetch(part, int(label))
+    def deal(self) -> None:
+        """Deals everything, in other orders where a part lacks a class that it could have, and keeps the best."""
+        unavoidable = int(np.maximum((self.targets > 0).sum(axis=0) - self.holders, 0).sum())
+        best = self.targets.size + 1
+        for _ in range(_ATTEMPTS):
+            self._clear()
+            self._deal_groups()
+            self._deal_singles()
+            self._mend_absences()
+            absences = int(((self.filled == 0) & (self.targets > 0)).sum())
+            if absences < best:
+                best, part_of, filled = absences, self.part_of, self.filled
+            if best <= unavoidable:
+                break
+            self.random.shuffle(self.large)
+        self.part_of, self.filled = part_of, filled
 
     def require_all_parts(self) -> None:
         """No part may stay empty."""
@@ -201,6 +190,36 @@ class _Dealer:
                     f"The {PARTS[part]} part holds {share:.0%} of the images instead of {self.shares[part]:.0%}, "
                     "because groups are kept whole."
                 )
+
+    def _clear(self) -> None:
+        self.part_of = np.full(len(self.class_of), _TRAIN)
+        self.filled = np.zeros_like(self.targets)
+
+    def _deal_groups(self) -> None:
+        """Each large group to the part that it serves best; one that alone shows some class must be learned."""
+        for members in self.large:
+            counts = self._classes(members)
+            alone = bool(np.any((counts > 0) & (self.holders == 1)))
+            self._put(members, _TRAIN if alone else int(np.argmin(self._cost(counts))))
+
+    def _deal_singles(self) -> None:
+        """Images in groups of their own fill up what the groups left open."""
+        shuffled = self.random.permutation(self.singles)
+        by_class = shuffled[np.argsort(self.class_of[shuffled], kind="stable")]
+        numbers = self._classes(self.singles)
+        for label, mine in zip(range(len(self.labels)), np.split(by_class, np.cumsum(numbers)[:-1]), strict=False):
+            filled = self.filled[:, label]
+            missing = np.maximum(self.targets[:, label] - filled, 0).astype(np.float64)
+            shares = _apportioned(len(mine), missing, filled == 0)
+            for part, chosen in enumerate(np.split(mine, np.cumsum(shares)[:-1])):
+                self._put(chosen, part)
+
+    def _mend_absences(self) -> None:
+        """Moves a group where a part lacks a class that other parts can spare."""
+        for part in _BY_NEED:
+            for label in np.flatnonzero((self.filled[part] == 0) & (self.targets[part] > 0)):
+                if self.filled[part, label] == 0:  # an earlier move may have brought it along
+                    self._fetch(part, int(label))
 
     def _by_size(self, group_of: Numbers) -> tuple[list[Numbers], Numbers]:
         """Groups of several samples, the large ones first, and the samples that are alone."""

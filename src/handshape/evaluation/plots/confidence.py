@@ -97,9 +97,10 @@ def _verdict(metrics: Metrics, confidence: Floats) -> str:
 
 def _write_counts(axes: Axes, places: Floats, heights: Floats | Integers, counts: Integers) -> None:
     """How many images each bar stands for, above it; nothing where there are none."""
+    room = 72 * WIDTH * axes.get_position().width / BINS  # points
+    size = min(9.5, room / (0.7 * len(str(counts.max()))))
     for x, height, count in zip(places, heights, counts, strict=True):
         if count:
-            words = axes.annotate(
-                str(count), (x, height), (0, 4), textcoords="offset points", ha="center", fontsize=9.5
-            )
-            words.set(color=INK, zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})
+            words = axes.annotate(str(count), (x, height), (0, 4), textcoords="offset points", ha="center")
+            words.set(fontsize=size, color=INK, zorder=5)
+            words.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})

@@ -1,0 +1,248 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("matplotlib", reason="figures need matplotlib")
+
+from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from handshape.console import Console
+from handshape.errors import RunError
+from handshape.evaluation import plots
+from handshape.evaluation.metrics import Metrics, measure
+from handshape.evaluation.plots import fonts, style
+from handshape.evaluation.plots.files import write
+
+STEMS = (
+    "confusion_matrix",
+    "confusion_matrix_normalized",
+    "accuracy_plot",
+    "loss_plot",
+    "per_class_accuracy",
+    "confidence_distribution",
+    "training_summary",
+    "performance_metrics",
+)
+LETTERS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "del", "nothing", "space"]
+
+Case = tuple[Metrics, np.ndarray, np.ndarray]
+
+
+def measured(labels: Sequence[str], images: int = 12, skill: float = 4.0, without: Sequence[int] = ()) -> Case:
+    """Made-up results: every class has some images, those in ``without`` none; a skill of 99 is never wrong."""
+    rng = np.random.default_rng(len(labels))
+    truth = np.repeat([i for i in range(len(labels)) if i not in without], images)
+    logits = rng.normal(0, 1.2, (len(truth), len(labels)))
+    logits[np.arange(len(truth)), truth] += skill * rng.uniform(0.7, 1.3, len(truth))
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return measure(probabilities, truth, labels), probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+
+
+def history_of(epochs: int) -> dict[str, list[float]]:
+    steps = np.arange(epochs)
+    return {
+        "accuracy": list(1 - 0.7 * np.exp(-steps / 4)),
+        "val_accuracy": list(0.96 - 0.7 * np.exp(-steps / 4)),
+        "loss": list(3 * np.exp(-steps / 4)),
+        "val_loss": list(0.1 + 3 * np.exp(-steps / 4)),
+        "learning_rate": list(np.where(steps < 0.7 * epochs, 1e-3, 1e-4)),
+    }
+
+
+def broken(history: dict[str, list[float]]) -> dict[str, list[float]]:
+    """A training that ran away."""
+    return history | {"loss": [float("nan")] * len(history["loss"]), "val_loss": [float("inf")] * len(history["loss"])}
+
+
+def draw(folder: Path, case: Case, history: dict[str, list[float]], phase_one_epochs: int, title: str) -> list[Path]:
+    return plots.draw_figures(folder, *case, history, phase_one_epochs, title, Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("run") / "results"
+    return draw(folder, measured(LETTERS, without=[9]), history_of(35), 25, "asl_alphabet")
+
+
+def test_every_figure_comes_in_both_formats_and_nothing_else_is_left(drawn: list[Path]) -> None:
+    assert [path.name for path in drawn] == [f"{stem}{suffix}" for stem in STEMS for suffix in (".png", ".jpg")]
+    assert sorted(drawn[0].parent.iterdir()) == sorted(drawn)
+
+
+def test_every_figure_says_300_dots_an_inch_and_is_as_large_as_that(drawn: list[Path]) -> None:
+    for path in drawn:
+        with Image.open(path) as image:
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+            assert image.mode == "RGB"
+            assert image.width == 14 * 300
+            assert 4 * 300 <= image.height <= 12 * 300
+            if path.stem.startswith("confusion_matrix"):
+                assert image.height == 12 * 300
+
+
+def test_both_formats_show_the_same_picture_and_it_is_not_blank(drawn: list[Path]) -> None:
+    for png, jpeg in zip(drawn[::2], drawn[1::2], strict=True):
+        pixels, lossy = (np.asarray(Image.open(path).reduce(6), np.int16) for path in (png, jpeg))
+        assert np.abs(pixels - lossy).mean() < 1
+        ink = (pixels.min(axis=2) < 200).mean()
+        assert 0.005 < ink < 0.6, png.name
+
+
+CASES = {
+    "two signs, one epoch": (measured(["fist", "palm"]), history_of(1), 1, "two"),
+    "one class has images": (measured(["a", "b", "c"], without=[0, 2]), history_of(3), 2, "one"),
+    "all right": (measured(LETTERS[:10], skill=99), history_of(12), 2, "right"),
+    "all wrong": (measured(LETTERS[:5], skill=-99), history_of(12), 11, "wrong"),
+    "many images": (measured(LETTERS, images=600, skill=5), history_of(35), 25, "many"),
+    "many classes": (measured([f"sign_{i:03d}" for i in range(100)], without=[7]), history_of(60), 40, "hundred"),
+    "long names": (
+        measured([f"a rather long name of sign {i} (left hand)" for i in range(20)]),
+        history_of(9),
+        9,
+        "n" * 300,
+    ),
+    "strange names": (
+        measured(["$x^2$", "a_b", r"\$", "100%", "{x}", "étoile", "Ж", "$$", "\n", "<b>"]),
+        history_of(5),
+        3,
+        "$a_b$",
+    ),
+    "training ran away": (measured(LETTERS[:5]), broken(history_of(5)), 3, "nan"),
+}
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Figure, list[Text]]]:
+    """Figures are collected with the words drawn on them, instead of written; at few dots an inch."""
+    collected: list[tuple[Figure, list[Text]]] = []
+    words: list[Text] = []
+    draw_text = Text.draw
+
+    def note(text: Text, renderer: RendererBase) -> None:
+        if text.get_visible() and text.get_text().strip():
+            words.append(text)
+        draw_text(text, renderer)
+
+    def collect(figure: Figure) -> Image.Image:
+        words.clear()
+        fonts.set_font(figure)
+        FigureCanvasAgg(figure).draw()
+        collected.append((figure, words.copy()))
+        return Image.new("RGB", (1, 1))
+
+    monkeypatch.setattr(style, "DPI", 72)
+    monkeypatch.setattr(Text, "draw", note)
+    monkeypatch.setattr(plots, "render", collect)
+    return collected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_all_words_are_on_the_page_and_none_covers_another(
+    name: str, pages: list[tuple[Figure, list[Text]]], tmp_path: Path
+) -> None:
+    draw(tmp_path, *CASES[name])
+    assert len(pages) == len(STEMS)
+    for stem, (figure, words) in zip(STEMS, pages, strict=True):
+        assert len(words) > 10
+        said = [text.get_text() for text in words]
+        assert not [text for text in said if is_math_text(text)]
+        low, high = np.moveaxis(np.array([text.get_window_extent().padded(-0.75).get_points() for text in words]), 1, 0)
+        outside = (low < 0).any(axis=1) | (high > figure.bbox.size).any(axis=1)
+        assert not [said[i] for i in np.flatnonzero(outside)], stem
+        apart = (low[:, None] >= high[None]).any(axis=2)
+        covered = np.triu(~(apart | apart.T), k=1)
+        assert not [(said[i], said[j]) for i, j in np.argwhere(covered)], stem
+
+
+@pytest.mark.parametrize(
+    ("phase_one_epochs", "phases"),
+    [(25, ["phase one: base frozen", "phase two: fine-tuning"]), (35, []), (1, ["phase two: fine-tuning"])],
+)
+def test_the_start_of_fine_tuning_is_marked_where_there_is_one(
+    phase_one_epochs: int, phases: list[str], pages: list[tuple[Figure, list[Text]]], tmp_path: Path
+) -> None:
+    draw(tmp_path, measured("ab"), history_of(35), phase_one_epochs, "run")
+    for stem in ("accuracy_plot", "loss_plot"):
+        _, words = pages[STEMS.index(stem)]
+        assert sorted(text.get_text() for text in words if text.get_text().startswith("phase")) == phases
+
+
+def test_letters_without_a_font_are_named_once_and_warned_of_nowhere_else(
+    pages: list[tuple[Figure, list[Text]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    monkeypatch.setattr(fonts, "FALLBACKS", ())
+    said: list[str] = []
+    monkeypatch.setattr(Console, "warn", lambda _, text: said.append(text))
+    draw(tmp_path, measured(["あ", "い", "う"]), history_of(2), 1, "kana")
+    assert len(said) == 1
+    assert "あいう" in said[0]
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+
+
+def test_fonts_of_the_machine_help_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "FALLBACKS", ("DejaVu Serif", "No Such Font"))
+    assert fonts.font().get_family() == ["DejaVu Sans", "DejaVu Serif"]
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0, "0 %"), (1, "100 %"), (0.975, "97.5 %"), (0.92, "92.0 %"), (0.9999, "100.0 %")]
+)
+def test_shares_in_words(share: float, words: str) -> None:
+    assert style.percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "short"), [("A", "A"), ("thumbs  up\n", "thumbs up"), ("abcdefghijkl", "abcde…jkl"), ("$5", r"\$5")]
+)
+def test_names_are_kept_plain_and_short(name: str, short: str) -> None:
+    assert style.plain(name, 9) == short
+    assert len(style.plain(name.replace("$", ""), 9)) <= 9
+
+
+@pytest.mark.parametrize(
+    ("share", "color"),
+    [(1, style.GREEN), (0.9, style.GREEN), (0.899, style.AMBER), (0.7, style.AMBER), (0.69, style.RED)],
+)
+def test_colours_of_performance(share: float, color: str) -> None:
+    assert style.band(share) == color
+
+
+def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
+    metrics, confidence, correct = measured("ab")
+    with pytest.raises(ValueError, match="one epoch"):
+        draw(tmp_path, (metrics, confidence, correct), history_of(0), 0, "run")
+    with pytest.raises(ValueError, match="confidences"):
+        draw(tmp_path, (metrics, confidence[1:], correct), history_of(1), 1, "run")
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file in the way")
+    with pytest.raises(RunError, match="Cannot write the figure"):
+        write(Image.new("RGB", (9, 9)), tmp_path / "results", "figure")
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+def test_a_picture_that_breaks_off_leaves_the_old_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(Image.new("RGB", (9, 9), "red"), tmp_path, "figure")
+
+    def full_disk(image: Image.Image, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    with pytest.raises(RunError, match="No space left"):
+        write(Image.new("RGB", (9, 9), "blue"), tmp_path, "figure")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.jpg", "figure.png"]
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.getpixel((4, 4)) == (255, 0, 0)
