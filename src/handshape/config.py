@@ -53,7 +53,7 @@ class ModelSettings(Section):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's rate in phase one")
     fine_tune_lr: float = Field(1e-4, gt=0, le=1, description="Adam's rate in phase two")
     fine_tune_epochs: int = Field(10, ge=0, le=10_000, description="epochs of phase two; 0 leaves it out")
-    fine_tune_layers: int = Field(20, ge=1, le=154, description="last layers of MobileNetV2 that phase two trains")
+    fine_tune_layers: int = Field(20, ge=1, le=152, description="last layers of MobileNetV2 that phase two trains")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of pooled features dropped in training")
     weights: str = Field("auto", description="start: auto, imagenet, own, none, or the path of a weights file")
 

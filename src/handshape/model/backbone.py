@@ -51,7 +51,7 @@ def set_tail_trainable(backbone: Backbone, trainable: bool) -> None:
 
 
 def _cut_tensor(base: Any, fine_tune_layers: int) -> Any:
-    """The output of the last block that ends before the layers to fine-tune."""
+    """The output of the last block that ends before the layers to fine-tune; the first convolution for almost all."""
     last = len(base.layers) - fine_tune_layers - 1
     ends = [layer for layer in base.layers[: last + 1] if _ends_block(base, layer)]
     return ends[-1].output if ends else base.layers[1].output

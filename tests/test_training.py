@@ -1,0 +1,240 @@
+"""Training on made-up features and images: order, views, resuming, memory, callbacks, TensorBoard."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from handshape.config import AugmentationSettings, ModelSettings, TrainingSettings, load_settings
+from handshape.errors import RunError, RuntimeUnavailableError
+from handshape.model.classifier import build_classifier
+from handshape.model.weights import StartingWeights
+from handshape.runtime import choose_runtime, start_runtime
+from handshape.training import fit
+from handshape.training.batches import FreshViews, StoredViews
+from handshape.training.checkpoints import TrainingState
+from handshape.training.features import Features
+from handshape.training.phases import Phase, fine_tune_phase, head_phase
+
+MODEL = ModelSettings(img_size=96, num_epochs=3, fine_tune_epochs=3, batch_size=8)
+LABELS = ("A", "B", "C")
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    settings = load_settings()
+    chosen = choose_runtime(settings.gpu)
+    start_runtime(chosen, settings.gpu, 0)
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Three classes that differ in colour, 8 + 4 images each."""
+    rng = np.random.default_rng(0)
+    colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
+
+    def draw(count):
+        truth = np.repeat(np.arange(3), count)
+        noise = rng.integers(-40, 40, (len(truth), 96, 96, 3))
+        return np.clip(colours[truth][:, None, None] + noise, 0, 255).astype(np.uint8), truth.astype(np.int64)
+
+    return fit.TrainingData(*draw(8), *draw(4))
+
+
+def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=None):
+    keras.utils.set_random_seed(0)
+    classifier = build_classifier(LABELS, model, StartingWeights("none", None, "a test"))
+    for part in ("models", "work"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    files = fit.TrainingFiles(
+        folder / "models" / "best.h5", folder / "work" / "state.npz", folder / "logs", folder / "work"
+    )
+    augmentation = AugmentationSettings(views=views)
+    return fit.Trainer(
+        classifier,
+        data,
+        model.batch_size,
+        0,
+        augmentation,
+        training or TrainingSettings(),
+        runtime,
+        files,
+        console,
+    )
+
+
+def train(trainer, model=MODEL):
+    trainer.prepare()
+    trainer.run(head_phase(model))
+    trainer.run(fine_tune_phase(model))
+    trainer.finish()
+    return trainer.classifier.model.get_weights()
+
+
+@pytest.mark.parametrize("views", [2, 0])
+def test_same_seed_same_weights(views, data, runtime, console, tmp_path):
+    first = train(new_trainer(data, runtime, console, tmp_path / "1", views))
+    again = train(new_trainer(data, runtime, console, tmp_path / "2", views))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, console, tmp_path):
+    trainer = new_trainer(data, runtime, console, tmp_path)
+    train(trainer)
+    state = trainer.state
+    assert state.phase_epochs == {"1": 3, "2": 3}
+    assert {len(values) for values in state.history.values()} == {6}
+    assert set(state.history) == {"accuracy", "val_accuracy", "loss", "val_loss", "learning_rate"}
+    assert state.best_epoch == int(np.argmin(state.history["val_loss"])) + 1
+    loss = -np.log(trainer.validation_probabilities()[np.arange(12), data.validation_truth]).mean()
+    assert loss == pytest.approx(min(state.history["val_loss"]), abs=2e-3)
+    best = keras.models.load_model(trainer.files.best_model, compile=False)
+    for one, other in zip(best.get_weights(), trainer.classifier.model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 4, 5])
+def test_a_stopped_training_ends_with_the_same_weights(stop_after, data, runtime, console, tmp_path, monkeypatch):
+    monkeypatch.setattr("handshape.training.callbacks.SAVE_EVERY_S", 0.0)
+    whole = train(new_trainer(data, runtime, console, tmp_path / "whole"))
+    broken = new_trainer(data, runtime, console, tmp_path / "broken")
+    seen = []
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(epoch)
+            if len(seen) == stop_after:
+                raise KeyboardInterrupt
+
+    create = fit.create_callbacks
+    monkeypatch.setattr(fit, "create_callbacks", lambda *args: [*create(*args), Stop()])
+    with pytest.raises(KeyboardInterrupt):
+        train(broken)
+    monkeypatch.setattr(fit, "create_callbacks", create)
+    resumed = train(new_trainer(data, runtime, console, tmp_path / "broken"))
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_path, monkeypatch, capsys):
+    trainer = new_trainer(data, runtime, console, tmp_path)
+    inputs = StoredViews.inputs
+
+    def too_large(self, chosen, index):
+        if len(chosen) > 3:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return inputs(self, chosen, index)
+
+    monkeypatch.setattr(StoredViews, "inputs", too_large)
+    train(trainer)
+    assert trainer.state.batch_size == 2
+    said = capsys.readouterr().err
+    assert "memory ran out at 8 images" in said
+    assert "trying 2" in said
+    assert len(trainer.state.history["loss"]) == 6
+
+
+def test_memory_for_not_even_one_image(data, runtime, console, tmp_path, monkeypatch):
+    def never(self, chosen, index):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(StoredViews, "inputs", never)
+    with pytest.raises(RuntimeUnavailableError, match="too small for even one image"):
+        train(new_trainer(data, runtime, console, tmp_path))
+
+
+def test_other_errors_are_not_taken_for_memory(data, runtime, console, tmp_path, monkeypatch):
+    def broken(self, chosen, index):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(StoredViews, "inputs", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        train(new_trainer(data, runtime, console, tmp_path))
+
+
+def test_early_stopping_and_plateau_follow_the_settings(data, runtime, console, tmp_path):
+    impatient = TrainingSettings(patience=1, min_delta=0.9)
+    model = MODEL.model_copy(update={"num_epochs": 50, "fine_tune_epochs": 0})
+    trainer = new_trainer(data, runtime, console, tmp_path, model=model, training=impatient)
+    train(trainer, model)
+    assert 1 < trainer.state.phase_epochs["1"] < 10
+    assert trainer.state.history["learning_rate"][0] == pytest.approx(1e-3)
+
+
+def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
+    features = Features(np.arange(40, dtype=np.float16).reshape(2, 20, 1), np.zeros((2, 20, 1, 1, 1), np.float16))
+    truth = np.arange(20)
+    phase = Phase(1, "head", "pooled", 3, 1e-3)
+    batches = StoredViews(features, truth, 6, phase, seed=1)
+    epochs = []
+    for _ in range(2):
+        pairs = [batches[index] for index in range(len(batches))]
+        shown = np.concatenate([labels for _, labels in pairs])
+        values = np.concatenate([inputs[:, 0] for inputs, _ in pairs])
+        assert sorted(shown) == list(range(20))
+        assert set((values - shown) // 20) == {0, 1}  # both views
+        epochs.append(list(shown))
+        batches.on_epoch_end()
+    assert epochs[0] != epochs[1]
+    batches.start_epoch(0)
+    assert list(np.concatenate([batches[index][1] for index in range(len(batches))])) == epochs[0]
+
+
+def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
+    def trunk(images):
+        return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
+
+    phase = Phase(1, "head", "pooled", 3, 1e-3)
+    settings = AugmentationSettings(views=0)
+    batches = FreshViews(data.images, trunk, settings, data.truth, 8, phase, 0, runtime)
+    np.testing.assert_array_equal(batches[1][0], batches[1][0])
+    first = batches[0][0]
+    batches.on_epoch_end()
+    assert not np.array_equal(first, batches[0][0])
+
+
+@pytest.mark.parametrize(
+    ("counts", "rule", "weighed"),
+    [((10, 10), "auto", False), ((30, 10), "auto", True), ((30, 10), "off", False), ((5, 5), "on", True)],
+)
+def test_class_weights(counts, rule, weighed):
+    truth = np.repeat([0, 1], counts)
+    weights = fit.weigh_classes(truth, 2, TrainingSettings(class_weights=rule))
+    assert (weights is not None) is weighed
+    if weights:
+        assert counts[0] * weights[0] == pytest.approx(counts[1] * weights[1])
+        assert sum(count * weights[number] for number, count in enumerate(counts)) == pytest.approx(len(truth))
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    file = tmp_path / "state.npz"
+    TrainingState(epoch=3, history={"loss": [1.0, 0.5]}, weights=[np.ones(3)]).save(file)
+    assert TrainingState.load(file).history == {"loss": [1.0, 0.5]}
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(RunError, match="cannot be read"):
+        TrainingState.load(file)
+
+
+def test_tensorboard_shows_scalars_histograms_and_graph(data, runtime, console, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.compat.proto.graph_pb2 import GraphDef
+
+    trainer = new_trainer(data, runtime, console, tmp_path)
+    train(trainer)
+    events = EventAccumulator(str(tmp_path / "logs"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"accuracy/train", "accuracy/validation", "loss/train", "loss/validation", "learning_rate"} <= set(
+        tags["scalars"]
+    )
+    written = [event.value for event in events.Scalars("loss/validation")]
+    assert written == pytest.approx(trainer.state.history["val_loss"])
+    assert any("logits" in tag for tag in tags["histograms"])
+    graph = GraphDef.FromString(events.serialized_graph())
+    nodes = {node.name for node in graph.node}
+    assert "trunk/Conv1" in nodes
+    inputs = {source for node in graph.node for source in node.input}
+    assert inputs <= nodes
+    assert any(name.startswith("tail/") for name in inputs)
