@@ -101,12 +101,7 @@ MANY = [f"sign_{i:03d}" for i in range(70)]
 LONG = [f"a rather long name of sign {i} (left)" for i in range(14)]
 STRANGE = ["$x^2$", "a_b", r"\$", "100%", "{x}", "é", "Ж", "$$", "<b>"]
 CASES = {
-    "one class has images, one epoch, all right": (
-        measured(["a", "b"], skill=99, without=[0]),
-        history_of(1),
-        1,
-        "one",
-    ),
+    "one class with images, one epoch": (measured(["a", "b"], skill=99, without=[0]), history_of(1), 1, "one"),
     "all wrong, training ran away": (measured(LETTERS[:5], skill=-99), broken(history_of(5)), 3, "wrong"),
     "many images": (measured(LETTERS, images=600, skill=5), history_of(35), 25, "many"),
     "many classes": (measured(MANY, images=5, without=[7]), history_of(60), 58, "seventy"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -72,14 +71,9 @@ def draw_figures(
 
 
 def _write_all(figures: Mapping[str, Callable[[], Figure]], folder: Path, console: Console) -> list[Path]:
-    """Draw one figure while the one before it is being written: the encoders run without Python's lock."""
     paths: list[Path] = []
-    with console.progress("Figures", len(figures)) as bar, ThreadPoolExecutor(1) as writer:
-        writing: Future[list[Path]] | None = None
+    with console.progress("Figures", len(figures)) as bar:
         for stem, draw in figures.items():
-            image = render(draw())
-            paths += writing.result() if writing else []  # at most two figures of 45 MB in memory
-            writing = writer.submit(write, image, folder, stem)
+            paths += write(render(draw()), folder, stem)
             bar.advance(note=stem)
-        paths += writing.result() if writing else []
     return paths

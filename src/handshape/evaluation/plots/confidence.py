@@ -55,7 +55,7 @@ def _draw_distribution(axes: Axes, confidence: Floats, words: str, color: str) -
     counts, edges = np.histogram(confidence, bins=BINS, range=(0, 1))
     middles = (edges[:-1] + edges[1:]) / 2
     axes.bar(middles, counts, width=0.86 / BINS, color=color)
-    _write_counts(axes, middles, counts, counts)
+    _write_counts(axes, middles, counts, counts, BINS)
     axes.set_ylim(0, 1.18 * max(counts.max(), 1))
     axes.set_ylabel("images")
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -79,7 +79,7 @@ def _draw_reliability(axes: Axes, metrics: Metrics, confidence: Floats, correct:
     (line,) = axes.plot(
         [0, 1], [0, 1], color=GREY, linewidth=1.4, linestyle=DASHES, label="perfect calibration", zorder=3
     )
-    _write_counts(axes, middles, np.maximum(accuracy, sure), counts)
+    _write_counts(axes, middles, np.maximum(accuracy, sure), counts, WIDE_BINS)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.06)
     percent_axis(axes.xaxis, 5)
@@ -95,9 +95,9 @@ def _verdict(metrics: Metrics, confidence: Floats) -> str:
     return "too sure" if confidence.mean() > metrics.accuracy else "too modest"
 
 
-def _write_counts(axes: Axes, places: Floats, heights: Floats | Integers, counts: Integers) -> None:
+def _write_counts(axes: Axes, places: Floats, heights: Floats | Integers, counts: Integers, bins: int) -> None:
     """How many images each bar stands for, above it; nothing where there are none."""
-    room = 72 * WIDTH * axes.get_position().width / BINS  # points
+    room = 72 * WIDTH * axes.get_position().width / bins  # points
     size = min(9.5, room / (0.7 * len(str(counts.max()))))
     for x, height, count in zip(places, heights, counts, strict=True):
         if count:
