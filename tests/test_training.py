@@ -166,7 +166,7 @@ def test_early_stopping_and_plateau_follow_the_settings(data, runtime, console, 
 def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
     features = Features(np.arange(40, dtype=np.float16).reshape(2, 20, 1), np.zeros((2, 20, 1, 1, 1), np.float16))
     truth = np.arange(20)
-    phase = Phase(1, "head", "pooled", 3, 1e-3)
+    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam")
     batches = StoredViews(features, truth, 6, phase, seed=1)
     epochs = []
     for _ in range(2):
@@ -176,7 +176,7 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
         assert sorted(shown) == list(range(20))
         assert set((values - shown) // 20) == {0, 1}  # both views
         epochs.append(list(shown))
-        batches.on_epoch_end()
+        batches.start_epoch(1)
     assert epochs[0] != epochs[1]
     batches.start_epoch(0)
     assert list(np.concatenate([batches[index][1] for index in range(len(batches))])) == epochs[0]
@@ -186,12 +186,12 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
     def trunk(images):
         return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
 
-    phase = Phase(1, "head", "pooled", 3, 1e-3)
+    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam")
     settings = AugmentationSettings(views=0)
     batches = FreshViews(data.images, trunk, settings, data.truth, 8, phase, 0, runtime)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])
     first = batches[0][0]
-    batches.on_epoch_end()
+    batches.start_epoch(1)
     assert not np.array_equal(first, batches[0][0])
 
 

@@ -30,12 +30,9 @@ class Batches(keras.utils.PyDataset):
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Draws the order of an epoch, counted from 0."""
+        """Draws the order of an epoch, counted from 0; a callback says which, because Keras' own hook runs ahead."""
         self.epoch = epoch
         self.order = np.random.default_rng([self.seed, self.phase.number, epoch]).permutation(len(self.truth))
-
-    def on_epoch_end(self) -> None:
-        self.start_epoch(self.epoch + 1)
 
     def __len__(self) -> int:
         return -(-len(self.truth) // self.batch_size)

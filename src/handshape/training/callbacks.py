@@ -12,11 +12,22 @@ import numpy as np
 from handshape.config import TrainingSettings
 from handshape.console import Bar
 from handshape.model.classifier import Classifier
+from handshape.training.batches import Batches
 from handshape.training.board import Board
 from handshape.training.checkpoints import TrainingState
-from handshape.training.phases import Phase
 
 SAVE_EVERY_S = 5.0  # writing a model takes 0.2 s, an epoch on stored features often less
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Tells the batches which epoch begins."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.batches.start_epoch(epoch)
 
 
 class BestModel(keras.callbacks.Callback):
@@ -143,7 +154,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def create_callbacks(
-    phase: Phase,
+    batches: Batches,
     classifier: Classifier,
     state: TrainingState,
     settings: TrainingSettings,
@@ -162,6 +173,7 @@ def create_callbacks(
         min_lr=settings.min_lr,
     )
     return [
+        EpochOrder(batches),
         BestModel(classifier, state, best_file),
         History(state),
         stopping,

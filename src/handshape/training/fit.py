@@ -130,23 +130,23 @@ class Trainer:
         model = phase.model(self.classifier)
         keras.utils.set_random_seed(self.seed + phase.number)
         model.compile(
-            optimizer=keras.optimizers.Adam(phase.learning_rate),
+            optimizer=phase.new_optimizer(),
             loss=keras.losses.SparseCategoricalCrossentropy(),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=self.runtime.xla,
         )
         bar.advance(self.state.epoch)
         batches = self._batches(phase)
-        batches.start_epoch(self.state.epoch)
         model.fit(
             batches,
+            shuffle=False,  # the batches shuffle themselves, by seed and epoch
             epochs=phase.epochs,
             initial_epoch=self.state.epoch,
             validation_data=(self._validation_inputs(phase.inputs), self.data.validation_truth),
             validation_batch_size=256,
             class_weight=self.class_weights,
             callbacks=create_callbacks(
-                phase,
+                batches,
                 self.classifier,
                 self.state,
                 self.settings,

@@ -19,18 +19,28 @@ class Phase:
     inputs: str  # which of the trunk's features: "pooled" or "cut"
     epochs: int
     learning_rate: float
+    optimizer: str  # "adam" or "lion"
 
     def model(self, classifier: Classifier) -> Any:
         """The part of the classifier that this phase trains, its layers frozen or freed."""
         set_tail_trainable(classifier.backbone, self.inputs == "cut")
         return classifier.tail_and_head if self.inputs == "cut" else classifier.head
 
+    def new_optimizer(self) -> Any:
+        """A fresh optimizer: Adam (Kingma & Ba 2015) or Lion (Chen et al. 2023)."""
+        import keras
+
+        kind = keras.optimizers.Lion if self.optimizer == "lion" else keras.optimizers.Adam
+        return kind(self.learning_rate)
+
 
 def head_phase(settings: ModelSettings) -> Phase:
     """Phase one: the head alone."""
-    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate)
+    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate, "adam")
 
 
 def fine_tune_phase(settings: ModelSettings) -> Phase:
     """Phase two: the last layers and the head."""
-    return Phase(2, "fine-tuning", "cut", settings.fine_tune_epochs, settings.fine_tune_lr)
+    return Phase(
+        2, "fine-tuning", "cut", settings.fine_tune_epochs, settings.fine_tune_lr, settings.fine_tune_optimizer
+    )
