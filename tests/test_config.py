@@ -99,3 +99,12 @@ def test_numbers_as_people_write_them():
 def test_every_setting_is_described():
     undescribed = [name for name, _, meaning in describe_settings() if not meaning]
     assert not undescribed
+
+
+@pytest.mark.parametrize("word", ["off", "on", "auto"])
+def test_on_and_off_are_words(word, tmp_path):
+    assert load_settings(assignments=[f"training.class_weights={word}"]).training.class_weights == word
+    file = tmp_path / "my.yaml"
+    file.write_text(f"training:\n  class_weights: {word}\nhands:\n  find: off\n")
+    settings = load_settings(config_file=file)
+    assert (settings.training.class_weights, settings.hands.find) == (word, "off")

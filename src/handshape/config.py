@@ -8,13 +8,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from handshape.errors import SettingsError
 
+
+def _as_word(value: Any) -> Any:
+    """YAML 1.1 reads on and off as true and false; these settings mean the words."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+Word = BeforeValidator(_as_word)
 GroupRule = str  # "auto", "folder", "none", the path of a .csv, or a regular expression with (?P<signer>…)
 
 
@@ -80,7 +87,7 @@ class TrainingSettings(Section):
     min_delta: float = Field(0.001, ge=0, lt=1, description="what counts as a gain in validation loss")
     factor: float = Field(0.5, gt=0, lt=1, description="the learning rate is multiplied by this on a plateau")
     min_lr: float = Field(1e-7, ge=0, lt=1, description="the learning rate never falls below this")
-    class_weights: Literal["auto", "on", "off"] = Field(
+    class_weights: Annotated[Literal["auto", "on", "off"], Word] = Field(
         "auto", description="weigh rare classes up: auto does it where the largest class is over 1.5 times the smallest"
     )
 
@@ -100,7 +107,7 @@ class GpuSettings(Section):
 class HandSettings(Section):
     """Finding the hand before recognising it."""
 
-    find: Literal["off"] = Field(default="off", description="off: the whole image is the input")
+    find: Annotated[Literal["off"], Word] = Field(default="off", description="off: the whole image is the input")
 
 
 class Settings(Section):

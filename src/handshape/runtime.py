@@ -132,6 +132,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(word in text for word in ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory"))
 
 
+def accelerator_peak_mib(runtime: Runtime) -> float | None:
+    """The most accelerator memory this process has held, in MiB, or None on a CPU or where the backend cannot say."""
+    if runtime.on_cpu:
+        return None
+    if runtime.backend == "jax":
+        import jax
+
+        peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    elif runtime.backend == "tensorflow":
+        import tensorflow as tf
+
+        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    else:
+        import torch
+
+        peak = torch.cuda.max_memory_allocated()
+    return None if peak is None else peak / 2**20
+
+
 def memory_gib() -> float | None:
     """Main memory in GiB, or None where the system does not say."""
     try:

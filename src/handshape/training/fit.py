@@ -14,7 +14,7 @@ from handshape.config import AugmentationSettings, TrainingSettings
 from handshape.console import Bar, Console
 from handshape.errors import RuntimeUnavailableError
 from handshape.model.classifier import Classifier
-from handshape.runtime import Runtime, is_out_of_memory
+from handshape.runtime import Runtime, accelerator_peak_mib, is_out_of_memory
 from handshape.training.batches import Batches, FreshViews, StoredViews
 from handshape.training.board import Board
 from handshape.training.callbacks import create_callbacks
@@ -114,6 +114,9 @@ class Trainer:
         state.finished = True
         state.phase_epochs[str(phase.number)] = state.epoch
         state.save(self.files.checkpoint)
+        peak = accelerator_peak_mib(self.runtime)
+        if peak is not None:
+            self.console.log(f"Accelerator memory after phase {phase.number}: peak {peak:.0f} MiB")
 
     def validation_probabilities(self) -> NDArray[np.float32]:
         """What the classifier as it is now says about the validation images, [N, C]."""
