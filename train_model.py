@@ -35,9 +35,9 @@ def configure_gpu(settings: Settings, console: Console) -> Runtime:
     return runtime
 
 
-def create_directories(run: Run) -> None:
-    """Makes models/, results/ and logs/."""
-    run.create_folders()
+def create_directories(run: Run, settings: Settings, split: Split) -> None:
+    """Makes models/, results/ and logs/, with the settings and the split on record."""
+    stages.start_run(run, settings, split)
 
 
 def validate_data(settings: Settings, console: Console) -> tuple[ImageFolder, CheckReport]:
@@ -45,10 +45,9 @@ def validate_data(settings: Settings, console: Console) -> tuple[ImageFolder, Ch
     return stages.check_data(Path(settings.data.original_data_dir), console)
 
 
-def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, run: Run, console: Console) -> Split:
+def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, console: Console) -> Split:
     """Splits into training, validation and test, and lays the parts out as folders."""
     split = stages.split_data(folder, report, settings, console)
-    stages.start_run(run, settings, split)
     stages.lay_out_split(folder, split, settings, console)
     return split
 
@@ -112,32 +111,35 @@ def save_model(
 def main() -> int:
     """The whole pipeline; returns the exit code."""
     console = Console()
-    run = Run(Path(), time.strftime("%Y%m%d_%H%M%S"))
     try:
-        settings = validate_settings(CONFIG)
-        with console.log_file(run.log):
-            folder, report = validate_data(settings, console)
-            create_directories(run)
-            split = split_data(folder, report, settings, run, console)
-            runtime = configure_gpu(settings, console)
-            data = create_data_generators(folder, split, settings, run, console)
-            classifier = build_model(split, settings, console)
-            trainer = create_callbacks(classifier, data, settings, runtime, run, console)
-            train_model(trainer, settings, console)
-            fine_tune_model(trainer, settings, console)
-            judgement = evaluate_model(classifier, trainer, split, data, runtime, run, console)
-            create_visualizations(judgement, trainer, run, console)
-            bundle = save_model(classifier, judgement, settings, run, console)
-            run.clean()
-            run.record(state="complete")
-            console.status("done", f"Test accuracy {judgement.test.metrics.accuracy:.1%}; model in {bundle.folder}")
+        train(console)
     except HandshapeError as error:
         console.error(error)
         return 1
-    except KeyboardInterrupt:
-        console.warn("Stopped.")
+    except KeyboardInterrupt as stopped:
+        console.warn(str(stopped) or "Stopped.")
         return 130
     return 0
+
+
+def train(console: Console) -> None:
+    """Every step in its order, in the working folder."""
+    run = Run(Path(), time.strftime("%Y%m%d_%H%M%S"))
+    settings = validate_settings(CONFIG)
+    folder, report = validate_data(settings, console)
+    split = split_data(folder, report, settings, console)
+    with stages.run_in_progress(run, console, keep=True):
+        create_directories(run, settings, split)
+        runtime = configure_gpu(settings, console)
+        data = create_data_generators(folder, split, settings, run, console)
+        classifier = build_model(split, settings, console)
+        trainer = create_callbacks(classifier, data, settings, runtime, run, console)
+        train_model(trainer, settings, console)
+        fine_tune_model(trainer, settings, console)
+        judgement = evaluate_model(classifier, trainer, split, data, runtime, run, console)
+        create_visualizations(judgement, trainer, run, console)
+        bundle = save_model(classifier, judgement, settings, run, console)
+    console.status("done", f"Test accuracy {judgement.test.metrics.accuracy:.1%}; model in {bundle.folder}")
 
 
 if __name__ == "__main__":

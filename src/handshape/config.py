@@ -77,7 +77,9 @@ class AugmentationSettings(Section):
     width_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the width to either side")
     height_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the height to either side")
     horizontal_flip: bool = Field(True, description="mirror half of the images")
-    views: int = Field(10, ge=0, le=100, description="augmented views an image, drawn once; 0 draws anew every epoch")
+    views: int = Field(
+        10, ge=0, le=100, description="views an image, drawn once, the first as it is; 0 draws anew every epoch"
+    )
 
 
 class TrainingSettings(Section):

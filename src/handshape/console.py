@@ -12,21 +12,30 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
 
 from handshape.errors import HandshapeError
 
 Item = TypeVar("Item")
 
 EARLY_LINES = 10_000  # kept until there is a log file
+ROOM_FOR_NOTE, ROOM_FOR_ELAPSED = 70, 110  # characters
 
 EMOJI = {
     "start": "🚀",
@@ -72,6 +81,7 @@ class Console:
         self._log = logging.Logger("handshape", logging.INFO)  # its own: two consoles share nothing
         self._early = MemoryHandler(EARLY_LINES, flushLevel=logging.CRITICAL + 1)
         self._log.addHandler(self._early)
+        self._log.addHandler(logging.NullHandler())  # else logging itself prints warnings once there is no other
 
     def status(self, kind: str, text: str) -> None:
         """One line about what is happening; ``kind`` names its emoji."""
@@ -94,7 +104,8 @@ class Console:
         """What happened, what was expected, how to fix it."""
         self._log.error(error.text)
         if self.to_json:
-            self.emit({"error": error.text})
+            with suppress(HandshapeError):
+                self.emit({"error": error.text})
         red = None if self.is_plain else "bold red"
         self._rich.print(escape(self._prefixed("error", error.happened)), style=red)
         for word, text in (("Expected", error.expected), ("Fix", error.fix)):
@@ -103,7 +114,7 @@ class Console:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """A table; the first column is words, the others are figures."""
-        if self.quiet:
+        if self.quiet or self.to_json:
             return
         table = Table(title=title, title_justify="left", header_style="" if self.is_plain else "bold")
         for index, column in enumerate(columns):
@@ -114,14 +125,12 @@ class Console:
 
     def emit(self, result: dict[str, Any]) -> None:
         """One JSON object on a line of stdout."""
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        _write_line(json.dumps(result, ensure_ascii=False))
 
     def say(self, text: str) -> None:
         """A result for people, on stdout; nothing when results go out as JSON."""
         if not self.to_json:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            _write_line(text)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Bar]:
@@ -131,16 +140,7 @@ class Console:
         elif not self.is_terminal:
             yield _PlainBar(self, label, total)
         else:
-            columns = (
-                TextColumn("   {task.description}"),
-                BarColumn(bar_width=28),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-            )
-            with Progress(*columns, console=self._rich, transient=True) as progress:
+            with Progress(*_bar_columns(self._rich.width), console=self._rich, transient=True) as progress:
                 task = progress.add_task(escape(label), total=total, note="")
                 yield _RichBar(progress, task)
 
@@ -153,8 +153,11 @@ class Console:
 
     @contextmanager
     def log_file(self, path: Path) -> Iterator[None]:
-        """Everything said inside, and before, also goes to ``path``, with time and level, appended."""
-        handler = logging.FileHandler(path, encoding="utf-8")
+        """Everything said inside, and before, also goes to ``path``, with time and level, appended.
+
+        So does the exception that ends it, with its traceback unless it is one that a user can act on.
+        """
+        handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._early.setTarget(handler)
         self._early.flush()
@@ -162,6 +165,12 @@ class Console:
         self._log.addHandler(handler)
         try:
             yield
+        except (HandshapeError, KeyboardInterrupt) as error:
+            self._log.error(f"{type(error).__name__}: {error}")
+            raise
+        except BaseException:
+            self._log.exception("An unexpected error")
+            raise
         finally:
             self._log.removeHandler(handler)
             handler.close()
@@ -174,6 +183,51 @@ class Console:
         if self.is_plain:
             return f"{kind}: {text}" if kind in ("warn", "error") else text
         return f"{EMOJI[kind]} {text}"
+
+
+class _LogFile(logging.FileHandler):
+    """A log on a full disk loses lines; the training's own files find the same disk full and end it with a message."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing is shown."""
+
+    def close(self) -> None:
+        """Closes the file, whether or not its last lines find room."""
+        with suppress(OSError):
+            super().close()
+
+
+def _write_line(text: str) -> None:
+    """On stdout; what its encoding lacks, or a file name that is no text, is written as an escape."""
+    if sys.stdout is None:  # closed from the start
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails once more
+        if isinstance(error, BrokenPipeError):
+            raise
+        reason = (error.strerror or str(error)).lower()
+        raise HandshapeError(f"Cannot write the results: {reason}.", "room where stdout goes") from None
+
+
+def _bar_columns(width: int) -> list[ProgressColumn]:
+    """The parts of a bar that a terminal of ``width`` characters has room for; the bar itself shrinks first."""
+    whole = Column(no_wrap=True)
+    columns: list[ProgressColumn] = [
+        TextColumn("   {task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(table_column=whole),
+        TimeRemainingColumn(table_column=whole),
+        TextColumn("left"),
+    ]
+    if width >= ROOM_FOR_ELAPSED:
+        columns.insert(3, TimeElapsedColumn(table_column=whole))
+    if width >= ROOM_FOR_NOTE:
+        columns.append(TextColumn("{task.fields[note]}"))
+    return columns
 
 
 class _RichBar:

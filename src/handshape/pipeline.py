@@ -4,6 +4,7 @@ measures → figures → bundle. Each line calls a stage; :mod:`handshape.stages
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,13 +42,15 @@ def train(settings: Settings, out: Path, name: str | None, console: Console) -> 
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
     """
     watch = Stopwatch()
-    run = new_run(out, name)
+    photographs = Path(settings.data.original_data_dir)
+    run = new_run(out, name, photographs)
     with watch.stage("check"):
-        folder, report = stages.check_data(Path(settings.data.original_data_dir), console)
+        folder, report = stages.check_data(photographs, console)
     with watch.stage("split"):
         split = stages.split_data(folder, report, settings, console)
-    stages.start_run(run, settings, split)
-    return _train_in(run, settings, folder, split, watch, console)
+    with stages.run_in_progress(run, console, keep=False):
+        stages.start_run(run, settings, split)
+        return _train_in(run, settings, folder, split, watch, console)
 
 
 def resume(path: Path, console: Console) -> TrainResult:
@@ -58,7 +61,8 @@ def resume(path: Path, console: Console) -> TrainResult:
     """
     run = open_run(path)
     if read_record(path).get("state") == "complete":
-        raise RunError(f"The run {path} is already complete.", fix=f"Use it: handshape predict {path} IMAGE")
+        use = f"handshape predict {shlex.quote(str(path))} IMAGE"
+        raise RunError(f"The run {path} is already complete.", fix=f"Use it: {use}")
     settings = load_settings(config_file=run.config)
     watch = Stopwatch()
     with watch.stage("check"):
@@ -66,36 +70,36 @@ def resume(path: Path, console: Console) -> TrainResult:
     with watch.stage("split"):
         split = stages.split_data(folder, report, settings, console)
     stages.require_same_split(run, split)
-    return _train_in(run, settings, folder, split, watch, console)
+    with stages.run_in_progress(run, console, keep=True):
+        return _train_in(run, settings, folder, split, watch, console)
 
 
 def _train_in(
     run: Run, settings: Settings, folder: ImageFolder, split: Split, watch: Stopwatch, console: Console
 ) -> TrainResult:
-    with stages.run_in_progress(run, console):
-        with watch.stage("layout"):
-            stages.lay_out_split(folder, split, settings, console)
-        with watch.stage("start"):
-            runtime = stages.start_machine(settings, console)
-        with watch.stage("decode"):
-            decoded = stages.decode_split(folder, split, settings, run, console)
-        with watch.stage("build"):
-            weights = stages.choose_weights(settings, console)
-            classifier = stages.build_model(stages.labels_of(split), settings, weights)
-            trainer = stages.create_trainer(classifier, decoded, settings, runtime, run, console)
-        with watch.stage("features"):
-            trainer.prepare()
-        with watch.stage("train"):
-            stages.train_head(trainer, settings, console)
-        with watch.stage("fine_tune"):
-            stages.fine_tune(trainer, settings, console)
-        with watch.stage("evaluate"):
-            judgement = stages.judge(classifier, trainer, split, decoded, runtime, run, console)
-        with watch.stage("figures"):
-            stages.draw_figures(run, judgement.test, trainer, console)
-        with watch.stage("save"):
-            bundle = stages.save_model(run, classifier, judgement, settings, console)
-        console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
+    with watch.stage("layout"):
+        stages.lay_out_split(folder, split, settings, console)
+    with watch.stage("start"):
+        weights = stages.choose_weights(settings, console)
+        runtime = stages.start_machine(settings, console)
+    with watch.stage("decode"):
+        decoded = stages.decode_split(folder, split, settings, run, console)
+    with watch.stage("build"):
+        classifier = stages.build_model(stages.labels_of(split), settings, weights)
+        trainer = stages.create_trainer(classifier, decoded, settings, runtime, run, console)
+    with watch.stage("features"):
+        trainer.prepare()
+    with watch.stage("train"):
+        stages.train_head(trainer, settings, console)
+    with watch.stage("fine_tune"):
+        stages.fine_tune(trainer, settings, console)
+    with watch.stage("evaluate"):
+        judgement = stages.judge(classifier, trainer, split, decoded, runtime, run, console)
+    with watch.stage("figures"):
+        stages.draw_figures(run, judgement.test, trainer, console)
+    with watch.stage("save"):
+        bundle = stages.save_model(run, classifier, judgement, settings, console)
+    console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
     return TrainResult(run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, watch.seconds)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shlex
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from handshape.errors import RunError
 from handshape.files import cannot_write, write_json
 
 RECORD = "run.json"
+LONGEST_NAME = 200  # bytes; file systems allow 255
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ class Run:
     def record(self, **changes: Any) -> dict[str, Any]:
         """Updates run.json and returns what it holds."""
         path = self.folder / RECORD
-        known = read_record(self.folder) if path.exists() else {"format": 1, "timestamp": self.timestamp}
-        known.update(changes)
+        known = read_record(self.folder) if path.exists() else {}
+        known |= {"format": 1, "timestamp": self.timestamp, **changes}
         write_json(path, known)
         return known
 
@@ -102,30 +107,42 @@ class Run:
             except OSError as error:
                 raise cannot_write(folder, error) from None
 
+    @property
+    def resume_command(self) -> str:
+        """What a user types to go on with it."""
+        return f"handshape train --resume {shlex.quote(str(self.folder))}"
+
     def clean(self) -> None:
         """Removes the scratch files."""
         shutil.rmtree(self.work, ignore_errors=True)
 
+    def remove(self) -> None:
+        """Removes the whole folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-def new_run(out: Path, name: str | None) -> Run:
+
+def new_run(out: Path, name: str | None, photographs: Path) -> Run:
     """A run folder that does not exist yet; nothing is made until :meth:`Run.create_folders`.
 
     Raises:
-        RunError: the name is taken or is a path.
+        RunError: the name is taken or is a path, or ``out`` lies among the photographs or cannot be written.
     """
+    _require_apart(out, photographs)
+    _require_writable(out)
     timestamp = time.strftime("%Y%m%d_%H%M%S")
     if name is None:
         name = next(free for free in _candidates(timestamp) if not (out / free).exists())
-    if Path(name).name != name or name in (".", ".."):
-        raise RunError(f"'{name}' cannot be the name of a run.", "a plain name; --out says where it goes")
-    folder = out / name
-    if folder.exists():
+    if Path(name).name != name or name in ("", ".", "..") or len(os.fsencode(name)) > LONGEST_NAME:
+        raise RunError(f"'{name}' cannot be the name of a run.", "a short, plain name; --out says where it goes")
+    run = Run(out / name, timestamp)
+    if run.folder.exists():
+        is_run = (run.folder / RECORD).is_file()
         raise RunError(
-            f"There is already a run {folder}.",
+            f"There is already a {'run' if is_run else 'folder'} {run.folder}.",
             "a new name, so that nothing is overwritten",
-            f"Choose another --name, or go on with it: handshape train --resume {folder}",
+            "Choose another --name" + (f", or go on with it if it did not finish: {run.resume_command}" * is_run) + ".",
         )
-    return Run(folder, timestamp)
+    return run
 
 
 def open_run(folder: Path) -> Run:
@@ -155,6 +172,25 @@ def read_record(folder: Path) -> dict[str, Any]:
     return dict(record)
 
 
-def _candidates(timestamp: str) -> Any:
+def _require_apart(out: Path, photographs: Path) -> None:
+    """A run among the photographs would be taken for a class the next time."""
+    if out.resolve().is_relative_to(photographs.resolve()):
+        raise RunError(
+            f"The run would go into {out}, among the photographs.",
+            "a place outside of them, so that they stay as they are",
+            "Name one with --out, or give the command in another folder.",
+        )
+
+
+def _require_writable(out: Path) -> None:
+    """Better said before the photographs are read than after."""
+    place = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise cannot_write(out, NotADirectoryError(errno.ENOTDIR, f"{place} is a file"))
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise cannot_write(out, PermissionError(errno.EACCES, f"{place} may not be written"))
+
+
+def _candidates(timestamp: str) -> Iterator[str]:
     yield timestamp
     yield from (f"{timestamp}_{number}" for number in range(2, 1000))

@@ -41,7 +41,10 @@ TROUBLE = (
     ("data directory not found", "handshape check FOLDER shows what is there; give the folder of the class folders"),
     ("memory runs out", "--set model.batch_size=32, then --set augmentation.views=4"),
     ("GPU memory runs out", "the batch is halved by itself; --profile gtx1650, or --set gpu.workers=2"),
-    ("training is too slow", "--set model.num_epochs=10 model.fine_tune_epochs=5; keep augmentation.views above 0"),
+    (
+        "training is too slow",
+        "--set model.num_epochs=10 --set model.fine_tune_epochs=5; keep augmentation.views above 0",
+    ),
     ("poor accuracy", "more people in the photographs; handshape check; then model.fine_tune_lr"),
     ("no GPU is used", "pip install 'handshape[gpu]'; nvidia-smi must show the card"),
     ("mixed precision fails", "--set gpu.use_mixed_precision=false"),

@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="handshape", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"handshape {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", title="verbs")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for add in (_add_check, _add_train, _add_evaluate, _add_predict, _add_sample, _add_doctor):
         add(verbs)
     return parser

@@ -52,10 +52,15 @@ def train(options: argparse.Namespace, console: Console) -> int:
     """``handshape train``."""
     if options.help_settings:
         console.say("\n".join(f"{name}={default}\n    {meaning}" for name, default, meaning in describe_settings()))
+        if options.json:
+            console.emit(
+                {name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()}
+            )
         return 0
     from handshape import pipeline
 
     if options.resume:
+        require_nothing_new(options)
         result = pipeline.resume(options.resume, console)
     else:
         result = pipeline.train(settings_of(options), options.out, options.name, console)
@@ -72,10 +77,36 @@ def train(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def require_nothing_new(options: argparse.Namespace) -> None:
+    """A run that is resumed keeps its photographs and settings.
+
+    Raises:
+        SettingsError: the command line names others.
+    """
+    given = (options.data, options.name, options.config, options.profile != "default", options.assignments)
+    if any(given):
+        raise SettingsError(
+            "--resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
+            f"handshape train --resume {quoted(options.resume)}",
+            "Leave --resume out to start a new run with other settings.",
+        )
+
+
 def settings_of(options: argparse.Namespace) -> Settings:
-    """The settings a training asks for; DATA on the command line wins."""
+    """The settings a training asks for; DATA on the command line wins.
+
+    Raises:
+        SettingsError: a setting is at fault.
+        DataError: no photographs were named, and there are none where the settings say.
+    """
     settings = load_settings(options.profile, options.config, options.assignments)
     if options.data is None:
+        if not Path(settings.data.original_data_dir).exists():
+            raise DataError(
+                f"No photographs were named, and there is no folder {settings.data.original_data_dir}.",
+                "a folder with one folder of images a class",
+                "Name yours: handshape train FOLDER. 'handshape sample practice' draws some to try.",
+            )
         return settings
     values = settings.model_dump()
     values["data"]["original_data_dir"] = str(options.data)

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from handshape.config import AugmentationSettings
 from handshape.runtime import Runtime
-from handshape.training.augment import draw_affines, warp
+from handshape.training.augment import draw_affines, still_affines, warp
 from handshape.training.features import Features, Trunk
 from handshape.training.phases import Phase
+
+STILL_SHARE = 0.1  # of the images are shown as they are, as often as with ten stored views
 
 
 class Batches(keras.utils.PyDataset):
@@ -93,5 +95,7 @@ class FreshViews(Batches):
     def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
         rng = np.random.default_rng([self.seed, self.phase.number, self.epoch, index, 2])
         affines = draw_affines(rng, len(chosen), self.images.shape[1], self.augmentation)
+        as_they_are = rng.random(len(chosen)) < STILL_SHARE
+        affines[as_they_are] = still_affines(int(as_they_are.sum()))
         pooled, cut = self.trunk(warp(self.images[chosen], affines))
         return cut if self.phase.inputs == "cut" else pooled

@@ -15,7 +15,7 @@ from handshape.console import Console
 from handshape.model import litert
 from handshape.model.classifier import Classifier
 from handshape.runtime import Runtime
-from handshape.training.augment import draw_affines, warp
+from handshape.training.augment import draw_affines, still_affines, warp
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 
@@ -71,17 +71,27 @@ def augmented_features(
     console: Console,
     folder: Path,
 ) -> Features:
-    """Features of ``settings.views`` random views an image; on disk below ``folder`` where memory would not do."""
+    """Features of ``settings.views`` views an image: as it is, and varied by chance.
+
+    Without the image as it is, validation accuracy was about a point lower on ten digits by 209 signers. The features
+    are on disk below ``folder`` where memory would not do.
+    """
     features = _empty_features(settings.views, len(images), trunk(images[:1]), folder)
     with console.progress("views through the trunk", settings.views * len(images)) as bar:
         for view in range(settings.views):
-            affines = draw_affines(np.random.default_rng([seed, view]), len(images), images.shape[1], settings)
+            affines = _view_affines(view, len(images), images.shape[1], settings, seed)
             for start in range(0, len(images), CHUNK):
                 part = slice(start, start + CHUNK)
                 pooled, cut = trunk(warp(images[part], affines[part]))
                 features.pooled[view, part], features.cut[view, part] = pooled, cut
                 bar.advance(len(pooled))
     return features
+
+
+def _view_affines(view: int, count: int, size: int, settings: AugmentationSettings, seed: int) -> NDArray[np.float32]:
+    if view == 0:
+        return still_affines(count)
+    return draw_affines(np.random.default_rng([seed, view]), count, size, settings)
 
 
 def _empty_features(
