@@ -16,7 +16,7 @@ from handshape.training.checkpoints import TrainingState
 from handshape.training.features import Features
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
 
-MODEL = ModelSettings(img_size=96, num_epochs=3, fine_tune_epochs=3, batch_size=8)
+MODEL = ModelSettings(img_size=96, num_epochs=2, fine_tune_epochs=2, batch_size=8)
 LABELS = ("A", "B", "C")
 
 
@@ -84,8 +84,8 @@ def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, consol
     trainer = new_trainer(data, runtime, console, tmp_path)
     train(trainer)
     state = trainer.state
-    assert state.phase_epochs == {"1": 3, "2": 3}
-    assert {len(values) for values in state.history.values()} == {6}
+    assert state.phase_epochs == {"1": 2, "2": 2}
+    assert {len(values) for values in state.history.values()} == {4}
     assert set(state.history) == {"accuracy", "val_accuracy", "loss", "val_loss", "learning_rate"}
     assert state.best_epoch == int(np.argmin(state.history["val_loss"])) + 1
     loss = -np.log(trainer.validation_probabilities()[np.arange(12), data.validation_truth]).mean()
@@ -95,7 +95,7 @@ def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, consol
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 4, 5])
+@pytest.mark.parametrize("stop_after", [1, 3])
 def test_a_stopped_training_ends_with_the_same_weights(stop_after, data, runtime, console, tmp_path, monkeypatch):
     monkeypatch.setattr("handshape.training.callbacks.SAVE_EVERY_S", 0.0)
     whole = train(new_trainer(data, runtime, console, tmp_path / "whole"))
@@ -133,7 +133,7 @@ def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_pa
     said = capsys.readouterr().err
     assert "memory ran out at 8 images" in said
     assert "trying 2" in said
-    assert len(trainer.state.history["loss"]) == 6
+    assert len(trainer.state.history["loss"]) == 4
 
 
 def test_memory_for_not_even_one_image(data, runtime, console, tmp_path, monkeypatch):
@@ -219,7 +219,6 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
 
 def test_tensorboard_shows_scalars_histograms_and_graph(data, runtime, console, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.compat.proto.graph_pb2 import GraphDef
 
     trainer = new_trainer(data, runtime, console, tmp_path)
     train(trainer)
@@ -232,7 +231,7 @@ def test_tensorboard_shows_scalars_histograms_and_graph(data, runtime, console, 
     written = [event.value for event in events.Scalars("loss/validation")]
     assert written == pytest.approx(trainer.state.history["val_loss"])
     assert any("logits" in tag for tag in tags["histograms"])
-    graph = GraphDef.FromString(events.serialized_graph())
+    graph = events.Graph()
     nodes = {node.name for node in graph.node}
     assert "trunk/Conv1" in nodes
     inputs = {source for node in graph.node for source in node.input}

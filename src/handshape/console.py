@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from rich.box import HEAVY_HEAD
 from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import (
@@ -35,7 +37,8 @@ from handshape.errors import HandshapeError
 Item = TypeVar("Item")
 
 EARLY_LINES = 10_000  # kept until there is a log file
-ROOM_FOR_NOTE, ROOM_FOR_ELAPSED = 70, 110  # characters
+ROOM_FOR_LINES, ROOM_FOR_NOTE, ROOM_FOR_ELAPSED = 60, 70, 110  # characters
+FIGURE = re.compile(r"[-+]?[0-9][0-9.,]*%?")
 
 EMOJI = {
     "start": "🚀",
@@ -113,14 +116,23 @@ class Console:
                 self._rich.print(f"   {word}: {escape(text)}")
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """A table; the first column is words, the others are figures."""
+        """A table; words stand left, figures right. Without lines where the terminal is narrow."""
         if self.quiet or self.to_json:
             return
-        table = Table(title=title, title_justify="left", header_style="" if self.is_plain else "bold")
+        is_narrow = self._rich.width < ROOM_FOR_LINES
+        table = Table(
+            title=title,
+            title_justify="left",
+            header_style="" if self.is_plain else "bold",
+            box=None if is_narrow else HEAVY_HEAD,
+            pad_edge=not is_narrow,
+        )
+        texts = [[str(cell) for cell in row] for row in rows]
         for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right")
-        for row in rows:
-            table.add_row(*(escape(str(cell)) for cell in row))
+            is_figure = index > 0 and all(FIGURE.fullmatch(row[index]) for row in texts)
+            table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
+        for row in texts:
+            table.add_row(*map(escape, row))
         self._rich.print(table, soft_wrap=False)
 
     def emit(self, result: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from handshape.model import litert
 from handshape.model.classifier import Classifier, build_classifier
 from handshape.model.weights import StartingWeights, find_weights
 from handshape.runs import Run
-from handshape.runtime import Runtime, choose_runtime, start_runtime, versions
+from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime, versions
 
 if TYPE_CHECKING:
     from handshape.training.fit import Trainer
@@ -199,7 +199,8 @@ def lay_out_split(folder: ImageFolder, split: Split, settings: Settings, console
 
 def start_machine(settings: Settings, console: Console) -> Runtime:
     """Chooses backend, device and precision, says why, and starts Keras on them."""
-    runtime = choose_runtime(settings.gpu)
+    with native_chatter_hidden():  # of a backend that has to be asked for its devices
+        runtime = choose_runtime(settings.gpu)
     console.status("machine", f"Running on {runtime.accelerator or 'the CPU'} with {runtime.backend}")
     for decision in runtime.decisions:
         console.log(str(decision))
@@ -294,7 +295,9 @@ def evaluate_part(part: str, network: Network, split: Split, decoded: Decoded, c
     console.status("chart", f"Evaluating on the {part} images")
     paths = [sample.path for sample in split.parts[part]]
     predictions = predict_images(network, decoded.images[part], decoded.truth[part], paths, console)
-    return Evaluation(predictions, measure(predictions.probabilities, predictions.truth, labels_of(split)))
+    metrics = measure(predictions.probabilities, predictions.truth, labels_of(split))
+    console.log(f"Accuracy on the {part} images: {metrics.accuracy:.4f} of {metrics.n}")
+    return Evaluation(predictions, metrics)
 
 
 def draw_figures(run: Run, test: Evaluation, trainer: Trainer, console: Console) -> None:

@@ -12,7 +12,7 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.downloads import cache_folder, is_offline
 from handshape.errors import RuntimeUnavailableError
-from handshape.runtime import Decision, choose_runtime, memory_gib, versions
+from handshape.runtime import Decision, choose_runtime, memory_gib, native_chatter_hidden, versions
 
 LITTLE_MEMORY_GIB = 4
 LITTLE_DISK_GB = 5
@@ -68,7 +68,8 @@ def describe_machine() -> dict[str, Any]:
 def decide() -> tuple[tuple[Decision, ...], list[str]]:
     """What a training would run on, or what stands in its way."""
     try:
-        return choose_runtime(Settings().gpu).decisions, []
+        with native_chatter_hidden():
+            return choose_runtime(Settings().gpu).decisions, []
     except RuntimeUnavailableError as error:
         return (), [f"{error.happened} {error.fix}"]
 

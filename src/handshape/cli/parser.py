@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 from handshape import __version__
 
+HELP_WIDTH = 79
+
 DESCRIPTION = """\
-Handshape turns a folder of photographs of hand signs, one folder a class, into a recogniser,
-judges it honestly and ships it. It recognises static handshapes; it does not translate a sign language."""
+Handshape turns a folder of photographs of hand signs, one folder a class, into
+a recogniser, judges it honestly and ships it. It recognises static handshapes;
+it does not translate a sign language."""
 
 EPILOG = """\
 a first hour:
@@ -74,7 +78,7 @@ def _add_train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         default=[],
         dest="assignments",
         metavar="SECTION.KEY=VALUE",
-        help="one setting; repeat",
+        help="one setting, such as model.num_epochs=40; give it as often as needed",
     )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
     parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")
@@ -85,8 +89,8 @@ def _add_evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         verbs,
         "evaluate",
         "a model on outside photographs",
-        "Measures a trained model on photographs it has nothing to do with. Classes the model does not know are "
-        "named and left out.",
+        "Measures a trained model on photographs from elsewhere: other people, other rooms. Classes the model does "
+        "not know are named and left out.",
         ["handshape evaluate runs/first other-people", "handshape evaluate runs/first other-people --json"],
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
@@ -141,7 +145,7 @@ def _verb(
     parser = verbs.add_parser(
         name,
         help=summary,
-        description=description,
+        description=textwrap.fill(description, HELP_WIDTH),
         epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

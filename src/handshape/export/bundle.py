@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ def write_bundle(
             **details,
             "files": {file.name: file_sha256(file) for file in sorted(partial.iterdir())},
         }
-        write_json(partial / MANIFEST, manifest)
+        write_json(partial / MANIFEST, {**manifest, "sha256": manifest_sha256(manifest)})
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     except OSError as error:
@@ -116,18 +117,35 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         labels, size, files = tuple(manifest["labels"]), int(manifest["input"]["size"]), dict(manifest["files"])
-        version = int(manifest["format"])
+        version, sha256 = int(manifest["format"]), str(manifest["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"The bundle {folder} is damaged: {MANIFEST} cannot be read ({error}).") from None
+        raise _damaged(folder, MANIFEST, f"cannot be read ({type(error).__name__}: {error})") from None
     if version > FORMAT:
         raise ModelError(
             f"The bundle {folder} has format {version}, which this version of Handshape does not know.",
             f"format {FORMAT} or older",
             "Update: pip install --upgrade handshape",
         )
+    if manifest_sha256(manifest) != sha256:
+        raise _damaged(folder, MANIFEST, "has changed since it was written")
     for name, sha256 in files.items():
         file = folder / Path(name).name
-        if not file.is_file() or file_sha256(file) != sha256:
-            state = "has changed since it was written" if file.is_file() else "is missing"
-            raise ModelError(f"The bundle {folder} is damaged: {name} {state}.", fix="Copy or export it again.")
+        if not file.is_file():
+            raise _damaged(folder, name, "is missing")
+        if file_sha256(file) != sha256:
+            raise _damaged(folder, name, "has changed since it was written")
     return Bundle(folder, labels, size, manifest)
+
+
+def manifest_sha256(manifest: Mapping[str, Any]) -> str:
+    """What a manifest says of itself: the SHA-256 of the rest of it."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(folder: Path, name: str, state: str) -> ModelError:
+    return ModelError(
+        f"The bundle {folder} is damaged: {name} {state}.",
+        "the files as handshape train wrote them",
+        "Copy the bundle again from where it came.",
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def load_weights(base: Any, weights: StartingWeights) -> None:
             base.set_weights(_unpacked(weights.path))
         else:
             base.load_weights(str(weights.path))
-    except (ValueError, OSError, KeyError, AttributeError) as error:
+    except (ValueError, OSError, KeyError, AttributeError, BadZipFile) as error:
         raise ModelError(
             f"{weights.path} does not hold weights of MobileNetV2 1.0 without its top: {str(error).splitlines()[0]}",
             "a .weights.h5 or .h5 file that Keras wrote",

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class TrainingState:
                 state = cls(**json.loads(str(file["plain"])))
                 for name in cls.ARRAYS:
                     setattr(state, name, [file[key] for key in sorted(file.files) if key.startswith(f"{name}_")])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise RunError(
                 f"The checkpoint {path} cannot be read: {error}.", fix="Delete that file to train from the start."
             ) from None
