@@ -20,7 +20,7 @@ from handshape.data.splits import Split
 from handshape.errors import HandshapeError
 from handshape.export.bundle import Bundle
 from handshape.model.classifier import Classifier
-from handshape.runs import Run
+from handshape.runs import Run, run_in_progress
 from handshape.runtime import Runtime
 
 CONFIG: dict[str, dict[str, Any]] = Settings().model_dump()
@@ -128,7 +128,7 @@ def train(console: Console) -> None:
     settings = validate_settings(CONFIG)
     folder, report = validate_data(settings, console)
     split = split_data(folder, report, settings, console)
-    with stages.run_in_progress(run, console, keep=True):
+    with run_in_progress(run, console, keep=True):
         create_directories(run, settings, split)
         runtime = configure_gpu(settings, console)
         data = create_data_generators(folder, split, settings, run, console)

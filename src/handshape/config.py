@@ -89,6 +89,7 @@ class TrainingSettings(Section):
     min_delta: float = Field(0.001, ge=0, lt=1, description="what counts as a gain in validation loss")
     factor: float = Field(0.5, gt=0, lt=1, description="the learning rate is multiplied by this on a plateau")
     min_lr: float = Field(1e-7, ge=0, lt=1, description="the learning rate never falls below this")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the truth spread over all classes")
     class_weights: Annotated[Literal["auto", "on", "off"], Word] = Field(
         "auto", description="weigh rare classes up: auto does it where the largest class is over 1.5 times the smallest"
     )

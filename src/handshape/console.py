@@ -27,7 +27,6 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column, Table
@@ -37,7 +36,7 @@ from handshape.errors import HandshapeError
 Item = TypeVar("Item")
 
 EARLY_LINES = 10_000  # kept until there is a log file
-ROOM_FOR_LINES, ROOM_FOR_NOTE, ROOM_FOR_ELAPSED = 60, 70, 110  # characters
+ROOM_FOR_LINES, ROOM_FOR_NOTE, ROOM_OF_FIGURES = 60, 70, 30  # characters
 FIGURE = re.compile(r"[-+]?[0-9][0-9.,]*%?")
 
 EMOJI = {
@@ -153,7 +152,7 @@ class Console:
             yield _PlainBar(self, label, total)
         else:
             with Progress(*_bar_columns(self._rich.width), console=self._rich, transient=True) as progress:
-                task = progress.add_task(escape(label), total=total, note="")
+                task = progress.add_task(escape(_shortened(label, self._rich.width)), total=total, note="")
                 yield _RichBar(progress, task)
 
     def track(self, items: Sequence[Item], label: str) -> Iterator[Item]:
@@ -226,20 +225,24 @@ def _write_line(text: str) -> None:
 
 
 def _bar_columns(width: int) -> list[ProgressColumn]:
-    """The parts of a bar that a terminal of ``width`` characters has room for; the bar itself shrinks first."""
-    whole = Column(no_wrap=True)
+    """The parts of a bar that a terminal of ``width`` characters has room for."""
     columns: list[ProgressColumn] = [
         TextColumn("   {task.description}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(table_column=whole),
-        TimeRemainingColumn(table_column=whole),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
         TextColumn("left"),
     ]
-    if width >= ROOM_FOR_ELAPSED:
-        columns.insert(3, TimeElapsedColumn(table_column=whole))
+    if width >= ROOM_FOR_LINES:
+        columns.insert(1, BarColumn(bar_width=28))
     if width >= ROOM_FOR_NOTE:
         columns.append(TextColumn("{task.fields[note]}"))
     return columns
+
+
+def _shortened(label: str, width: int) -> str:
+    """What is left of a label beside the figures, which tell more."""
+    room = max(1, width - ROOM_OF_FIGURES)
+    return label if len(label) <= room else label[: room - 1] + "…"
 
 
 class _RichBar:

@@ -19,7 +19,7 @@ from handshape.data.splits import Split
 from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics
 from handshape.export.bundle import Bundle
-from handshape.runs import Run, new_run, open_run, read_record
+from handshape.runs import Run, new_run, open_run, read_record, run_in_progress
 from handshape.runtime import peak_memory_mib
 
 
@@ -48,7 +48,7 @@ def train(settings: Settings, out: Path, name: str | None, console: Console) -> 
         folder, report = stages.check_data(photographs, console)
     with watch.stage("split"):
         split = stages.split_data(folder, report, settings, console)
-    with stages.run_in_progress(run, console, keep=False):
+    with run_in_progress(run, console, keep=False):
         stages.start_run(run, settings, split)
         return _train_in(run, settings, folder, split, watch, console)
 
@@ -70,7 +70,7 @@ def resume(path: Path, console: Console) -> TrainResult:
     with watch.stage("split"):
         split = stages.split_data(folder, report, settings, console)
     stages.require_same_split(run, split)
-    with stages.run_in_progress(run, console, keep=True):
+    with run_in_progress(run, console, keep=True):
         return _train_in(run, settings, folder, split, watch, console)
 
 

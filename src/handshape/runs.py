@@ -9,14 +9,17 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handshape.errors import RunError
-from handshape.files import cannot_write, write_json
+from handshape.console import Console
+from handshape.errors import HandshapeError, RunError
+from handshape.files import cannot_write, is_refused, require_room, write_json
 
 RECORD = "run.json"
+ROOM = 100_000_000  # bytes: models, checkpoint and figures come to about 70 MB
 LONGEST_NAME = 200  # bytes; file systems allow 255
 
 
@@ -170,6 +173,62 @@ def read_record(folder: Path) -> dict[str, Any]:
             "Look below runs/ for its name.",
         ) from None
     return dict(record)
+
+
+@contextmanager
+def run_in_progress(run: Run, console: Console, keep: bool) -> Iterator[None]:
+    """Writes the log, records how the run ends, and says how to go on when it is stopped.
+
+    Args:
+        run: what is in progress; its folders are made.
+        console: writes the log.
+        keep: False for a new run: where the input turns out to be at fault before anything is learned, its folder goes.
+
+    Raises:
+        RunError: the disk refused something.
+        KeyboardInterrupt: the user stopped it; its text says how to go on.
+    """
+    try:
+        require_room(run.folder, ROOM)
+        run.create_folders()
+        run.record(state="running")
+        with console.log_file(run.log):
+            yield
+            run.record(state="complete")
+            run.clean()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_stopped(run, keep)) from None
+    except HandshapeError as error:
+        raise _failed(run, keep, error) from None
+    except Exception as error:
+        if not is_refused(error):
+            _record_end(run, "failed")
+            raise
+        raise _failed(run, keep, cannot_write(run.folder, error)) from None
+    except BaseException:
+        _record_end(run, "failed")
+        raise
+
+
+def _stopped(run: Run, keep: bool) -> str:
+    if not (keep or run.splits.is_file()):
+        run.remove()
+        return ""
+    _record_end(run, "interrupted")
+    return f"Stopped. Go on with: {run.resume_command}"
+
+
+def _failed(run: Run, keep: bool, error: HandshapeError) -> HandshapeError:
+    if not (keep or run.checkpoint.is_file()):
+        run.remove()
+        return error
+    _record_end(run, "failed")
+    return type(error)(error.happened, error.expected, f"{error.fix} Then go on with: {run.resume_command}".lstrip())
+
+
+def _record_end(run: Run, state: str) -> None:
+    with suppress(HandshapeError):  # on a full disk it stays "running", which can be resumed as well
+        run.record(state=state)
 
 
 def _require_apart(out: Path, photographs: Path) -> None:

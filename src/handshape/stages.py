@@ -5,8 +5,6 @@ Keras is imported by the stages that need it, after :func:`start_machine` has ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +20,12 @@ from handshape.data.layout import lay_out
 from handshape.data.samples import ImageFolder, list_samples, natural_key
 from handshape.data.splits import Split, split_samples, write_splits
 from handshape.data.store import decode_images
-from handshape.errors import HandshapeError, RunError
+from handshape.errors import RunError
 from handshape.evaluation.calibration import fit_temperature
 from handshape.evaluation.metrics import Metrics, classification_report, measure
 from handshape.evaluation.predictions import Network, Predictions, keras_network, predict_images
 from handshape.export.bundle import Bundle, write_bundle
-from handshape.files import cannot_write, is_refused, require_room, whole_file, write_json, write_text
+from handshape.files import whole_file, write_json, write_text
 from handshape.model import litert
 from handshape.model.classifier import Classifier, build_classifier
 from handshape.model.weights import StartingWeights, find_weights
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
     from handshape.training.fit import Trainer
 
 NAMED_WEIGHTS = ("auto", "imagenet", "own", "none")  # whatever else model.weights says is a path
-ROOM = 100_000_000  # bytes: models, checkpoint and figures come to about 70 MB
 
 
 @dataclass(frozen=True)
@@ -93,62 +90,6 @@ def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, con
     for note in split.notes:
         console.warn(note)
     return split
-
-
-@contextmanager
-def run_in_progress(run: Run, console: Console, keep: bool) -> Iterator[None]:
-    """Writes the log, records how the run ends, and says how to go on when it is stopped.
-
-    Args:
-        run: what is in progress; its folders are made.
-        console: writes the log.
-        keep: False for a new run: where the input turns out to be at fault before anything is learned, its folder goes.
-
-    Raises:
-        RunError: the disk refused something.
-        KeyboardInterrupt: the user stopped it; its text says how to go on.
-    """
-    try:
-        require_room(run.folder, ROOM)
-        run.create_folders()
-        run.record(state="running")
-        with console.log_file(run.log):
-            yield
-            run.record(state="complete")
-            run.clean()
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_stopped(run, keep)) from None
-    except HandshapeError as error:
-        raise _failed(run, keep, error) from None
-    except Exception as error:
-        if not is_refused(error):
-            _record_end(run, "failed")
-            raise
-        raise _failed(run, keep, cannot_write(run.folder, error)) from None
-    except BaseException:
-        _record_end(run, "failed")
-        raise
-
-
-def _stopped(run: Run, keep: bool) -> str:
-    if not (keep or run.splits.is_file()):
-        run.remove()
-        return ""
-    _record_end(run, "interrupted")
-    return f"Stopped. Go on with: {run.resume_command}"
-
-
-def _failed(run: Run, keep: bool, error: HandshapeError) -> HandshapeError:
-    if not (keep or run.checkpoint.is_file()):
-        run.remove()
-        return error
-    _record_end(run, "failed")
-    return type(error)(error.happened, error.expected, f"{error.fix} Then go on with: {run.resume_command}".lstrip())
-
-
-def _record_end(run: Run, state: str) -> None:
-    with suppress(HandshapeError):  # on a full disk it stays "running", which can be resumed as well
-        run.record(state=state)
 
 
 def start_run(run: Run, settings: Settings, split: Split) -> None:

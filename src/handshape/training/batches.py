@@ -21,9 +21,9 @@ STILL_SHARE = 0.1  # of the images are shown as they are, as often as with ten s
 
 
 class Batches(keras.utils.PyDataset):
-    """What the two kinds of batches share: the order of an epoch."""
+    """What the two kinds of batches share: the order of an epoch. ``truth`` is one-hot, [N, C]."""
 
-    def __init__(self, truth: NDArray[np.int64], batch_size: int, phase: Phase, seed: int, **loading: Any) -> None:
+    def __init__(self, truth: NDArray[np.float32], batch_size: int, phase: Phase, seed: int, **loading: Any) -> None:
         super().__init__(**loading)
         self.truth = truth
         self.batch_size = batch_size
@@ -39,7 +39,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.truth) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         return self.inputs(chosen, index).astype(np.float32), self.truth[chosen]
 
@@ -51,7 +51,9 @@ class Batches(keras.utils.PyDataset):
 class StoredViews(Batches):
     """Views that went through the trunk beforehand."""
 
-    def __init__(self, features: Features, truth: NDArray[np.int64], batch_size: int, phase: Phase, seed: int) -> None:
+    def __init__(
+        self, features: Features, truth: NDArray[np.float32], batch_size: int, phase: Phase, seed: int
+    ) -> None:
         self.features = features
         super().__init__(truth, batch_size, phase, seed)
 
@@ -73,7 +75,7 @@ class FreshViews(Batches):
         images: NDArray[np.uint8],
         trunk: Trunk,
         augmentation: AugmentationSettings,
-        truth: NDArray[np.int64],
+        truth: NDArray[np.float32],
         batch_size: int,
         phase: Phase,
         seed: int,

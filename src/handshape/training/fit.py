@@ -134,8 +134,8 @@ class Trainer:
         keras.utils.set_random_seed(self.seed + phase.number)
         model.compile(
             optimizer=phase.new_optimizer(),
-            loss=keras.losses.SparseCategoricalCrossentropy(),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.settings.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=self.runtime.xla,
         )
         bar.advance(self.state.epoch)
@@ -145,7 +145,7 @@ class Trainer:
             shuffle=False,  # the batches shuffle themselves, by seed and epoch
             epochs=phase.epochs,
             initial_epoch=self.state.epoch,
-            validation_data=(self._validation_inputs(phase.inputs), self.data.validation_truth),
+            validation_data=(self._validation_inputs(phase.inputs), self._one_hot(self.data.validation_truth)),
             validation_batch_size=256,
             class_weight=self.class_weights,
             callbacks=create_callbacks(
@@ -162,10 +162,13 @@ class Trainer:
         )
 
     def _batches(self, phase: Phase) -> Batches:
-        size, seed, truth = self.state.batch_size, self.seed, self.data.truth
+        size, seed, truth = self.state.batch_size, self.seed, self._one_hot(self.data.truth)
         if self._stored is not None:
             return StoredViews(self._stored, truth, size, phase, seed)
         return FreshViews(self.data.images, self._trunk, self.augmentation, truth, size, phase, seed, self.runtime)
+
+    def _one_hot(self, truth: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.eye(len(self.classifier.labels), dtype=np.float32)[truth]
 
     def _validation_inputs(self, kind: str) -> NDArray[np.float32]:
         if self._validation is None:

@@ -1,0 +1,105 @@
+"""The bundle: whole or refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Trained
+
+from handshape.errors import ModelError, RunError
+from handshape.export.bundle import find_bundle, manifest_sha256, read_bundle, write_bundle
+from handshape.serving.recognizer import Recognizer
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    model = tmp_path / "final.keras"
+    model.write_bytes(b"a model")
+    write_bundle(tmp_path / "bundle", model, b"a network", ["B", "A"], 96, {"accuracy": {"test": 0.5}})
+    return tmp_path / "bundle"
+
+
+def test_it_comes_back_as_it_was_written(written: Path):
+    bundle = read_bundle(written)
+    assert (bundle.labels, bundle.size) == (("B", "A"), 96)
+    assert bundle.details["accuracy"] == {"test": 0.5}
+    assert bundle.keras.read_bytes() == b"a model"
+    assert bundle.litert.read_bytes() == b"a network"
+    assert {path.name for path in written.parent.iterdir()} == {"final.keras", "bundle"}
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.tflite", "bundle.json"])
+def test_any_changed_byte_is_refused(name: str, written: Path):
+    file = written / name
+    content = bytearray(file.read_bytes())
+    for place in range(0, len(content), max(1, len(content) // 40)):
+        changed = bytes(content[:place]) + bytes([content[place] ^ 1]) + bytes(content[place + 1 :])
+        file.write_bytes(changed)
+        if name == "bundle.json" and _same_values(changed, bytes(content)):
+            continue  # white space
+        with pytest.raises(ModelError, match="damaged"):
+            read_bundle(written)
+
+
+def _same_values(one: bytes, other: bytes) -> bool:
+    try:
+        return json.loads(one) == json.loads(other)
+    except ValueError:
+        return False
+
+
+def test_a_missing_file_is_named(written: Path):
+    (written / "model.tflite").unlink()
+    with pytest.raises(ModelError, match=r"model\.tflite is missing"):
+        read_bundle(written)
+
+
+def test_a_newer_format_is_refused_with_a_way_out(written: Path):
+    manifest = json.loads((written / "bundle.json").read_text())
+    manifest["format"] = 99
+    manifest["sha256"] = manifest_sha256(manifest)
+    (written / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="pip install --upgrade"):
+        read_bundle(written)
+
+
+def test_a_bundle_without_litert_is_refused_by_the_recogniser(tmp_path: Path):
+    model = tmp_path / "final.keras"
+    model.write_bytes(b"a model")
+    bundle = write_bundle(tmp_path / "bundle", model, None, ["A"], 96, {})
+    with pytest.raises(ModelError, match=r"no model\.tflite"):
+        Recognizer(bundle)
+
+
+def test_what_is_no_network_is_refused(written: Path):
+    with pytest.raises(ModelError, match="not a LiteRT model"):
+        Recognizer(read_bundle(written))
+
+
+def test_an_earlier_bundle_survives_a_failed_write(written: Path, tmp_path: Path):
+    with pytest.raises(RunError, match="Cannot write"):
+        write_bundle(written, tmp_path / "missing.keras", None, ["X"], 96, {})
+    assert read_bundle(written).labels == ("B", "A")
+    assert not list(tmp_path.glob(".partial*"))
+
+
+def test_a_run_and_its_bundle_are_the_same_model(trained: Trained, tmp_path: Path):
+    bundle = find_bundle(trained.folder)
+    assert bundle == find_bundle(trained.folder / "bundle")
+    assert bundle.labels == ("5", "A", "B", "L")
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(bundle.folder, moved)
+    image = np.zeros((1, 96, 96, 3), np.uint8)
+    here, there = Recognizer(bundle), Recognizer(find_bundle(moved))
+    np.testing.assert_array_equal(here.probabilities(image), there.probabilities(image))
+    assert here.probabilities(image).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_bytes_and_files_are_recognised_alike(trained: Trained):
+    recogniser = Recognizer(find_bundle(trained.folder), threads=1)
+    file = trained.data / "B" / "B_0002.jpg"
+    from_file, from_bytes = recogniser.recognize(file), recogniser.recognize(file.read_bytes())
+    assert from_file.top == from_bytes.top
+    assert from_file.decision == from_file.top[0][0]
