@@ -63,7 +63,7 @@ def main(splits: Path, data: Path, weights: Path) -> None:
 
 
 def fit(model, training, validation, epochs: int, rate: float) -> None:
-    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", ["accuracy"], jit_compile=False)
+    model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     callbacks = [
         keras.callbacks.EarlyStopping(patience=5, min_delta=0.001, restore_best_weights=True),
         keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=2, min_lr=1e-7),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.attr_value_pb2 import AttrValue
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.graph_pb2 import GraphDef
 from tensorboardX.proto.node_def_pb2 import NodeDef
 from tensorboardX.proto.versions_pb2 import VersionDef
+from tensorboardX.summary import histogram, scalar
 
 HISTOGRAM_BINS = 64
 
@@ -22,34 +24,40 @@ class Board:
 
     Args:
         folder: the run's own log folder.
+
+    Written at once: tensorboardX' SummaryWriter hands events to a thread, which dies on a full disk and leaves its
+    queue blocked for ever.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        self._events = EventsWriter(str(folder / "events"))
 
     def add_epoch(self, step: int, values: Mapping[str, float]) -> None:
         """Scalars of one epoch; training and validation get the same chart group."""
         for name, value in values.items():
             measure = name.removeprefix("val_")
             part = "validation" if name.startswith("val_") else "train"
-            self._writer.add_scalar(f"{measure}/{part}" if measure in ("accuracy", "loss") else name, value, step)
-        self._writer.flush()
+            self._add(step, scalar(f"{measure}/{part}" if measure in ("accuracy", "loss") else name, value))
+        self._events.flush()
 
     def add_histograms(self, step: int, variables: Sequence[Any]) -> None:
         """How each trained weight is distributed."""
         for variable in variables:
-            self._writer.add_histogram(
-                variable.path, np.asarray(variable.numpy(), np.float32), step, bins=HISTOGRAM_BINS
-            )
+            values = np.asarray(variable.numpy(), np.float32)
+            self._add(step, histogram(variable.path, values, HISTOGRAM_BINS))
 
     def add_graph(self, model: Any) -> None:
         """The layers of a Keras model and how they are joined."""
         graph = GraphDef(node=list(graph_nodes(model.get_config(), {})), versions=VersionDef(producer=22))
-        self._writer.file_writer.add_event(Event(graph_def=graph.SerializeToString()))
+        self._events.write_event(Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
 
     def close(self) -> None:
         """Writes out what is still held back."""
-        self._writer.close()
+        self._events.close()
+
+    def _add(self, step: int, summary: Any) -> None:
+        self._events.write_event(Event(wall_time=time.time(), step=step, summary=summary))
 
 
 def graph_nodes(config: Mapping[str, Any], feeds: Mapping[str, str], scope: str = "") -> Iterator[NodeDef]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from handshape.config import TrainingSettings
 from handshape.console import Bar
+from handshape.files import require_room
 from handshape.model.classifier import Classifier
 from handshape.training.batches import Batches
 from handshape.training.board import Board
@@ -59,6 +60,7 @@ class BestModel(keras.callbacks.Callback):
     def _save(self) -> None:
         current = self.classifier.model.get_weights()
         self.classifier.model.set_weights(self.state.best)
+        require_room(self.file.parent, 3 * sum(value.nbytes for value in current))
         partial = self.file.with_name("partial_" + self.file.name)
         self.classifier.model.save(partial)
         partial.replace(self.file)

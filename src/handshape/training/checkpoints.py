@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.errors import RunError
+from handshape.files import whole_file
 
 Arrays = list[NDArray[Any]]
 
@@ -42,12 +42,8 @@ class TrainingState:
         arrays = {
             f"{name}_{index:04d}": value for name in self.ARRAYS for index, value in enumerate(getattr(self, name))
         }
-        partial = path.with_name(path.name + ".part")
-        with partial.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez(file, plain=np.array(json.dumps(plain)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> TrainingState:

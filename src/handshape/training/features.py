@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from handshape.config import AugmentationSettings
 from handshape.console import Console
+from handshape.files import require_room
 from handshape.model import litert
 from handshape.model.classifier import Classifier
 from handshape.runtime import Runtime
@@ -101,6 +102,7 @@ def _empty_features(
     size = sum(2 * int(np.prod(shape)) for shape in shapes)
     if folder is None or size <= IN_MEMORY_BYTES:
         return Features(*(np.empty(shape, np.float16) for shape in shapes))
+    require_room(folder, size)
     files = (folder / "pooled.npy", folder / "cut.npy")
     return Features(
         *(
