@@ -122,10 +122,10 @@ def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_pa
     trainer = new_trainer(data, runtime, console, tmp_path)
     inputs = StoredViews.inputs
 
-    def too_large(self, chosen, index):
+    def too_large(self, chosen, part, index):
         if len(chosen) > 3:
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
-        return inputs(self, chosen, index)
+        return inputs(self, chosen, part, index)
 
     monkeypatch.setattr(StoredViews, "inputs", too_large)
     train(trainer)
@@ -137,7 +137,7 @@ def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_pa
 
 
 def test_memory_for_not_even_one_image(data, runtime, console, tmp_path, monkeypatch):
-    def never(self, chosen, index):
+    def never(self, chosen, part, index):
         raise RuntimeError("CUDA out of memory")
 
     monkeypatch.setattr(StoredViews, "inputs", never)
@@ -146,7 +146,7 @@ def test_memory_for_not_even_one_image(data, runtime, console, tmp_path, monkeyp
 
 
 def test_other_errors_are_not_taken_for_memory(data, runtime, console, tmp_path, monkeypatch):
-    def broken(self, chosen, index):
+    def broken(self, chosen, part, index):
         raise ValueError("a bug")
 
     monkeypatch.setattr(StoredViews, "inputs", broken)
@@ -166,7 +166,7 @@ def test_early_stopping_and_plateau_follow_the_settings(data, runtime, console, 
 def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
     features = Features(np.arange(40, dtype=np.float16).reshape(2, 20, 1), np.zeros((2, 20, 1, 1, 1), np.float16))
     truth = np.eye(20, dtype=np.float32)
-    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam")
+    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
     batches = StoredViews(features, truth, 6, phase, seed=1)
     epochs = []
     for _ in range(2):
@@ -182,11 +182,19 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
     assert list(np.concatenate([batches[index][1].argmax(axis=1) for index in range(len(batches))])) == epochs[0]
 
 
+def test_two_passes_show_every_image_twice():
+    features = Features(np.zeros((3, 7, 1), np.float16), np.zeros((3, 7, 1, 1, 1), np.float16))
+    batches = StoredViews(features, np.eye(7, dtype=np.float32), 4, Phase(2, "tail", "cut", 1, 1e-4, "lion", 2), seed=0)
+    shown = np.concatenate([batches[index][1].argmax(axis=1) for index in range(len(batches))])
+    assert sorted(shown) == sorted([*range(7), *range(7)])
+    assert sorted(shown[:7]) == list(range(7))
+
+
 def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
     def trunk(images):
         return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
 
-    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam")
+    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
     settings = AugmentationSettings(views=0)
     batches = FreshViews(data.images, trunk, settings, data.truth, 8, phase, 0, runtime)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])

@@ -64,6 +64,9 @@ class ModelSettings(Section):
     fine_tune_optimizer: Literal["lion", "adam"] = Field(
         "lion", description="of phase two; at 1e-4 Lion, which steps by sign, gets further in ten epochs than Adam"
     )
+    fine_tune_passes: int = Field(
+        2, ge=1, le=100, description="times an epoch of phase two shows each image, in views drawn by chance"
+    )
     dropout: float = Field(0.2, ge=0, lt=1, description="share of pooled features dropped in training")
     weights: str = Field("auto", description="start: auto, imagenet, own, none, or the path of a weights file")
 

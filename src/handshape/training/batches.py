@@ -1,4 +1,4 @@
-"""Batches for one phase: every epoch each training image once, in a new order, in a view drawn by chance.
+"""Batches for one phase: every epoch each training image once or more, in a new order, in views drawn by chance.
 
 Order and views depend on seed, phase and epoch alone, so that a resumed run sees what an unbroken one would have.
 """
@@ -34,17 +34,19 @@ class Batches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of an epoch, counted from 0; a callback says which, because Keras' own hook runs ahead."""
         self.epoch = epoch
-        self.order = np.random.default_rng([self.seed, self.phase.number, epoch]).permutation(len(self.truth))
+        rng = np.random.default_rng([self.seed, self.phase.number, epoch])
+        self.order = np.concatenate([rng.permutation(len(self.truth)) for _ in range(self.phase.passes)])
 
     def __len__(self) -> int:
-        return -(-len(self.truth) // self.batch_size)
+        return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.inputs(chosen, index).astype(np.float32), self.truth[chosen]
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        chosen = self.order[part]
+        return self.inputs(chosen, part, index).astype(np.float32), self.truth[chosen]
 
-    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
-        """The phase's inputs for these images, in batch ``index``."""
+    def inputs(self, chosen: NDArray[np.int64], part: slice, index: int) -> NDArray[Any]:
+        """The phase's inputs for these images, which are ``part`` of the epoch's order and batch ``index``."""
         raise NotImplementedError
 
 
@@ -60,11 +62,11 @@ class StoredViews(Batches):
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)
         rng = np.random.default_rng([self.seed, self.phase.number, epoch, 1])
-        self.views = rng.integers(self.features.views, size=len(self.truth))
+        self.views = rng.integers(self.features.views, size=len(self.order))
 
-    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
+    def inputs(self, chosen: NDArray[np.int64], part: slice, index: int) -> NDArray[Any]:
         stored = self.features.cut if self.phase.inputs == "cut" else self.features.pooled
-        return stored[self.views[chosen], chosen]
+        return stored[self.views[part], chosen]
 
 
 class FreshViews(Batches):
@@ -94,7 +96,7 @@ class FreshViews(Batches):
             use_multiprocessing=False,
         )
 
-    def inputs(self, chosen: NDArray[np.int64], index: int) -> NDArray[Any]:
+    def inputs(self, chosen: NDArray[np.int64], part: slice, index: int) -> NDArray[Any]:
         rng = np.random.default_rng([self.seed, self.phase.number, self.epoch, index, 2])
         affines = draw_affines(rng, len(chosen), self.images.shape[1], self.augmentation)
         as_they_are = rng.random(len(chosen)) < STILL_SHARE

@@ -20,6 +20,7 @@ class Phase:
     epochs: int
     learning_rate: float
     optimizer: str  # "adam" or "lion"
+    passes: int  # times an epoch shows each image
 
     def model(self, classifier: Classifier) -> Any:
         """The part of the classifier that this phase trains, its layers frozen or freed."""
@@ -36,11 +37,17 @@ class Phase:
 
 def head_phase(settings: ModelSettings) -> Phase:
     """Phase one: the head alone."""
-    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate, "adam")
+    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate, "adam", 1)
 
 
 def fine_tune_phase(settings: ModelSettings) -> Phase:
     """Phase two: the last layers and the head."""
     return Phase(
-        2, "fine-tuning", "cut", settings.fine_tune_epochs, settings.fine_tune_lr, settings.fine_tune_optimizer
+        2,
+        "fine-tuning",
+        "cut",
+        settings.fine_tune_epochs,
+        settings.fine_tune_lr,
+        settings.fine_tune_optimizer,
+        settings.fine_tune_passes,
     )
