@@ -11,6 +11,7 @@ import numpy as np
 
 from handshape.config import TrainingSettings
 from handshape.console import Bar
+from handshape.errors import RunError
 from handshape.files import require_room
 from handshape.model.classifier import Classifier
 from handshape.training.batches import Batches
@@ -44,6 +45,8 @@ class BestModel(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         loss = float((logs or {})["val_loss"])
+        if not np.isfinite(loss):
+            raise _diverged(epoch)
         if loss < self.state.best_loss:
             self.state.best_loss = loss
             self.state.best_epoch = len(self.state.history.get("loss", ())) + 1
@@ -139,20 +142,32 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.state.epoch = epoch + 1
-        if time.monotonic() - self.saved_at < SAVE_EVERY_S:
-            return
+        self._remember()
+        if time.monotonic() - self.saved_at >= SAVE_EVERY_S:
+            self.state.save(self.file)
+            self.saved_at = time.monotonic()
+
+    def _remember(self) -> None:
+        """Every epoch, though not every one is written: a phase that runs out of memory goes on from here too."""
         values = [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
         split = len(self.model.variables)
         self.state.weights, self.state.optimizer = values[:split], values[split:]
         self.state.counters = {name: self._counters(callback) for name, callback in self.watched.items()}
-        self.state.save(self.file)
-        self.saved_at = time.monotonic()
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _counters(self, callback: keras.callbacks.Callback) -> dict[str, float]:
         return {name: float(getattr(callback, name)) for name in self.COUNTERS if hasattr(callback, name)}
+
+
+def _diverged(epoch: int) -> RunError:
+    return RunError(
+        f"The training went astray: after epoch {epoch + 1} of this phase the validation loss is not a number.",
+        "a learning rate that the network can follow",
+        "Begin a new run with a lower model.learning_rate or model.fine_tune_lr; on a GPU also try "
+        "--set gpu.use_mixed_precision=false",
+    )
 
 
 def create_callbacks(

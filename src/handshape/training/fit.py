@@ -99,7 +99,6 @@ class Trainer:
             return
         if state.phase < phase.number:
             state.phase, state.epoch, state.finished = phase.number, 0, False
-            state.weights, state.optimizer, state.counters = [], [], {}
         if state.best:
             self.classifier.model.set_weights(state.best)
         while True:
@@ -112,6 +111,7 @@ class Trainer:
                     raise
                 self._halve_batch(error)
         state.finished = True
+        state.weights, state.optimizer, state.counters = [], [], {}
         state.phase_epochs[str(phase.number)] = state.epoch
         state.save(self.files.checkpoint)
         peak = accelerator_peak_mib(self.runtime)
@@ -131,7 +131,7 @@ class Trainer:
 
     def _fit(self, phase: Phase, bar: Bar) -> None:
         model = phase.model(self.classifier)
-        keras.utils.set_random_seed(self.seed + phase.number)
+        _seed_dropout(model, self.seed, phase)
         model.compile(
             optimizer=phase.new_optimizer(),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.settings.label_smoothing),
@@ -185,6 +185,13 @@ class Trainer:
             ) from error
         self.console.warn(f"The device's memory ran out at {self.state.batch_size} images a step; trying {smaller}.")
         self.state.batch_size = smaller
+
+
+def _seed_dropout(model: keras.Model, seed: int, phase: Phase) -> None:
+    """Each phase draws its own numbers: a run stopped between the phases goes on as if it had not been."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.seed_generator.state.assign([seed + phase.number, 0])
 
 
 def weigh_classes(truth: NDArray[np.int64], classes: int, settings: TrainingSettings) -> Mapping[int, float] | None:
