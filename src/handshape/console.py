@@ -18,7 +18,7 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from rich.box import HEAVY_HEAD
+from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import (
@@ -39,21 +39,19 @@ EARLY_LINES = 10_000  # kept until there is a log file
 ROOM_FOR_LINES, ROOM_FOR_NOTE, ROOM_OF_FIGURES = 60, 70, 30  # characters
 FIGURE = re.compile(r"[-+]?[0-9][0-9.,]*%?")
 
-EMOJI = {
-    "start": "🚀",
+EMOJI = {  # each two columns wide everywhere: none with a variation selector
     "folder": "📁",
     "check": "🔍",
     "split": "🧩",
-    "decode": "🖼️ ",
+    "decode": "📷",
     "machine": "💻",
     "weights": "🧠",
-    "train": "🏋️ ",
-    "features": "🧮",
+    "train": "🚀",
     "chart": "📊",
     "save": "💾",
     "done": "✅",
     "hint": "💡",
-    "warn": "⚠️ ",
+    "warn": "❗",
     "error": "❌",
     "draw": "🎨",
 }
@@ -123,7 +121,7 @@ class Console:
             title=title,
             title_justify="left",
             header_style="" if self.is_plain else "bold",
-            box=None if is_narrow else HEAVY_HEAD,
+            box=None if is_narrow else SIMPLE_HEAD,
             pad_edge=not is_narrow,
         )
         texts = [[str(cell) for cell in row] for row in rows]

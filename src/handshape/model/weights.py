@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from handshape.console import Console
-from handshape.downloads import fetch, file_sha256
+from handshape.downloads import fetch, file_sha256, is_offline
 from handshape.errors import DownloadError, ModelError
 
 IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
@@ -58,7 +58,8 @@ def find_weights(wanted: str, size: int, console: Console) -> StartingWeights:
     except DownloadError as error:
         if wanted == "imagenet":
             raise
-        return _own(f"ImageNet's are not to be had: {error.happened}")
+        console.log(error.happened)
+        return _own("ImageNet's cannot be downloaded here" if not is_offline() else "offline, by HANDSHAPE_OFFLINE")
 
 
 def load_weights(base: Any, weights: StartingWeights) -> None:
