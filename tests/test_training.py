@@ -1,19 +1,22 @@
 """Training on made-up features and images: order, views, resuming, memory, callbacks, TensorBoard."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
 
 from handshape.config import AugmentationSettings, ModelSettings, TrainingSettings, load_settings
+from handshape.console import Console
 from handshape.errors import RunError, RuntimeUnavailableError
 from handshape.model.classifier import build_classifier
-from handshape.model.weights import StartingWeights
+from handshape.model.weights import find_weights
 from handshape.runtime import choose_runtime, start_runtime
 from handshape.training import fit
 from handshape.training.batches import FreshViews, StoredViews
 from handshape.training.checkpoints import TrainingState
-from handshape.training.features import Features
+from handshape.training.features import Features, frozen_trunk
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
 
 MODEL = ModelSettings(img_size=96, num_epochs=2, fine_tune_epochs=2, batch_size=8)
@@ -44,7 +47,9 @@ def data():
 
 def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=None):
     keras.utils.set_random_seed(0)
-    classifier = build_classifier(LABELS, model, StartingWeights("none", None, "a test"))
+    classifier = build_classifier(
+        LABELS, model, find_weights("own", 96, console)
+    )  # random ones put out next to nothing
     for part in ("models", "work"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     files = fit.TrainingFiles(
@@ -69,15 +74,34 @@ def train(trainer, model=MODEL):
     trainer.run(head_phase(model))
     trainer.run(fine_tune_phase(model))
     trainer.finish()
-    return trainer.classifier.model.get_weights()
 
 
-@pytest.mark.parametrize("views", [2, 0])
-def test_same_seed_same_weights(views, data, runtime, console, tmp_path):
-    first = train(new_trainer(data, runtime, console, tmp_path / "1", views))
-    again = train(new_trainer(data, runtime, console, tmp_path / "2", views))
-    for one, other in zip(first, again, strict=True):
+@pytest.fixture(scope="module")
+def whole(data, runtime, tmp_path_factory):
+    """A training that nothing disturbed; no test may change it."""
+    trainer = new_trainer(data, runtime, Console(quiet=True), tmp_path_factory.mktemp("whole"))
+    train(trainer)
+    return trainer
+
+
+def require_same(trainer, whole):
+    assert trainer.state.history == whole.state.history
+    weights = (one.classifier.model.get_weights() for one in (trainer, whole))
+    for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_same_seed_same_weights(whole, data, runtime, console, tmp_path):
+    again = new_trainer(data, runtime, console, tmp_path)
+    train(again)
+    require_same(again, whole)
+
+
+def test_same_seed_same_weights_with_fresh_views(data, runtime, console, tmp_path):
+    first, again = (new_trainer(data, runtime, console, tmp_path / name, views=0) for name in ("1", "2"))
+    train(first)
+    train(again)
+    require_same(again, first)
 
 
 def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, console, tmp_path):
@@ -96,10 +120,11 @@ def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, consol
 
 
 @pytest.mark.parametrize("stop_after", [1, 3])
-def test_a_stopped_training_ends_with_the_same_weights(stop_after, data, runtime, console, tmp_path, monkeypatch):
+def test_a_stopped_training_ends_with_the_same_weights(
+    stop_after, whole, data, runtime, console, tmp_path, monkeypatch
+):
     monkeypatch.setattr("handshape.training.callbacks.SAVE_EVERY_S", 0.0)
-    whole = train(new_trainer(data, runtime, console, tmp_path / "whole"))
-    broken = new_trainer(data, runtime, console, tmp_path / "broken")
+    broken = new_trainer(data, runtime, console, tmp_path)
     seen = []
 
     class Stop(keras.callbacks.Callback):
@@ -113,9 +138,36 @@ def test_a_stopped_training_ends_with_the_same_weights(stop_after, data, runtime
     with pytest.raises(KeyboardInterrupt):
         train(broken)
     monkeypatch.setattr(fit, "create_callbacks", create)
-    resumed = train(new_trainer(data, runtime, console, tmp_path / "broken"))
-    for one, other in zip(whole, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
+    resumed = new_trainer(data, runtime, console, tmp_path)
+    train(resumed)
+    require_same(resumed, whole)
+
+
+def test_a_training_stopped_between_the_phases_ends_with_the_same_weights(whole, data, runtime, console, tmp_path):
+    broken = new_trainer(data, runtime, console, tmp_path)
+    broken.prepare()
+    broken.run(head_phase(MODEL))
+    resumed = new_trainer(data, runtime, console, tmp_path)
+    train(resumed)
+    require_same(resumed, whole)
+
+
+def test_the_trunk_on_an_accelerator_is_a_copy(data, runtime, console, tmp_path):
+    accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
+    trainer = new_trainer(data, runtime, console, tmp_path)
+    on_litert, on_keras = (frozen_trunk(trainer.classifier, machine) for machine in (runtime, accelerated))
+    before = on_keras(data.validation_images)
+    for one, other in zip(before, on_litert(data.validation_images), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    trainer.classifier.backbone.tail.set_weights([0 * w for w in trainer.classifier.backbone.tail.get_weights()])
+    np.testing.assert_array_equal(on_keras(data.validation_images)[0], before[0])
+
+
+def test_a_training_that_goes_astray_says_so(data, runtime, console, tmp_path):
+    model = MODEL.model_copy(update={"learning_rate": float("nan")})
+    with pytest.raises(RunError, match="not a number") as astray:
+        train(new_trainer(data, runtime, console, tmp_path), model)
+    assert "model.learning_rate" in astray.value.fix
 
 
 def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_path, monkeypatch, capsys):
@@ -134,6 +186,27 @@ def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_pa
     assert "memory ran out at 8 images" in said
     assert "trying 2" in said
     assert len(trainer.state.history["loss"]) == 4
+
+
+def test_memory_that_runs_out_later_costs_no_finished_epoch(data, runtime, console, tmp_path, monkeypatch):
+    trainer = new_trainer(data, runtime, console, tmp_path)
+    weights = []
+
+    class Weights(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            weights.append((epoch, self.model.get_weights()))
+            if len(weights) == 2:
+                for variable in self.model.trainable_variables:  # as a step or two of this epoch would
+                    variable.assign(variable + 1)
+                raise RuntimeError("RESOURCE_EXHAUSTED")
+
+    create = fit.create_callbacks
+    monkeypatch.setattr(fit, "create_callbacks", lambda *args: [*create(*args), Weights()])
+    train(trainer)
+    (first, before), (second, after) = weights[1:3]
+    assert first == second == 1
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_memory_for_not_even_one_image(data, runtime, console, tmp_path, monkeypatch):

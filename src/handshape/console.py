@@ -54,6 +54,7 @@ EMOJI = {  # each two columns wide everywhere: none with a variation selector
     "warn": "❗",
     "error": "❌",
     "draw": "🎨",
+    "hands": "✋",
 }
 
 

@@ -1,0 +1,222 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handshape.console import Console
+from handshape.errors import DownloadError, ImageError
+from handshape.hands import search
+from handshape.hands.crops import crop_hand
+from handshape.hands.finder import HandFinder
+from handshape.hands.landmarks import Hand
+from handshape.hands.models import HandModels, hand_models
+from handshape.hands.search import find_hands, find_in_file
+from handshape.images import read_image, to_square
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+OPEN_HAND = "asl24_signer_t/B/B136.jpg"
+FILLS_THE_FRAME = "asl36_5_hands/0/hand2_0_left_seg_1_cropped.jpg"
+
+
+@pytest.fixture(scope="module")
+def models() -> HandModels:
+    try:
+        return hand_models(Console(quiet=True))
+    except DownloadError as error:
+        pytest.skip(f"the hand models cannot be had: {error.happened}")
+
+
+@pytest.fixture(scope="module")
+def finder(models) -> HandFinder:
+    return HandFinder(models)
+
+
+@pytest.fixture(scope="module")
+def image(photographs) -> np.ndarray:
+    return pixels(photographs / OPEN_HAND)
+
+
+@pytest.fixture(scope="module")
+def hand(finder, image) -> Hand:
+    (hand,) = finder.find(image)
+    return hand
+
+
+def pixels(file: Path) -> np.ndarray:
+    return np.asarray(read_image(file))
+
+
+def distance(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Mean distance of landmarks [21, 2] as a share of the hand's size."""
+    return float(np.linalg.norm(ours[:, :2] - theirs[:, :2], axis=1).mean() / np.ptp(theirs[:, :2], axis=0).max())
+
+
+@pytest.mark.parametrize("name", ["asl24_signer_t", "asl26_two_sessions", "asl36_5_hands", "digits_218_signers"])
+def test_agrees_with_mediapipe(finder, photographs, name):
+    if not REFERENCE.is_dir():
+        pytest.skip(f"MediaPipe's own landmarks are not at {REFERENCE}")
+    reference = np.load(REFERENCE / f"{name}.npz")
+    found = np.flatnonzero(np.isfinite(reference["landmarks"][:, 0, 0]))
+    distances = []
+    for index in found[:: len(found) // 12]:
+        image = pixels(photographs / str(reference["path"][index]))
+        (hand,) = finder.find(image)
+        distances.append(distance(hand.landmarks, reference["landmarks"][index, :, :2] * image.shape[1::-1]))
+    assert np.median(distances) < 0.03
+
+
+def test_the_hand_is_described(hand, image):
+    assert hand.landmarks.shape == hand.world.shape == (21, 3)
+    assert hand.landmarks.dtype == hand.world.dtype == np.float32
+    assert hand.handedness == "Right"
+    assert hand.handedness_score > 0.9
+    assert hand.score > 0.9
+    assert 0.05 < np.ptp(hand.world[:, 1]) < 0.25  # metres
+    assert np.all(hand.landmarks[[8, 12, 16, 20], 1] < hand.landmarks[0, 1])  # fingertips above the wrist
+    assert np.all(hand.world[[8, 12, 16, 20], 1] < hand.world[0, 1])
+
+
+def test_a_mirrored_hand_is_the_other_one(finder, hand, image):
+    (mirrored,) = finder.find(np.ascontiguousarray(image[:, ::-1]))
+    assert mirrored.handedness == "Left"
+    there = mirrored.landmarks * (-1, 1, 1) + (image.shape[1], 0, 0)
+    assert distance(there, hand.landmarks) < 0.06
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_photograph_turns_the_landmarks(finder, hand, image, quarters):
+    (turned,) = finder.find(np.ascontiguousarray(np.rot90(image, quarters)))
+    middle = np.array(image.shape[1::-1]) / 2
+    steps = hand.landmarks[:, :2] - middle
+    for _ in range(quarters):
+        steps = steps[:, ::-1] * (1, -1)
+    there = steps + (middle if quarters == 2 else middle[::-1])
+    assert distance(turned.landmarks, there) < 0.06
+    assert np.ptp(turned.world[:, :2], axis=0).argmax() == (quarters + 1) % 2
+
+
+def test_a_hand_that_fills_the_frame(finder, photographs):
+    (hand,) = finder.find(pixels(photographs / FILLS_THE_FRAME))
+    assert hand.landmarks[0, 1] > 60  # the wrist is that of the hand, not the root of its curled fingers
+
+
+def test_a_small_hand_in_a_large_photograph(finder, hand, image):
+    large = np.full((480, 640, 3), 190, np.uint8)
+    large[300 : 300 + len(image), 400 : 400 + image.shape[1]] = image
+    (small,) = finder.find(large)
+    assert distance(small.landmarks[:, :2] - (400, 300), hand.landmarks) < 0.08
+
+
+def test_two_hands_when_asked(finder, image):
+    both = np.hstack([image, image[:, ::-1]])
+    hands = finder.find(both, count=2)
+    assert {hand.handedness for hand in hands} == {"Left", "Right"}
+    assert len(finder.find(both)) == 1
+    assert len(finder.find(image, count=2)) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (120, 160)])
+def test_no_hand(finder, shape):
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert finder.find(noise) == ()
+    assert finder.find(np.zeros((*shape, 3), np.uint8), count=2) == ()
+
+
+def test_tracking_follows_the_hand_and_lets_go(finder, hand, image, monkeypatch):
+    moved = np.roll(image, (-6, -8), axis=(0, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(finder, "find", lambda *_: pytest.fail("the palm detector was asked"))
+        tracked = finder.track(moved, hand)
+    assert distance(tracked.landmarks[:, :2] - (-8, -6), hand.landmarks) < 0.06
+    assert finder.track(np.full_like(image, 127), hand) is None
+    assert finder.track(image, hand.scaled(50)) is not None  # lost out of sight, found again
+
+
+def test_crops_hold_the_hand(image, hand):
+    for upright in (True, False):
+        crop = crop_hand(image, hand, 96, upright)
+        assert crop.shape == (96, 96, 3)
+        assert crop.dtype == np.uint8
+    middle = crop_hand(image, hand, 96)[24:72, 24:72].astype(int)
+    assert (middle[..., 0] - middle[..., 2]).mean() > 20  # skin is red
+    whole = crop_hand(image, None, 96)
+    assert np.array_equal(whole, to_square(Image.fromarray(image), 96))
+
+
+def test_landmarks_are_those_of_the_whole_photograph(finder, hand, image, tmp_path):
+    large = Image.fromarray(image).resize((3000, round(3000 * image.shape[0] / image.shape[1])))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    large.rotate(90, expand=True).save(tmp_path / "large.jpg", exif=exif)
+    found = find_in_file(finder, tmp_path / "large.jpg")
+    assert distance(found.landmarks * image.shape[1] / 3000, hand.landmarks) < 0.06
+
+
+@pytest.fixture
+def files(photographs, tmp_path) -> list[Path]:
+    """Five photographs, the last a copy of the first, the fourth without a hand."""
+    names = [OPEN_HAND, FILLS_THE_FRAME, "asl24_signer_t/A/A0.jpg"]
+    contents = [(photographs / name).read_bytes() for name in names]
+    Image.new("RGB", (64, 64)).save(tmp_path / "3.png")
+    for number, content in zip((0, 1, 2, 4), [*contents, contents[0]], strict=True):
+        (tmp_path / f"{number}.jpg").write_bytes(content)
+    return sorted(tmp_path.iterdir())
+
+
+ABSENT = HandModels(Path("absent"), Path("absent"))
+
+
+def test_nothing_is_looked_at_twice(models, files, tmp_path, console):
+    hands = find_hands(files, models, tmp_path / "cache", console)
+    assert [hand is not None for hand in hands] == [True, True, True, False, True]
+    assert np.array_equal(hands[0].landmarks, hands[4].landmarks)
+    again = find_hands(files[::-1], ABSENT, tmp_path / "cache", console)
+    for one, other in zip(hands, reversed(again), strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or np.array_equal(one.world, other.world)
+
+
+def test_goes_on_after_a_break(models, files, tmp_path, console, monkeypatch):
+    with monkeypatch.context() as patched:
+        found = find_in_file
+
+        def break_off(finder: HandFinder, file: Path) -> Hand | None:
+            if file == files[2]:
+                raise KeyboardInterrupt
+            return found(finder, file)
+
+        patched.setattr(search, "find_in_file", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            find_hands(files, models, tmp_path / "cache", console)
+    assert all(find_hands(files[:2], ABSENT, tmp_path / "cache", console))
+    assert sum(hand is not None for hand in find_hands(files, models, tmp_path / "cache", console)) == 4
+
+
+def test_several_processes_find_the_same(models, files, tmp_path, console, monkeypatch):
+    alone = find_hands(files, models, tmp_path / "one", console)
+    monkeypatch.setattr(search, "IMAGES_A_PROCESS", 2)
+    together = find_hands(files, models, tmp_path / "two", console, processes=2)
+    for one, other in zip(alone, together, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or np.array_equal(one.landmarks, other.landmarks)
+
+
+def test_a_process_that_dies_is_done_without(models, files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(search, "IMAGES_A_PROCESS", 2)
+    monkeypatch.setattr(search, "_prepare_process", _die)
+    hands = find_hands(files, models, tmp_path / "cache", Console(quiet=True), processes=2)
+    assert sum(hand is not None for hand in hands) == 4
+    assert "ended unexpectedly" in capsys.readouterr().err
+
+
+def _die() -> None:
+    time.sleep(0.05)
+    raise SystemExit(3)
+
+
+def test_a_damaged_photograph_is_named(models, files, tmp_path, console):
+    files[2].write_bytes(files[2].read_bytes()[:500])
+    with pytest.raises(ImageError, match=r"2\.jpg"):
+        find_hands(files, models, tmp_path / "cache", console)
