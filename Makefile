@@ -1,7 +1,10 @@
 # make train [DATA=folder] [ARGS='--set …']   the whole journey, on drawn hands or on your photographs
 # make test                                   everything that is checked
-# make bench                                  speed and accuracy against the specification's recipe (needs photographs)
-PYTHON ?= python3
+# make bench ARGS='DATA SIGNERS.csv WEIGHTS'   accuracy and time against the specification's recipe, on photographs
+# Python 3.11 to 3.13: the first that is here (TensorFlow has no wheels for later ones yet)
+CHECK := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+  $$python -c '$(CHECK)' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
@@ -37,8 +40,8 @@ bench: $(VENV)/dev-ready
 	$(BIN)/python benchmarks/digits.py $(ARGS)
 
 $(VENV)/train-ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Handshape needs Python 3.11 or newer; $(PYTHON) is older. Try: make train PYTHON=python3.12"; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(CHECK)' || \
+	  { echo "Training needs Python 3.11, 3.12 or 3.13; none was found. With another name: make train PYTHON=/path/to/python3.12"; exit 1; }
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(MAKE_VENV); }
 	@echo "Installing Handshape and what training needs (once, some minutes)"
 	@$(INSTALL) -e '.[train]'

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from handshape import stages
+from handshape import outcome, stages
 from handshape.config import Settings, validate_settings
 from handshape.console import Console
 from handshape.data.checks import CheckReport
@@ -67,7 +67,7 @@ def build_model(split: Split, settings: Settings, console: Console) -> Classifie
 def create_callbacks(
     classifier: Classifier, data: stages.Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
 ) -> Any:
-    """The trainer with its checkpoint, early stopping, plateau rule and TensorBoard."""
+    """The trainer, which carries the callbacks: checkpoint, early stopping, plateau rule and TensorBoard."""
     trainer = stages.create_trainer(classifier, data, settings, runtime, run, console)
     trainer.prepare()
     return trainer
@@ -91,21 +91,21 @@ def evaluate_model(
     runtime: Runtime,
     run: Run,
     console: Console,
-) -> stages.Judgement:
+) -> outcome.Judgement:
     """Calibrates on the validation images, measures on the test images and writes the results as JSON."""
-    return stages.judge(classifier, trainer, split, data, runtime, run, console)
+    return outcome.judge(classifier, trainer, split, data, runtime, run, console)
 
 
-def create_visualizations(judgement: stages.Judgement, trainer: Any, run: Run, console: Console) -> None:
+def create_visualizations(judgement: outcome.Judgement, trainer: Any, run: Run, console: Console) -> None:
     """The eight figures, as .png and .jpg."""
-    stages.draw_figures(run, judgement.test, trainer, console)
+    outcome.draw_figures(run, judgement.test, trainer, console)
 
 
 def save_model(
-    classifier: Classifier, judgement: stages.Judgement, settings: Settings, run: Run, console: Console
+    classifier: Classifier, judgement: outcome.Judgement, settings: Settings, run: Run, console: Console
 ) -> Bundle:
     """The model, its label map and the bundle."""
-    return stages.save_model(run, classifier, judgement, settings, console)
+    return outcome.save_model(run, classifier, judgement, settings, console)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ Prints accuracy, seconds and peak memory of each, their means and the ratio. Run
 
 import argparse
 import json
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -58,12 +58,15 @@ def specification(options: argparse.Namespace, splits: Path) -> dict[str, float]
 
 
 def measured(command: list[str]) -> dict:
-    """The JSON object that a command prints last, with its wall seconds and the peak memory of children so far."""
+    """The JSON object that a command prints last, with its wall seconds and its peak memory."""
     start = time.perf_counter()
-    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
     wall = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {**json.loads(output.splitlines()[-1]), "wall": wall, "peak_mib": peak}
+    return {**json.loads(output.splitlines()[-1]), "wall": wall, "peak_mib": usage.ru_maxrss / 1024}
 
 
 def show(name: str, seed: int, run: dict) -> None:

@@ -9,7 +9,7 @@ from handshape.config import ModelSettings
 from handshape.errors import DownloadError, ModelError
 from handshape.model import litert
 from handshape.model.backbone import build_backbone, set_tail_trainable
-from handshape.model.classifier import build_classifier
+from handshape.model.classifier import build_classifier, in_float32
 from handshape.model.weights import OWN_FILE, StartingWeights, find_weights, load_weights, pack_weights
 
 NONE = StartingWeights("none", None, "a test")
@@ -71,7 +71,6 @@ def test_litert_answers_as_keras_does(classifier, images):
         probabilities, features = network(images)
         np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-5)
         np.testing.assert_allclose(features, expected["features"], atol=1e-4)
-    assert network.input_shape == (96, 96, 3)
 
 
 def test_what_is_not_a_litert_model_is_refused(tmp_path):
@@ -156,3 +155,26 @@ def test_imagenet_weights_come_from_a_server(tmp_path, monkeypatch, console):
     assert weights.name == "imagenet"
     assert weights.path.read_bytes() == b"weights"
     assert find_weights("imagenet", 96, console).path == weights.path
+
+
+def test_a_half_precision_model_ships_in_float32(images):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = build_classifier(["A", "B", "C"], SMALL, NONE).model
+    finally:
+        keras.config.set_dtype_policy("float32")
+    whole = in_float32(half)
+    assert {layer.dtype_policy.name for layer in whole._flatten_layers()} == {"float32"}
+    expected = whole.predict(images.astype("float32"), verbose=0)["probabilities"]
+    np.testing.assert_allclose(half.predict(images.astype("float32"), verbose=0)["probabilities"], expected, atol=0.02)
+    np.testing.assert_allclose(litert.LiteRtModel(litert.convert(whole))(images)[0], expected, atol=1e-5)
+
+
+def test_another_process_converts_for_other_backends(classifier, images, tmp_path):
+    file = tmp_path / "model.keras"
+    classifier.model.save(file)
+    expected = classifier.model.predict(images.astype("float32"), verbose=0)["probabilities"]
+    np.testing.assert_allclose(litert.LiteRtModel(litert.convert_elsewhere(file))(images)[0], expected, atol=1e-5)
+    file.write_bytes(b"no model")
+    with pytest.raises(ModelError, match="could not be converted"):
+        litert.convert_elsewhere(file)

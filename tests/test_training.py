@@ -155,12 +155,29 @@ def test_a_training_stopped_between_the_phases_ends_with_the_same_weights(whole,
 def test_the_trunk_on_an_accelerator_is_a_copy(data, runtime, console, tmp_path):
     accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
     trainer = new_trainer(data, runtime, console, tmp_path)
-    on_litert, on_keras = (frozen_trunk(trainer.classifier, machine) for machine in (runtime, accelerated))
+    on_litert, on_keras = (frozen_trunk(trainer.classifier, machine, console) for machine in (runtime, accelerated))
     before = on_keras(data.validation_images)
     for one, other in zip(before, on_litert(data.validation_images), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
     trainer.classifier.backbone.tail.set_weights([0 * w for w in trainer.classifier.backbone.tail.get_weights()])
     np.testing.assert_array_equal(on_keras(data.validation_images)[0], before[0])
+
+
+def test_the_trunk_halves_its_calls_when_memory_runs_out(data, runtime, console, tmp_path, monkeypatch, capsys):
+    accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
+    trunk = frozen_trunk(new_trainer(data, runtime, console, tmp_path).classifier, accelerated, console)
+    whole = trunk(data.images)
+    predict = keras.Model.predict_on_batch
+
+    def small_memory(self, images):
+        if len(images) > 7:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return predict(self, images)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", small_memory)
+    for one, other in zip(trunk(data.images), whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert "memory ran out at 24 images a call" in capsys.readouterr().err
 
 
 def test_a_training_that_goes_astray_says_so(data, runtime, console, tmp_path):
@@ -270,6 +287,7 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
     phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
     settings = AugmentationSettings(views=0)
     batches = FreshViews(data.images, trunk, settings, data.truth, 8, phase, 0, runtime)
+    assert (batches.workers, batches.max_queue_size) == (runtime.workers, runtime.queue)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])
     first = batches[0][0]
     batches.start_epoch(1)

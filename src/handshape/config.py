@@ -76,7 +76,9 @@ class AugmentationSettings(Section):
 
     rotation_range: float = Field(20, ge=0, le=180, description="degrees to either side")
     zoom_range: float = Field(0.2, ge=0, lt=1, description="scale from 1-z to 1+z")
-    shear_range: float = Field(0.2, ge=0, lt=1, description="shear factor to either side")
+    shear_range: float = Field(
+        0.2, ge=0, lt=1, description="shear to either side, as a factor: 0.2 leans a hand by 11 degrees"
+    )
     width_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the width to either side")
     height_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the height to either side")
     horizontal_flip: bool = Field(True, description="mirror half of the images")

@@ -1,5 +1,6 @@
 """The journey: class folders → checked samples → split → decoded images → trained classifier → calibration →
-measures → figures → bundle. Each line calls a stage; :mod:`handshape.stages` holds them, in the same order.
+measures → figures → bundle. Each line calls a stage; :mod:`handshape.stages` and
+:mod:`handshape.outcome` hold them, in the same order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handshape import stages
+from handshape import outcome, stages
 from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.data.samples import ImageFolder
@@ -82,6 +83,7 @@ def _train_in(
     with watch.stage("start"):
         weights = stages.choose_weights(settings, console)
         runtime = stages.start_machine(settings, console)
+        stages.require_same_start(run, weights, runtime)
     with watch.stage("decode"):
         decoded = stages.decode_split(folder, split, settings, run, console)
     with watch.stage("build"):
@@ -94,11 +96,11 @@ def _train_in(
     with watch.stage("fine_tune"):
         stages.fine_tune(trainer, settings, console)
     with watch.stage("evaluate"):
-        judgement = stages.judge(classifier, trainer, split, decoded, runtime, run, console)
+        judgement = outcome.judge(classifier, trainer, split, decoded, runtime, run, console)
     with watch.stage("figures"):
-        stages.draw_figures(run, judgement.test, trainer, console)
+        outcome.draw_figures(run, judgement.test, trainer, console)
     with watch.stage("save"):
-        bundle = stages.save_model(run, classifier, judgement, settings, console)
+        bundle = outcome.save_model(run, classifier, judgement, settings, console)
     console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
     return TrainResult(run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, watch.seconds)
 

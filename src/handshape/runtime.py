@@ -23,7 +23,7 @@ from handshape.config import GpuSettings
 from handshape.errors import RuntimeUnavailableError
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
-INSTALL_HINT = "Install what training needs: pip install 'handshape[train]'"
+INSTALL_HINT = "Install what training needs, in Handshape's folder: pip install -e '.[train]'"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class Runtime:
     policy: str  # Keras dtype policy
     xla: bool
     workers: int
-    multiprocessing: bool
     queue: int
     decisions: tuple[Decision, ...]
 
@@ -66,7 +65,6 @@ def choose_runtime(gpu: GpuSettings) -> Runtime:
     backend, backend_reason, accelerator = _choose_backend(gpu)
     policy, policy_reason = _choose_policy(gpu, accelerator)
     xla, xla_reason = _choose_xla(gpu, backend, accelerator)
-    multiprocessing, multiprocessing_reason = _choose_multiprocessing(gpu, backend, accelerator)
     workers = min(gpu.workers, os.cpu_count() or 1)
     cores = f"{gpu.workers} asked for, {os.cpu_count()} cores here"
     decisions = (
@@ -76,10 +74,10 @@ def choose_runtime(gpu: GpuSettings) -> Runtime:
         Decision("XLA", "on" if xla else "off", xla_reason),
         Decision("memory growth", *_describe_memory(gpu, accelerator)),
         Decision("workers", str(workers), cores),
-        Decision("multiprocessing", "on" if multiprocessing else "off", multiprocessing_reason),
+        Decision("multiprocessing", "off", _why_no_processes(gpu, backend, accelerator)),
         Decision("queue", str(gpu.max_queue_size), "batches prepared ahead where views are drawn anew every epoch"),
     )
-    return Runtime(backend, accelerator, policy, xla, workers, multiprocessing, gpu.max_queue_size, decisions)
+    return Runtime(backend, accelerator, policy, xla, workers, gpu.max_queue_size, decisions)
 
 
 def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
@@ -184,27 +182,28 @@ def peak_memory_mib() -> float | None:
 def _choose_backend(gpu: GpuSettings) -> tuple[str, str, str]:
     wanted = os.environ.get("KERAS_BACKEND")
     if wanted:
-        if wanted not in BACKENDS or not _is_installed(wanted):
+        if wanted not in BACKENDS or not is_installed(wanted):
             raise RuntimeUnavailableError(
                 f"KERAS_BACKEND names '{wanted}', which is not installed here.",
-                f"one of {', '.join(name for name in BACKENDS if _is_installed(name)) or 'the installed backends'}",
+                f"one of {', '.join(name for name in BACKENDS if is_installed(name)) or 'the installed backends'}",
                 INSTALL_HINT,
             )
         return wanted, "KERAS_BACKEND says so", _accelerator(wanted, gpu)
-    if not _is_installed("keras"):
+    if not is_installed("keras"):
         raise RuntimeUnavailableError("Keras is not installed.", "Keras and a backend for training", INSTALL_HINT)
     for name in ("jax", "tensorflow", "torch"):
-        accelerator = _accelerator(name, gpu) if _is_installed(name) and _may_have_accelerator() else ""
+        accelerator = _accelerator(name, gpu) if is_installed(name) and _may_have_accelerator() else ""
         if accelerator:
             return name, f"it sees {accelerator}", accelerator
     for name in ("tensorflow", "torch", "jax"):
-        if _is_installed(name):
+        if is_installed(name):
             reason = "the fastest on a CPU" if name == "tensorflow" else "TensorFlow, faster on a CPU, is not installed"
             return name, reason, ""
     raise RuntimeUnavailableError("Keras has no backend here.", "TensorFlow, JAX or torch", INSTALL_HINT)
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Whether a package can be imported, without importing it."""
     return importlib.util.find_spec(module) is not None
 
 
@@ -233,7 +232,7 @@ def _accelerator(backend: str, gpu: GpuSettings) -> str:
 def _jax_accelerator(gpu: GpuSettings) -> str:
     if gpu.memory_growth:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    total = _nvidia_memory_mib()
+    total = nvidia_memory_mib()
     if gpu.memory_limit_mb and total:
         os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{min(1.0, gpu.memory_limit_mb / total):.3f}")
     import jax
@@ -245,7 +244,8 @@ def _jax_accelerator(gpu: GpuSettings) -> str:
     return "" if device.platform == "cpu" else str(device.device_kind)
 
 
-def _nvidia_memory_mib() -> float:
+def nvidia_memory_mib() -> float:
+    """Memory of the first NVIDIA GPU in MiB; 0 where there is none."""
     import subprocess
 
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
@@ -286,12 +286,12 @@ def _choose_xla(gpu: GpuSettings, backend: str, accelerator: str) -> tuple[bool,
     return backend == "tensorflow", "it pays on an accelerator" if backend == "tensorflow" else "torch runs eagerly"
 
 
-def _choose_multiprocessing(gpu: GpuSettings, backend: str, accelerator: str) -> tuple[bool, str]:
+def _why_no_processes(gpu: GpuSettings, backend: str, accelerator: str) -> str:
     if not gpu.use_multiprocessing:
-        return False, "gpu.use_multiprocessing is off"
+        return "gpu.use_multiprocessing is off"
     if not accelerator:
-        return False, "the trunk runs in threads that share the decoded images"
-    return False, f"forked workers hang with {backend} on a GPU; threads prepare the batches"
+        return "threads share the decoded images, and the trunk keeps every core busy"
+    return f"forked workers hang with {backend} on a GPU; threads prepare the batches"
 
 
 def _describe_memory(gpu: GpuSettings, accelerator: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The stages of the journey, in its order. :mod:`handshape.pipeline` strings them together.
+"""The stages of the journey up to a trained classifier, in its order; :mod:`handshape.outcome` has the rest.
 
 Keras is imported by the stages that need it, after :func:`start_machine` has chosen its backend.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,11 @@ from handshape.data.samples import ImageFolder, list_samples, natural_key
 from handshape.data.splits import Split, split_samples, write_splits
 from handshape.data.store import decode_images
 from handshape.errors import RunError
-from handshape.evaluation.calibration import fit_temperature
-from handshape.evaluation.metrics import Metrics, classification_report, measure
-from handshape.evaluation.predictions import Network, Predictions, keras_network, predict_images
-from handshape.export.bundle import Bundle, write_bundle
-from handshape.files import whole_file, write_json, write_text
-from handshape.model import litert
+from handshape.files import whole_file, write_text
 from handshape.model.classifier import Classifier, build_classifier
 from handshape.model.weights import StartingWeights, find_weights
 from handshape.runs import Run
-from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime, versions
+from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
 
 if TYPE_CHECKING:
     from handshape.training.fit import Trainer
@@ -44,24 +39,6 @@ class Decoded:
 
     images: dict[str, NDArray[np.uint8]]
     truth: dict[str, NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model did on images whose classes are known."""
-
-    predictions: Predictions
-    metrics: Metrics
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The measures of a trained classifier, and the network they were measured on."""
-
-    validation: Evaluation
-    test: Evaluation
-    litert: bytes | None  # None on a backend that cannot convert
-    split_by: str
 
 
 def check_data(path: Path, console: Console) -> tuple[ImageFolder, CheckReport]:
@@ -138,6 +115,13 @@ def lay_out_split(folder: ImageFolder, split: Split, settings: Settings, console
     lay_out(split, folder, {part: Path(target) for part, target in targets.items()}, data.layout, console)
 
 
+def choose_weights(settings: Settings, console: Console) -> StartingWeights:
+    """Where MobileNetV2 starts, said aloud."""
+    weights = find_weights(settings.model.weights, settings.model.img_size, console)
+    console.status("weights", f"Starting from weights: {weights.name} ({weights.reason})")
+    return weights
+
+
 def start_machine(settings: Settings, console: Console) -> Runtime:
     """Chooses backend, device and precision, says why, and starts Keras on them."""
     with native_chatter_hidden():  # of a backend that has to be asked for its devices
@@ -147,6 +131,20 @@ def start_machine(settings: Settings, console: Console) -> Runtime:
         console.log(str(decision))
     start_runtime(runtime, settings.gpu, settings.data.seed)
     return runtime
+
+
+def require_same_start(run: Run, weights: StartingWeights, runtime: Runtime) -> None:
+    """Notes what the run starts from; raises RunError where a resumed run would start from something else."""
+    start = {"weights": weights.name, "sha256": weights.sha256, "backend": runtime.backend}
+    known = run.record().get("start", start)
+    if known != start:
+        raise RunError(
+            f"The run {run.folder} began with {known['weights']} weights on {known['backend']}; now there are "
+            f"{weights.name} weights and {runtime.backend}.",
+            "the same start, so that it ends as it would have without the stop",
+            "Make the same weights and backend available again, or start a new run.",
+        )
+    run.record(start=start)
 
 
 def labels_of(split: Split) -> tuple[str, ...]:
@@ -169,13 +167,6 @@ def decode_split(folder: ImageFolder, split: Split, settings: Settings, run: Run
 def build_model(labels: tuple[str, ...], settings: Settings, weights: StartingWeights) -> Classifier:
     """MobileNetV2 with its new head."""
     return build_classifier(labels, settings.model, weights)
-
-
-def choose_weights(settings: Settings, console: Console) -> StartingWeights:
-    """Where MobileNetV2 starts, said aloud."""
-    weights = find_weights(settings.model.weights, settings.model.img_size, console)
-    console.status("weights", f"Starting from weights: {weights.name} ({weights.reason})")
-    return weights
 
 
 def create_trainer(
@@ -215,104 +206,3 @@ def fine_tune(trainer: Trainer, settings: Settings, console: Console) -> None:
         console.status("train", f"Phase 2: fine-tuning the last {layers} layers, up to {epochs} epochs")
     trainer.run(fine_tune_phase(settings.model))
     trainer.finish()
-
-
-def calibrate(classifier: Classifier, trainer: Trainer) -> float:
-    """Fits the temperature on the validation images and folds it into the model."""
-    probabilities = trainer.validation_probabilities()
-    temperature = fit_temperature(np.log(np.maximum(probabilities, 1e-30)), trainer.data.validation_truth)
-    classifier.fold_temperature(temperature)
-    return temperature
-
-
-def litert_network(content: bytes | Path) -> Network:
-    """A LiteRT classifier as a function of images to probabilities."""
-    network = litert.LiteRtModel(content)
-    return lambda images: network(images)[0]
-
-
-def evaluate_part(part: str, network: Network, split: Split, decoded: Decoded, console: Console) -> Evaluation:
-    """Measures the model on one part of the split."""
-    console.status("chart", f"Evaluating on the {part} images")
-    paths = [sample.path for sample in split.parts[part]]
-    predictions = predict_images(network, decoded.images[part], decoded.truth[part], paths, console)
-    metrics = measure(predictions.probabilities, predictions.truth, labels_of(split))
-    console.log(f"Accuracy on the {part} images: {metrics.accuracy:.4f} of {metrics.n}")
-    return Evaluation(predictions, metrics)
-
-
-def draw_figures(run: Run, test: Evaluation, trainer: Trainer, console: Console) -> None:
-    """The eight figures, as .png and .jpg."""
-    from handshape.evaluation import plots
-
-    console.status("chart", f"Drawing figures into {run.results}")
-    state, predictions = trainer.state, test.predictions
-    plots.draw_figures(
-        run.results,
-        test.metrics,
-        predictions.confidence,
-        predictions.correct,
-        state.history,
-        state.phase_epochs.get("1", 0),
-        run.folder.name,
-        console,
-    )
-
-
-def judge(
-    classifier: Classifier,
-    trainer: Trainer,
-    split: Split,
-    decoded: Decoded,
-    runtime: Runtime,
-    run: Run,
-    console: Console,
-) -> Judgement:
-    """Calibrates on validation, measures validation and test on the network as it is shipped, writes the results."""
-    temperature = calibrate(classifier, trainer)
-    content = litert.convert(classifier.model) if runtime.backend == "tensorflow" else None
-    network = keras_network(classifier.model) if content is None else litert_network(content)
-    validation = evaluate_part("validation", network, split, decoded, console)
-    test = evaluate_part("test", network, split, decoded, console)
-    results = {
-        "accuracy": {"validation": validation.metrics.accuracy, "test": test.metrics.accuracy},
-        "split": {"by": split.by, **{part: len(samples) for part, samples in split.parts.items()}},
-        "test": _measures(test.metrics),
-        "validation": _measures(validation.metrics),
-        "training": {
-            "best_epoch": trainer.state.best_epoch,
-            "epochs": trainer.state.phase_epochs,
-            "batch_size": trainer.state.batch_size,
-            "history": trainer.state.history,
-        },
-        "temperature": temperature,
-    }
-    write_json(run.results / "evaluation_results.json", results)
-    write_json(run.results / "classification_report.json", classification_report(test.metrics))
-    return Judgement(validation, test, content, split.by)
-
-
-def save_model(run: Run, classifier: Classifier, judgement: Judgement, settings: Settings, console: Console) -> Bundle:
-    """The finished model, its labels, and the bundle with both."""
-    with whole_file(run.final_model) as partial:
-        classifier.model.save(partial)
-    write_json(run.label_map, {str(number): label for number, label in enumerate(classifier.labels)})
-    details = {
-        "accuracy": {part: getattr(judgement, part).metrics.accuracy for part in ("validation", "test")},
-        "split": judgement.split_by,
-        "settings": settings.model_dump(),
-        "versions": versions(),
-    }
-    size, labels = settings.model.img_size, classifier.labels
-    bundle = write_bundle(run.bundle, run.final_model, judgement.litert, labels, size, details)
-    console.status("save", f"Saved {run.final_model} and {bundle.folder}")
-    return bundle
-
-
-def _measures(metrics: Metrics) -> dict[str, Any]:
-    return {
-        **metrics.as_dict(),
-        "best": [score.label for score in metrics.best()],
-        "worst": [score.label for score in metrics.worst()],
-        "confusion_matrix": metrics.confusion.tolist(),
-    }

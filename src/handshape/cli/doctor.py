@@ -12,10 +12,11 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.downloads import cache_folder, is_offline
 from handshape.errors import RuntimeUnavailableError
-from handshape.runtime import Decision, choose_runtime, memory_gib, native_chatter_hidden, versions
+from handshape.runtime import Decision, choose_runtime, memory_gib, native_chatter_hidden, nvidia_memory_mib, versions
 
 LITTLE_MEMORY_GIB = 4
 LITTLE_DISK_GB = 5
+SMALL_GPU_MIB = 4500  # cards sold with 4 GB
 
 
 def examine(to_json: bool, console: Console) -> int:
@@ -46,7 +47,7 @@ TROUBLE = (
         "--set model.num_epochs=10 --set model.fine_tune_epochs=5; keep augmentation.views above 0",
     ),
     ("poor accuracy", "more people in the photographs; handshape check; then model.fine_tune_lr"),
-    ("no GPU is used", "pip install 'handshape[gpu]'; nvidia-smi must show the card"),
+    ("no GPU is used", "pip install -e '.[gpu]'; nvidia-smi must show the card"),
     ("mixed precision fails", "--set gpu.use_mixed_precision=false"),
     ("a slow GPU", "update its driver; keep gpu.use_xla and gpu.use_mixed_precision on"),
     ("anything else", "training.log in the run folder; tensorboard --logdir RUN/logs"),
@@ -56,10 +57,12 @@ TROUBLE = (
 def describe_machine() -> dict[str, Any]:
     """System, cores, memory, disk and folders."""
     memory = memory_gib()
+    gpu_memory = nvidia_memory_mib()
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cores": os.cpu_count() or 1,
         "memory": f"{memory:.1f} GiB" if memory else "unknown",
+        "NVIDIA GPU": f"{gpu_memory / 1024:.1f} GiB of memory" if gpu_memory else "none",
         "free disk here": f"{shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB",
         "cache": f"{cache_folder()}{' (offline)' if is_offline() else ''}",
     }
@@ -84,5 +87,7 @@ def advise(machine: dict[str, Any], decisions: tuple[Decision, ...]) -> list[str
         advice.append(f"There are only {machine['free disk here']} free on this disk; a run takes about 0.1 GB.")
     device = next((decision.choice for decision in decisions if decision.topic == "device"), "CPU")
     if device == "CPU" and shutil.which("nvidia-smi"):
-        advice.append("There is an NVIDIA card that the backend does not see. Fix: pip install 'handshape[gpu]'")
+        advice.append("There is an NVIDIA card that the backend does not see. Fix: pip install -e '.[gpu]'")
+    if 0 < nvidia_memory_mib() <= SMALL_GPU_MIB:
+        advice.append("The GPU has little memory: train with --profile gtx1650.")
     return advice

@@ -126,6 +126,8 @@ def show_training(result: Any, console: Console) -> None:
         f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
         f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
     )
+    for word, scores in (("best", result.test.best()), ("hardest", result.test.worst())):
+        console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
     if not result.split_by.startswith("by signer"):
         console.warn(
             "The split does not know who signed what, so the same people may stand in training and test. Expect less "
@@ -204,9 +206,7 @@ def images_below(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-        if not found:
-            raise DataError(f"There are no images in {path}.", f"files ending in {', '.join(sorted(EXTENSIONS))}")
-        yield from found
+        yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
 
 
 def sample(options: argparse.Namespace, console: Console) -> int:

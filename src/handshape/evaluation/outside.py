@@ -84,10 +84,9 @@ def _predict(
     with console.progress("predicting", len(samples)) as bar:
         for start in range(0, len(samples), CHUNK):
             chunk = samples[start : start + CHUNK]
-            images = [
-                image for image in (_decoded(folder, sample, size, unreadable) for sample in chunk) if image is not None
-            ]
-            used += [sample for sample in chunk if sample.path not in unreadable]
+            decoded = [(sample, _decoded(folder, sample, size, unreadable)) for sample in chunk]
+            images = [image for _, image in decoded if image is not None]
+            used += [sample for sample, image in decoded if image is not None]
             if images:
                 probabilities.append(network(np.stack(images)))
             bar.advance(len(chunk))

@@ -32,6 +32,18 @@ class Classifier:
         self.logits.set_weights([value / temperature for value in self.logits.get_weights()])
 
 
+def in_float32(model: Any) -> Any:
+    """A copy of a Keras model whose layers all compute in float32, for machines without a GPU."""
+    import keras
+
+    def plain(layer: Any) -> Any:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    copy = keras.models.clone_model(model, clone_function=plain, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def build_classifier(labels: Sequence[str], settings: ModelSettings, weights: StartingWeights) -> Classifier:
     """Builds the network for these classes, in this order.
 

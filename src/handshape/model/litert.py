@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import queue
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,11 +49,6 @@ class LiteRtModel:
             raise ModelError(f"{name} is not a LiteRT model: {error}") from None
         self._input = interpreters[0].get_input_details()[0]
         self._outputs = interpreters[0].get_output_details()
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one image, [S, S, 3]."""
-        return tuple(int(side) for side in self._input["shape"][1:])
 
     def __call__(self, images: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Every output for a stack of images.
@@ -93,3 +90,25 @@ def convert(model: Any) -> bytes:
     with native_chatter_hidden():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
         return bytes(converter.convert())
+
+
+def convert_elsewhere(file: Path) -> bytes:
+    """A saved Keras model as LiteRT, by TensorFlow on the CPU in a process of its own.
+
+    Raises:
+        ModelError: the conversion failed there.
+    """
+    target = file.with_suffix(".tflite")
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+    command = [sys.executable, "-m", "handshape.model.litert", str(file), str(target)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ModelError(f"{file} could not be converted to LiteRT: {reason}", fix="Resume the run to try again.")
+    return target.read_bytes()
+
+
+if __name__ == "__main__":
+    import keras
+
+    Path(sys.argv[2]).write_bytes(convert(keras.models.load_model(sys.argv[1], compile=False)))

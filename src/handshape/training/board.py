@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,20 @@ class Board:
 
     Args:
         folder: the run's own log folder.
+        gauges: what else to note with every epoch, such as the accelerator's memory.
 
     Written at once: tensorboardX' SummaryWriter hands events to a thread, which dies on a full disk and leaves its
     queue blocked for ever.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gauges: Callable[[], Mapping[str, float]] = dict) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._gauges = gauges
         self._events = EventsWriter(str(folder / "events"))
 
     def add_epoch(self, step: int, values: Mapping[str, float]) -> None:
         """Scalars of one epoch; training and validation get the same chart group."""
-        for name, value in values.items():
+        for name, value in {**values, **self._gauges()}.items():
             measure = name.removeprefix("val_")
             part = "validation" if name.startswith("val_") else "train"
             self._add(step, scalar(f"{measure}/{part}" if measure in ("accuracy", "loss") else name, value))

@@ -16,7 +16,7 @@ from handshape.console import Console
 from handshape.files import require_room
 from handshape.model import litert
 from handshape.model.classifier import Classifier
-from handshape.runtime import Runtime
+from handshape.runtime import Runtime, is_out_of_memory
 from handshape.training.augment import draw_affines, still_affines, warp
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
@@ -38,7 +38,7 @@ class Features:
         return len(self.pooled)
 
 
-def frozen_trunk(classifier: Classifier, runtime: Runtime) -> Trunk:
+def frozen_trunk(classifier: Classifier, runtime: Runtime, console: Console) -> Trunk:
     """The trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut).
 
     On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras. Either
@@ -47,10 +47,10 @@ def frozen_trunk(classifier: Classifier, runtime: Runtime) -> Trunk:
     if runtime.on_cpu and runtime.backend == "tensorflow":
         network = litert.LiteRtModel(litert.convert(classifier.trunk))
         return lambda images: tuple(network(images))  # type: ignore[return-value]
-    return _keras_trunk(classifier)
+    return _keras_trunk(classifier, console)
 
 
-def _keras_trunk(classifier: Classifier) -> Trunk:
+def _keras_trunk(classifier: Classifier, console: Console) -> Trunk:
     import keras
 
     model = keras.models.clone_model(classifier.trunk)  # JAX takes a model's weights away while it trains
@@ -58,8 +58,15 @@ def _keras_trunk(classifier: Classifier) -> Trunk:
     one_at_a_time = threading.Lock()  # Keras' own state is not safe in threads
 
     def run(images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        with one_at_a_time:
-            pooled, cut = model.predict_on_batch(images.astype(np.float32))
+        try:
+            with one_at_a_time:
+                pooled, cut = model.predict_on_batch(images.astype(np.float32))
+        except Exception as error:
+            if len(images) == 1 or not is_out_of_memory(error):
+                raise
+            console.warn(f"The device's memory ran out at {len(images)} images a call; halving them.")
+            halves = [run(half) for half in np.array_split(images, 2)]
+            pooled, cut = (np.concatenate(parts) for parts in zip(*halves, strict=True))
         return np.asarray(pooled), np.asarray(cut)
 
     return run

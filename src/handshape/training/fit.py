@@ -75,11 +75,11 @@ class Trainer:
         self.runtime = runtime
         self.files = files
         self.console = console
-        self.board = Board(files.board)
+        self.board = Board(files.board, self._gauges)
         self.state = TrainingState.load(files.checkpoint) if files.checkpoint.exists() else TrainingState()
         self.state.batch_size = self.state.batch_size or batch_size
         self.class_weights = weigh_classes(data.truth, len(classifier.labels), settings)
-        self._trunk = frozen_trunk(classifier, runtime)
+        self._trunk = frozen_trunk(classifier, runtime, console)
         self._validation: Features | None = None
         self._stored: Features | None = None
 
@@ -166,6 +166,10 @@ class Trainer:
         if self._stored is not None:
             return StoredViews(self._stored, truth, size, phase, seed)
         return FreshViews(self.data.images, self._trunk, self.augmentation, truth, size, phase, seed, self.runtime)
+
+    def _gauges(self) -> dict[str, float]:
+        peak = accelerator_peak_mib(self.runtime)
+        return {} if peak is None else {"accelerator_peak_mib": peak}
 
     def _one_hot(self, truth: NDArray[np.int64]) -> NDArray[np.float32]:
         return np.eye(len(self.classifier.labels), dtype=np.float32)[truth]

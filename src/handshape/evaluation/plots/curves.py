@@ -48,7 +48,10 @@ def accuracy_plot(history: History, phase_one_epochs: int, title: str) -> Figure
 
 def loss_plot(history: History, phase_one_epochs: int, title: str) -> Figure:
     """Loss on training and validation images, epoch by epoch."""
-    below = "What training makes small; validation loss that rises while training loss falls means learning by heart."
+    below = (
+        "What training makes small (with smoothed labels the least possible lies above 0). Validation loss that rises\n"
+        "while training loss falls means learning by heart."
+    )
     page = new_page(HEIGHT, title, "Loss while training", below)
     draw_loss(page.axes(*AREA), history, phase_one_epochs)
     return page.figure
