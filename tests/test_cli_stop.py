@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Trained, assignments
 
-from handshape import stages
+from handshape import outcome, stages
 from handshape.errors import RunError
 from handshape.export.bundle import find_bundle
 from handshape.runs import read_record
@@ -34,7 +34,7 @@ def stopped_at(monkeypatch):
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(stages, stage, stop)
+            patch.setattr(stages if hasattr(stages, stage) else outcome, stage, stop)
             yield
 
     return replace

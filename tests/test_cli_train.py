@@ -11,9 +11,11 @@ import pytest
 from conftest import SETTINGS, Handshape, Trained, assignments
 from PIL import Image
 
-from handshape import stages
+from handshape import outcome as outcome_stages
 from handshape.cli import main
 from handshape.config import load_settings
+from handshape.console import Console
+from handshape.model.weights import find_weights
 from handshape.runs import open_run, read_record
 from handshape.training import fit
 
@@ -84,11 +86,13 @@ def test_drawn_hands_are_learned(trained: Trained):
 
 def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
     run = open_run(trained.folder)
+    own = find_weights("own", 96, Console(quiet=True))
     assert read_record(run.folder) == {
         "format": 1,
         "timestamp": run.timestamp,
         "state": "complete",
         "data": str(trained.data),
+        "start": {"weights": "own", "sha256": own.sha256, "backend": "tensorflow"},
     }
     kept = load_settings(config_file=run.config)
     assert kept.data.original_data_dir == str(trained.data)
@@ -138,7 +142,7 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     weighed = []
     weigh = fit.weigh_classes
     monkeypatch.setattr(fit, "weigh_classes", lambda *args: weighed.append(weigh(*args)) or weighed[-1])
-    monkeypatch.setattr(stages, "draw_figures", lambda *args: None)
+    monkeypatch.setattr(outcome_stages, "draw_figures", lambda *args: None)
     monkeypatch.chdir(tmp_path)
     words = ["train", data, "--out", "my runs", "--config", config, "--set", "model.num_epochs=1"]
     small = ["--set", "model.img_size=96", "--set", "augmentation.views=1", "--set", "model.weights=none"]

@@ -122,3 +122,18 @@ def test_room_is_asked_for_where_the_folder_will_be(tmp_path):
     require_room(tmp_path / "not" / "yet", 1)
     with pytest.raises(RunError, match="too little room"):
         require_room(tmp_path / "not" / "yet", 2**62)
+
+
+def test_a_resumed_run_must_start_as_it_began(tmp_path):
+    from handshape.config import GpuSettings
+    from handshape.model.weights import StartingWeights
+    from handshape.runtime import choose_runtime
+    from handshape.stages import require_same_start
+
+    run = Run(tmp_path, "t")
+    runtime = choose_runtime(GpuSettings())
+    require_same_start(run, StartingWeights("own", None, "", "1" * 64), runtime)
+    require_same_start(run, StartingWeights("own", None, "", "1" * 64), runtime)
+    for other in (StartingWeights("imagenet", None, "", "2" * 64), StartingWeights("own", None, "", "2" * 64)):
+        with pytest.raises(RunError, match="began with own weights"):
+            require_same_start(run, other, runtime)

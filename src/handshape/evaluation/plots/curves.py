@@ -48,10 +48,7 @@ def accuracy_plot(history: History, phase_one_epochs: int, title: str) -> Figure
 
 def loss_plot(history: History, phase_one_epochs: int, title: str) -> Figure:
     """Loss on training and validation images, epoch by epoch."""
-    below = (
-        "What training makes small (with smoothed labels the least possible lies above 0). Validation loss that rises\n"
-        "while training loss falls means learning by heart."
-    )
+    below = "What training makes small; validation loss that rises while training loss falls means learning by heart."
     page = new_page(HEIGHT, title, "Loss while training", below)
     draw_loss(page.axes(*AREA), history, phase_one_epochs)
     return page.figure
@@ -71,7 +68,7 @@ def draw_accuracy(axes: Axes, history: History, phase_one_epochs: int, heading: 
 def draw_loss(axes: Axes, history: History, phase_one_epochs: int, heading: str = "") -> None:
     """Both loss curves, the best validation epoch, and where fine-tuning starts."""
     _draw_pair(axes, history, "loss", phase_one_epochs, heading)
-    axes.set_ylabel("loss (cross-entropy)")
+    axes.set_ylabel("cross-entropy (smoothed labels keep it above 0)")
     finite = _finite(history["loss"], history["val_loss"])
     axes.set_ylim(0, 1.08 * finite.max() if finite.size and finite.max() > 0 else 1)
     _legend(axes)
