@@ -83,7 +83,7 @@ class AugmentationSettings(Section):
     height_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the height to either side")
     horizontal_flip: bool = Field(True, description="mirror half of the images")
     views: int = Field(
-        5, ge=0, le=100, description="views an image, drawn once, the first as it is; 0 draws anew every epoch"
+        4, ge=0, le=100, description="views an image, drawn once, the first as it is; 0 draws anew every epoch"
     )
 
 

@@ -17,7 +17,7 @@ from handshape.training.augment import draw_affines, still_affines, warp
 from handshape.training.features import Features, Trunk
 from handshape.training.phases import Phase
 
-STILL_SHARE = 0.2  # of the images are shown as they are, as often as with five stored views
+STILL_SHARE = 0.25  # of the images are shown as they are, as often as with four stored views
 
 
 class Batches(keras.utils.PyDataset):

@@ -18,7 +18,7 @@ from handshape.training.batches import Batches
 from handshape.training.board import Board
 from handshape.training.checkpoints import TrainingState
 
-SAVE_EVERY_S = 5.0  # writing a model takes 0.2 s, an epoch on stored features often less
+SAVE_EVERY_S = 15.0  # what a kill may cost; writing model and state takes half a second, an epoch often two
 
 
 class EpochOrder(keras.callbacks.Callback):

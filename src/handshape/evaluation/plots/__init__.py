@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -71,9 +72,10 @@ def draw_figures(
 
 
 def _write_all(figures: Mapping[str, Callable[[], Figure]], folder: Path, console: Console) -> list[Path]:
-    paths: list[Path] = []
-    with console.progress("Figures", len(figures)) as bar:
+    """Draws one figure while the one before is compressed, which leaves Python free."""
+    with console.progress("Figures", len(figures)) as bar, ThreadPoolExecutor(1) as writer:
+        written: list[Future[list[Path]]] = []
         for stem, draw in figures.items():
-            paths += write(render(draw()), folder, stem)
+            written.append(writer.submit(write, render(draw()), folder, stem))
             bar.advance(note=stem)
-    return paths
+        return [path for future in written for path in future.result()]
