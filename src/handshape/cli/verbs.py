@@ -126,8 +126,10 @@ def show_training(result: Any, console: Console) -> None:
         f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
         f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
     )
-    for word, scores in (("best", result.test.best()), ("hardest", result.test.worst())):
-        console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
+    hardest = [score for score in result.test.worst() if score.recall < 1]
+    for word, scores in (("best", result.test.best() if hardest else ()), ("hardest", hardest)):
+        if scores:
+            console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
     if not result.split_by.startswith("by signer"):
         console.warn(
             "The split does not know who signed what, so the same people may stand in training and test. Expect less "
