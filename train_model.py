@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from handshape import outcome, stages
 from handshape.config import Settings, validate_settings
 from handshape.console import Console
 from handshape.data.checks import CheckReport
@@ -22,14 +21,17 @@ from handshape.export.bundle import Bundle
 from handshape.model.classifier import Classifier
 from handshape.runs import Run, run_in_progress
 from handshape.runtime import Runtime
+from handshape.stages import judge, learn, prepare, save
 
 CONFIG: dict[str, dict[str, Any]] = Settings().model_dump()
+CONFIG["hands"]["find"] = "off"  # whole images, pixels alone: the specification's model
+CONFIG["model"]["streams"] = ["pixels"]
 CONFIG["data"]["layout"] = "link"  # the split as folders below temp_data/, as hard links
 
 
 def configure_gpu(settings: Settings, console: Console) -> Runtime:
     """Detects accelerators; sets memory growth, mixed precision and XLA where there is one, and says why where not."""
-    runtime = stages.start_machine(settings, console)
+    runtime = learn.start_machine(settings, console)
     for decision in runtime.decisions:
         console.detail(str(decision))
     return runtime
@@ -37,75 +39,76 @@ def configure_gpu(settings: Settings, console: Console) -> Runtime:
 
 def create_directories(run: Run, settings: Settings, split: Split) -> None:
     """Makes models/, results/ and logs/, with the settings and the split on record."""
-    stages.start_run(run, settings, split)
+    prepare.start_run(run, settings, split)
 
 
 def validate_data(settings: Settings, console: Console) -> tuple[ImageFolder, CheckReport]:
     """Checks every image, class by class."""
-    return stages.check_data(Path(settings.data.original_data_dir), console)
+    return prepare.check_data(Path(settings.data.original_data_dir), console)
 
 
 def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, console: Console) -> Split:
     """Splits into training, validation and test, and lays the parts out as folders."""
-    split = stages.split_data(folder, report, settings, console)
-    stages.lay_out_split(folder, split, settings, console)
+    split = prepare.split_data(folder, report, {}, settings, console)
+    prepare.lay_out_split(folder, split, settings, console)
     return split
 
 
 def create_data_generators(
     folder: ImageFolder, split: Split, settings: Settings, run: Run, console: Console
-) -> stages.Decoded:
+) -> prepare.Decoded:
     """Decodes every image once; augmented views are drawn from these pixels in training."""
-    return stages.decode_split(folder, split, settings, run, console)
+    return prepare.decode_split(folder, split, {}, settings, run, console)
 
 
 def build_model(split: Split, settings: Settings, console: Console) -> Classifier:
     """MobileNetV2 with a new head."""
-    return stages.build_model(stages.labels_of(split), settings, stages.choose_weights(settings, console))
+    return learn.build_model(prepare.labels_of(split), settings, learn.choose_weights(settings, console))
 
 
 def create_callbacks(
-    classifier: Classifier, data: stages.Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
+    classifier: Classifier, data: prepare.Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
 ) -> Any:
     """The trainer, which carries the callbacks: checkpoint, early stopping, plateau rule and TensorBoard."""
-    trainer = stages.create_trainer(classifier, data, settings, runtime, run, console)
-    trainer.prepare()
-    return trainer
+    return learn.create_trainer(classifier, data, settings, runtime, run, console)
 
 
 def train_model(trainer: Any, settings: Settings, console: Console) -> None:
     """Phase one: the head on the frozen base."""
-    stages.train_head(trainer, settings, console)
+    learn.train_head(trainer, settings, console)
 
 
 def fine_tune_model(trainer: Any, settings: Settings, console: Console) -> None:
     """Phase two: the last layers too, at a lower rate."""
-    stages.fine_tune(trainer, settings, console)
+    learn.fine_tune(trainer, settings, console)
 
 
 def evaluate_model(
     classifier: Classifier,
     trainer: Any,
     split: Split,
-    data: stages.Decoded,
+    data: prepare.Decoded,
+    settings: Settings,
     runtime: Runtime,
     run: Run,
     console: Console,
-) -> outcome.Judgement:
+) -> judge.Judgement:
     """Calibrates on the validation images, measures on the test images and writes the results as JSON."""
-    return outcome.judge(classifier, trainer, split, data, runtime, run, console)
+    judgement = judge.judge(classifier, trainer, split, data, None, settings, runtime, run, console)
+    judge.write_results(run, judgement, {}, trainer)
+    return judgement
 
 
-def create_visualizations(judgement: outcome.Judgement, trainer: Any, run: Run, console: Console) -> None:
+def create_visualizations(judgement: judge.Judgement, trainer: Any, run: Run, console: Console) -> None:
     """The eight figures, as .png and .jpg."""
-    outcome.draw_figures(run, judgement.test, trainer, console)
+    save.draw_figures(run, judgement.test, trainer, console)
 
 
 def save_model(
-    classifier: Classifier, judgement: outcome.Judgement, settings: Settings, run: Run, console: Console
+    classifier: Classifier, judgement: judge.Judgement, settings: Settings, run: Run, console: Console
 ) -> Bundle:
     """The model, its label map and the bundle."""
-    return outcome.save_model(run, classifier, judgement, settings, console)
+    return save.save_model(run, classifier, judgement, settings, console)
 
 
 def main() -> int:
@@ -136,7 +139,7 @@ def train(console: Console) -> None:
         trainer = create_callbacks(classifier, data, settings, runtime, run, console)
         train_model(trainer, settings, console)
         fine_tune_model(trainer, settings, console)
-        judgement = evaluate_model(classifier, trainer, split, data, runtime, run, console)
+        judgement = evaluate_model(classifier, trainer, split, data, settings, runtime, run, console)
         create_visualizations(judgement, trainer, run, console)
         bundle = save_model(classifier, judgement, settings, run, console)
     console.status("done", f"Test accuracy {judgement.test.metrics.accuracy:.1%}; model in {bundle.folder}")

@@ -19,6 +19,7 @@ SETTINGS = {
     "model.num_epochs": 4,
     "model.fine_tune_epochs": 2,
     "augmentation.views": 2,
+    "hands.find": "off",
 }
 
 

@@ -10,27 +10,35 @@ from conftest import Trained
 
 from handshape.errors import ModelError, RunError
 from handshape.export.bundle import find_bundle, manifest_sha256, read_bundle, write_bundle
+from handshape.hands.inputs import whole_images
+from handshape.model.decisions import Thresholds
 from handshape.serving.recognizer import Recognizer
+
+THRESHOLDS = Thresholds(0.4)
+ACTIVATION = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     model = tmp_path / "final.keras"
     model.write_bytes(b"a model")
-    write_bundle(tmp_path / "bundle", model, b"a network", ["B", "A"], 96, {"accuracy": {"test": 0.5}})
+    details = {"accuracy": {"test": 0.5}}
+    write_bundle(tmp_path / "bundle", model, b"a network", ["B", "A"], 96, THRESHOLDS, 2, ACTIVATION, details)
     return tmp_path / "bundle"
 
 
 def test_it_comes_back_as_it_was_written(written: Path):
     bundle = read_bundle(written)
-    assert (bundle.labels, bundle.size) == (("B", "A"), 96)
+    assert (bundle.labels, bundle.size, bundle.hands) == (("B", "A"), 96, 2)
+    assert bundle.thresholds == THRESHOLDS
+    np.testing.assert_array_equal(np.load(bundle.activation), ACTIVATION)
     assert bundle.details["accuracy"] == {"test": 0.5}
     assert bundle.keras.read_bytes() == b"a model"
     assert bundle.litert.read_bytes() == b"a network"
     assert {path.name for path in written.parent.iterdir()} == {"final.keras", "bundle"}
 
 
-@pytest.mark.parametrize("name", ["model.keras", "model.tflite", "bundle.json"])
+@pytest.mark.parametrize("name", ["model.keras", "model.tflite", "class_activation.npy", "bundle.json"])
 def test_any_changed_byte_is_refused(name: str, written: Path):
     file = written / name
     content = bytearray(file.read_bytes())
@@ -56,6 +64,30 @@ def test_a_missing_file_is_named(written: Path):
         read_bundle(written)
 
 
+def test_a_bundle_from_before_there_were_hands_and_thresholds(written: Path):
+    manifest = json.loads((written / "bundle.json").read_text())
+    for name in ("hands", "thresholds"):
+        del manifest[name]
+    del manifest["files"]["class_activation.npy"]
+    manifest["format"] = 1
+    manifest["sha256"] = manifest_sha256(manifest)
+    (written / "bundle.json").write_text(json.dumps(manifest))
+    bundle = read_bundle(written)
+    assert bundle.hands == 0
+    assert bundle.thresholds.accept(np.array([0.0, 1.0]), None).all()  # it said a label whatever it saw
+    assert bundle.thresholds.accept(np.array([0.0, 1.0]), np.array([True, False])).all()
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, "high", True])
+def test_thresholds_that_are_none_are_refused(threshold, written: Path):
+    manifest = json.loads((written / "bundle.json").read_text())
+    manifest["thresholds"]["with_hand"] = threshold
+    manifest["sha256"] = manifest_sha256(manifest)
+    (written / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="threshold with_hand"):
+        read_bundle(written)
+
+
 def test_a_newer_format_is_refused_with_a_way_out(written: Path):
     manifest = json.loads((written / "bundle.json").read_text())
     manifest["format"] = 99
@@ -68,7 +100,8 @@ def test_a_newer_format_is_refused_with_a_way_out(written: Path):
 def test_a_bundle_without_litert_is_refused_by_the_recogniser(tmp_path: Path):
     model = tmp_path / "final.keras"
     model.write_bytes(b"a model")
-    bundle = write_bundle(tmp_path / "bundle", model, None, ["A"], 96, {})
+    bundle = write_bundle(tmp_path / "bundle", model, None, ["A"], 96, THRESHOLDS, 0, None, {})
+    assert not bundle.activation.exists()
     with pytest.raises(ModelError, match=r"no model\.tflite"):
         Recognizer(bundle)
 
@@ -80,7 +113,7 @@ def test_what_is_no_network_is_refused(written: Path):
 
 def test_an_earlier_bundle_survives_a_failed_write(written: Path, tmp_path: Path):
     with pytest.raises(RunError, match="Cannot write"):
-        write_bundle(written, tmp_path / "missing.keras", None, ["X"], 96, {})
+        write_bundle(written, tmp_path / "missing.keras", None, ["X"], 96, THRESHOLDS, 0, None, {})
     assert read_bundle(written).labels == ("B", "A")
     assert not list(tmp_path.glob(".partial*"))
 
@@ -91,7 +124,7 @@ def test_a_run_and_its_bundle_are_the_same_model(trained: Trained, tmp_path: Pat
     assert bundle.labels == ("5", "A", "B", "L")
     moved = tmp_path / "elsewhere"
     shutil.copytree(bundle.folder, moved)
-    image = np.zeros((1, 96, 96, 3), np.uint8)
+    image = whole_images(np.zeros((1, 96, 96, 3), np.uint8))
     here, there = Recognizer(bundle), Recognizer(find_bundle(moved))
     np.testing.assert_array_equal(here.probabilities(image), there.probabilities(image))
     assert here.probabilities(image).sum() == pytest.approx(1, abs=1e-5)
@@ -102,4 +135,6 @@ def test_bytes_and_files_are_recognised_alike(trained: Trained):
     file = trained.data / "B" / "B_0002.jpg"
     from_file, from_bytes = recogniser.recognize(file), recogniser.recognize(file.read_bytes())
     assert from_file.top == from_bytes.top
-    assert from_file.decision == from_file.top[0][0]
+    accepted = from_file.confidence >= recogniser.thresholds.with_hand
+    assert from_file.decision == (from_file.top[0][0] if accepted else "unknown")
+    assert from_file.hand is None

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from handshape.console import Console
-from handshape.data.checks import CheckReport, check_folder, require_trainable
+from handshape.data.checks import CheckReport, check_folder, require_trainable, with_signers, with_suspects
 from handshape.data.samples import list_samples
 from handshape.errors import DataError
 
@@ -211,6 +211,65 @@ def test_more_threads_find_the_same(tmp_path: Path, console: Console) -> None:
     assert check_folder(folder, console, workers=1) == check_folder(folder, console, workers=4)
 
 
+def stored_anew(seed: int, quality: int = 50) -> bytes:
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(photo(seed))).save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def test_near_copies(tmp_path: Path, console: Console) -> None:
+    files = sound() | {"A/0 anew.jpg": stored_anew(0), "A/0 copy.jpg": photo(0), "A/1 copy.jpg": photo(1)}
+    report = checked(fill(tmp_path, files), console)
+    (group,) = report.near_copies
+    assert set(group) == {"A/0.jpg", "A/0 anew.jpg", "A/0 copy.jpg"}
+    assert report.near_copy_share == 3 / 11
+    assert report.near_conflicts == ()
+    assert sum("27% of the images look almost like another" in text for text in report.problems) == 1
+    values = json.loads(json.dumps(report.as_dict()))
+    assert values["near_copies"] == [list(group) for group in report.near_copies]
+    assert values["near_copy_share"] == 0.2727
+    assert values["near_conflicts"] == values["suspects"] == []
+    assert values["signers"] == {}
+
+
+def test_one_picture_stored_anew_in_two_classes(tmp_path: Path, console: Console) -> None:
+    report = checked(fill(tmp_path, sound(each=20) | {"B/x.jpg": stored_anew(3, 90)}), console)
+    assert report.near_conflicts == (("A/3.jpg", "B/x.jpg"),)
+    assert report.conflicts == ()
+    assert [text for text in report.problems if "stored anew: A/3.jpg = B/x.jpg" in text] == list(report.problems)
+
+
+def test_suspects_join_the_report(tmp_path: Path, console: Console) -> None:
+    report = checked(fill(tmp_path, sound(each=20)), console)
+    samples = report.usable_samples[1:]  # no hand was found in the first
+    features = np.random.default_rng(0).normal(size=(39, 2)).astype(np.float32)
+    features += [[9] if sample.label == "A" else [0] for sample in samples]
+    features[4] -= 9
+    groups = {sample.path: sample.path for sample in samples}
+    told = with_suspects(report, samples, features, groups)
+    (suspect,) = told.suspects
+    assert (suspect.path, suspect.label, suspect.suggested) == (samples[4].path, "A", "B")
+    assert told.as_dict()["suspects"] == [suspect.as_dict()]
+    assert f"1 label is suspect, the clearest first: {samples[4].path} looks like B." in told.problems[-1]
+    assert with_suspects(report, samples[:4], features[:4], groups).problems == ()  # too few to tell
+
+
+def test_signers_join_the_report(tmp_path: Path, console: Console) -> None:
+    report = checked(fill(tmp_path, sound()), console)
+    groups = {sample.path: f"s{Path(sample.path).stem}" for sample in report.usable_samples} | {"B/2.jpg": "s10"}
+    told = with_signers(report, groups | {"B/3.jpg": "s10"})
+    assert told.as_dict()["signers"] == {
+        "s0": {"images": 2, "absent_classes": []},
+        "s1": {"images": 2, "absent_classes": []},
+        "s2": {"images": 1, "absent_classes": ["B"]},
+        "s3": {"images": 1, "absent_classes": ["B"]},
+        "s10": {"images": 2, "absent_classes": ["A"]},
+    }
+    assert told.ok
+    few = with_signers(report, dict.fromkeys(groups, "s0") | {"A/1.jpg": "s1", "A/2.jpg": "s2"})
+    assert "1 class is shown by fewer than 3 signers: B (1)." in few.problems[0]
+
+
 @pytest.mark.photographs
 def test_real_photographs(tmp_path: Path, console: Console, photographs: Path) -> None:
     """A copy of a real set, with the faults people's sets have."""
@@ -238,4 +297,7 @@ def test_real_photographs(tmp_path: Path, console: Console, photographs: Path) -
 def test_a_real_set_is_wholly_usable(console: Console, photographs: Path) -> None:
     report = checked(photographs / "asl36_5_hands", console)
     assert report.usable == report.images == 1018
-    assert report.ok
+    assert len(report.problems) == 1
+    assert "look almost like another" in report.problems[0]
+    assert 0.4 < report.near_copy_share < 0.7
+    assert report.near_conflicts == ()

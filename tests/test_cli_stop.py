@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import Trained, assignments
 
-from handshape import outcome, stages
 from handshape.errors import RunError
 from handshape.export.bundle import find_bundle
 from handshape.runs import read_record
+from handshape.stages import learn, prepare, save
 
 CHATTER = ("I0000", "W0000", "oneDNN", "XNNPACK", "absl", "Traceback", "WARNING:")
 
@@ -34,7 +34,8 @@ def stopped_at(monkeypatch):
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(stages if hasattr(stages, stage) else outcome, stage, stop)
+            (module,) = (module for module in (prepare, learn, save) if stage in vars(module))
+            patch.setattr(module, stage, stop)
             yield
 
     return replace

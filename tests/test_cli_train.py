@@ -11,12 +11,12 @@ import pytest
 from conftest import SETTINGS, Handshape, Trained, assignments
 from PIL import Image
 
-from handshape import outcome as outcome_stages
 from handshape.cli import main
 from handshape.config import load_settings
 from handshape.console import Console
 from handshape.model.weights import find_weights
 from handshape.runs import open_run, read_record
+from handshape.stages import save
 from handshape.training import fit
 
 FIGURES = (
@@ -55,6 +55,7 @@ def test_every_file_has_the_specified_name(trained: Trained):
         "bundle/bundle.json",
         "bundle/model.tflite",
         "bundle/model.keras",
+        "bundle/class_activation.npy",
     }
 
 
@@ -92,7 +93,7 @@ def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
         "timestamp": run.timestamp,
         "state": "complete",
         "data": str(trained.data),
-        "start": {"weights": "own", "sha256": own.sha256, "backend": "tensorflow"},
+        "start": {"weights": "own", "sha256": own.sha256, "backend": "tensorflow", "hands": "off"},
     }
     kept = load_settings(config_file=run.config)
     assert kept.data.original_data_dir == str(trained.data)
@@ -142,7 +143,7 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     weighed = []
     weigh = fit.weigh_classes
     monkeypatch.setattr(fit, "weigh_classes", lambda *args: weighed.append(weigh(*args)) or weighed[-1])
-    monkeypatch.setattr(outcome_stages, "draw_figures", lambda *args: None)
+    monkeypatch.setattr(save, "draw_figures", lambda *args: None)
     monkeypatch.chdir(tmp_path)
     words = ["train", data, "--out", "my runs", "--config", config, "--set", "model.num_epochs=1"]
     small = ["--set", "model.img_size=96", "--set", "augmentation.views=1", "--set", "model.weights=none"]

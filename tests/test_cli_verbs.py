@@ -147,15 +147,25 @@ def test_predict_equals_keras_and_evaluate(trained: Trained, handshape: Handshap
     model = keras.models.load_model(bundle.keras, compile=False)
     expected = np.asarray(model.predict(images.astype(np.float32), verbose=0)["probabilities"])
     for answer, row in zip(answers, expected, strict=True):
-        assert set(answer) == {"path", "decision", "confidence", "top", "milliseconds"}
+        assert set(answer) == {"path", "decision", "confidence", "top", "hand", "milliseconds"}
         said = dict(answer["top"])
         assert [said[label] for label in bundle.labels] == pytest.approx(row.tolist(), abs=1e-4)
         assert [probability for _, probability in answer["top"]] == sorted(said.values(), reverse=True)
-        assert [answer["decision"], answer["confidence"]] == answer["top"][0]
+        best, confidence = answer["top"][0]
+        assert answer["confidence"] == confidence
+        assert answer["decision"] == (best if confidence >= bundle.thresholds.with_hand else "unknown")
+        assert answer["hand"] is None  # none was looked for
         assert answer["milliseconds"] > 0
-    right = sum(Path(answer["path"]).parent.name == answer["decision"] for answer in answers)
+    right = [Path(answer["path"]).parent.name == answer["top"][0][0] for answer in answers]
     measured = handshape("evaluate", trained.folder, trained.data, "--json").object
-    assert measured["accuracy"] == right / 48
+    assert measured["accuracy"] == sum(right) / 48
+    accepted = [answer["decision"] != "unknown" for answer in answers]
+    assert measured["decisions"]["accepted"] == sum(accepted) / 48
+    assert measured["decisions"]["unknown"] == pytest.approx(1 - sum(accepted) / 48)
+    assert measured["decisions"]["no_hand"] == 0
+    rightly = sum(one and other for one, other in zip(right, accepted, strict=True))
+    assert measured["decisions"]["accuracy_of_accepted"] == pytest.approx(rightly / sum(accepted))
+    assert measured["hands_found"] is None
 
 
 def test_predict_goes_on_after_a_bad_image(trained: Trained, handshape: Handshape, tmp_path: Path):

@@ -9,7 +9,8 @@ from handshape.config import ModelSettings
 from handshape.errors import DownloadError, ModelError
 from handshape.model import litert
 from handshape.model.backbone import build_backbone, set_tail_trainable
-from handshape.model.classifier import build_classifier, in_float32
+from handshape.model.classifier import in_float32
+from handshape.model.streams import build_pixel_stream
 from handshape.model.weights import OWN_FILE, StartingWeights, find_weights, load_weights, pack_weights
 
 NONE = StartingWeights("none", None, "a test")
@@ -17,9 +18,9 @@ SMALL = ModelSettings(img_size=96)
 
 
 @pytest.fixture(scope="module")
-def classifier():
+def stream():
     keras.utils.set_random_seed(0)
-    return build_classifier(["A", "B", "C"], SMALL, NONE)
+    return build_pixel_stream(3, SMALL, NONE)
 
 
 @pytest.fixture(scope="module")
@@ -45,29 +46,29 @@ def test_every_cut_puts_the_network_back_together(layers, images):
     assert len(backbone.tail.layers) - 1 >= layers
 
 
-def test_batch_norms_stay_frozen(classifier):
-    set_tail_trainable(classifier.backbone, True)
-    trainable = [layer for layer in classifier.backbone.tail.layers if layer.trainable_variables]
+def test_batch_norms_stay_frozen(stream):
+    set_tail_trainable(stream.backbone, True)
+    trainable = [layer for layer in stream.backbone.tail.layers if layer.trainable_variables]
     assert trainable
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in trainable)
-    assert not classifier.trunk.trainable_variables or not any(
-        "block_1_" in variable.path for variable in classifier.model.trainable_variables
+    assert not stream.trunk.trainable_variables or not any(
+        "block_1_" in variable.path for variable in stream.model.trainable_variables
     )
 
 
-def test_all_sides_of_the_classifier_agree(classifier, images):
-    whole = classifier.model.predict(images.astype("float32"), verbose=0)
-    pooled, cut = classifier.trunk.predict(images.astype("float32"), verbose=0)
-    np.testing.assert_allclose(classifier.head.predict(pooled, verbose=0), whole["probabilities"], atol=1e-6)
-    np.testing.assert_allclose(classifier.tail_and_head.predict(cut, verbose=0), whole["probabilities"], atol=1e-6)
+def test_all_sides_of_the_pixel_stream_agree(stream, images):
+    whole = stream.model.predict(images.astype("float32"), verbose=0)
+    pooled, cut = stream.trunk.predict(images.astype("float32"), verbose=0)
+    np.testing.assert_allclose(stream.head.predict(pooled, verbose=0), whole["probabilities"], atol=1e-6)
+    np.testing.assert_allclose(stream.tail_and_head.predict(cut, verbose=0), whole["probabilities"], atol=1e-6)
     np.testing.assert_allclose(whole["features"].mean(axis=(1, 2)), pooled, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(whole["probabilities"].sum(axis=1), 1, atol=1e-6)
 
 
-def test_litert_answers_as_keras_does(classifier, images):
-    expected = classifier.model.predict(images.astype("float32"), verbose=0)
+def test_litert_answers_as_keras_does(stream, images):
+    expected = stream.model.predict(images.astype("float32"), verbose=0)
     for threads in (1, 3):
-        network = litert.LiteRtModel(litert.convert(classifier.model), threads)
+        network = litert.LiteRtModel(litert.convert(stream.model), threads)
         probabilities, features = network(images)
         np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-5)
         np.testing.assert_allclose(features, expected["features"], atol=1e-4)
@@ -82,10 +83,10 @@ def test_what_is_not_a_litert_model_is_refused(tmp_path):
 
 
 def test_a_folded_temperature_changes_confidence_and_no_answer(images):
-    classifier = build_classifier(["A", "B", "C"], SMALL, NONE)
-    before = classifier.model.predict(images.astype("float32"), verbose=0)["probabilities"].astype(np.float64)
-    classifier.fold_temperature(0.5)
-    after = classifier.model.predict(images.astype("float32"), verbose=0)["probabilities"]
+    stream = build_pixel_stream(3, SMALL, NONE)
+    before = stream.model.predict(images.astype("float32"), verbose=0)["probabilities"].astype(np.float64)
+    stream.fold_temperature(0.5)
+    after = stream.model.predict(images.astype("float32"), verbose=0)["probabilities"]
     sharper = before**2 / (before**2).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after, sharper, atol=1e-5)
 
@@ -160,7 +161,7 @@ def test_imagenet_weights_come_from_a_server(tmp_path, monkeypatch, console):
 def test_a_half_precision_model_ships_in_float32(images):
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        half = build_classifier(["A", "B", "C"], SMALL, NONE).model
+        half = build_pixel_stream(3, SMALL, NONE).model
     finally:
         keras.config.set_dtype_policy("float32")
     whole = in_float32(half)
@@ -170,10 +171,10 @@ def test_a_half_precision_model_ships_in_float32(images):
     np.testing.assert_allclose(litert.LiteRtModel(litert.convert(whole))(images)[0], expected, atol=1e-5)
 
 
-def test_another_process_converts_for_other_backends(classifier, images, tmp_path):
+def test_another_process_converts_for_other_backends(stream, images, tmp_path):
     file = tmp_path / "model.keras"
-    classifier.model.save(file)
-    expected = classifier.model.predict(images.astype("float32"), verbose=0)["probabilities"]
+    stream.model.save(file)
+    expected = stream.model.predict(images.astype("float32"), verbose=0)["probabilities"]
     np.testing.assert_allclose(litert.LiteRtModel(litert.convert_elsewhere(file))(images)[0], expected, atol=1e-5)
     file.write_bytes(b"no model")
     with pytest.raises(ModelError, match="could not be converted"):

@@ -24,15 +24,16 @@ def test_names_are_matched(classes, labels, known):
     assert match_labels(classes, labels) == known
 
 
+def always_b(inputs):
+    assert inputs.image.dtype == np.uint8
+    assert inputs.image.shape[1:] == (96, 96, 3)
+    return np.tile(np.array([0.1, 0.7, 0.2], np.float32), (len(inputs), 1))
+
+
 def test_each_image_is_scored_under_its_class(drawn, console):
     labels = ["L", "B", "A"]  # the model's own order
 
-    def always_b(images):
-        assert images.dtype == np.uint8
-        assert images.shape[1:] == (96, 96, 3)
-        return np.tile(np.array([0.1, 0.7, 0.2], np.float32), (len(images), 1))
-
-    outside = evaluate_outside(always_b, labels, 96, list_samples(drawn), console)
+    outside = evaluate_outside(always_b, labels, 96, list_samples(drawn), None, console)
     assert outside.left_out == ("5",)
     assert outside.unreadable == ()
     assert outside.metrics.n == 36
@@ -43,11 +44,11 @@ def test_each_image_is_scored_under_its_class(drawn, console):
 
 def test_no_class_in_common(drawn, console):
     with pytest.raises(DataError, match="knows none of the classes"):
-        evaluate_outside(lambda images: images, ["X", "Y"], 96, list_samples(drawn), console)
+        evaluate_outside(lambda images: images, ["X", "Y"], 96, list_samples(drawn), None, console)
 
 
 def test_not_one_image_that_can_be_read(tmp_path, console):
     (tmp_path / "A").mkdir()
     (tmp_path / "A" / "1.jpg").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"No image in .* can be read"):
-        evaluate_outside(lambda images: images, ["A"], 96, list_samples(tmp_path), console)
+        evaluate_outside(lambda images: images, ["A"], 96, list_samples(tmp_path), None, console)

@@ -125,15 +125,17 @@ def test_room_is_asked_for_where_the_folder_will_be(tmp_path):
 
 
 def test_a_resumed_run_must_start_as_it_began(tmp_path):
-    from handshape.config import GpuSettings
+    from handshape.config import load_settings
     from handshape.model.weights import StartingWeights
     from handshape.runtime import choose_runtime
-    from handshape.stages import require_same_start
+    from handshape.stages.learn import require_same_start
 
-    run = Run(tmp_path, "t")
-    runtime = choose_runtime(GpuSettings())
-    require_same_start(run, StartingWeights("own", None, "", "1" * 64), runtime)
-    require_same_start(run, StartingWeights("own", None, "", "1" * 64), runtime)
+    run, settings = Run(tmp_path, "t"), load_settings()
+    runtime, own = choose_runtime(settings.gpu), StartingWeights("own", None, "", "1" * 64)
+    require_same_start(run, own, runtime, settings)
+    require_same_start(run, own, runtime, settings)
     for other in (StartingWeights("imagenet", None, "", "2" * 64), StartingWeights("own", None, "", "2" * 64)):
         with pytest.raises(RunError, match="began with own weights"):
-            require_same_start(run, other, runtime)
+            require_same_start(run, other, runtime, settings)
+    with pytest.raises(RunError, match="hands.find=auto; now .*hands.find=off"):  # the hand models are gone since
+        require_same_start(run, own, runtime, load_settings(assignments=["hands.find=off"]))

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,10 +6,10 @@ import pytest
 from PIL import Image
 
 from handshape.console import Console
-from handshape.data.samples import ImageFolder, list_samples
+from handshape.data.samples import ImageFolder, Sample, list_samples
 from handshape.data.store import decode_images
 from handshape.errors import ImageError, RunError
-from handshape.images import load_square
+from handshape.images import Pixels, load_square
 
 
 @pytest.fixture
@@ -21,9 +22,14 @@ def folder(tmp_path: Path) -> ImageFolder:
     return list_samples(tmp_path / "data")
 
 
+def loader(folder: ImageFolder) -> Callable[[Sample], Pixels]:
+    """Whole images of 16 pixels a side."""
+    return lambda sample: load_square(folder.file(sample), 16)
+
+
 def test_images_come_in_the_order_asked_for(folder: ImageFolder, console: Console) -> None:
     samples = folder.samples[::-1]
-    pixels = decode_images(folder, samples, 16, console, workers=4)
+    pixels = decode_images(loader(folder), samples, 16, console, workers=4)
     assert pixels.shape == (50, 16, 16, 3)
     assert pixels.dtype == np.uint8
     for sample, square in zip(samples, pixels, strict=True):
@@ -32,22 +38,22 @@ def test_images_come_in_the_order_asked_for(folder: ImageFolder, console: Consol
 
 def test_large_sets_live_in_a_file_with_the_same_pixels(folder: ImageFolder, console: Console, tmp_path: Path) -> None:
     file = tmp_path / "run" / "pixels.npy"
-    mapped = decode_images(folder, folder.samples, 16, console, file, memory_limit=1000)
+    mapped = decode_images(loader(folder), folder.samples, 16, console, file, memory_limit=1000)
     assert isinstance(mapped, np.memmap)
-    assert (mapped == decode_images(folder, folder.samples, 16, console, file=None)).all()
+    assert (mapped == decode_images(loader(folder), folder.samples, 16, console, file=None)).all()
     assert [path.name for path in file.parent.iterdir()] == ["pixels.npy"]
-    again = decode_images(folder, folder.samples[:3], 16, console, file, memory_limit=1000)
+    again = decode_images(loader(folder), folder.samples[:3], 16, console, file, memory_limit=1000)
     assert again.shape == (3, 16, 16, 3)
 
 
 def test_small_sets_leave_no_file(folder: ImageFolder, console: Console, tmp_path: Path) -> None:
-    pixels = decode_images(folder, folder.samples, 16, console, tmp_path / "pixels.npy")
+    pixels = decode_images(loader(folder), folder.samples, 16, console, tmp_path / "pixels.npy")
     assert not isinstance(pixels, np.memmap)
     assert not (tmp_path / "pixels.npy").exists()
 
 
 def test_no_samples_at_all(folder: ImageFolder, console: Console) -> None:
-    assert decode_images(folder, [], 16, console).shape == (0, 16, 16, 3)
+    assert decode_images(loader(folder), [], 16, console).shape == (0, 16, 16, 3)
 
 
 @pytest.mark.parametrize("memory_limit", [10**9, 1000])
@@ -57,7 +63,7 @@ def test_a_broken_image_is_named_and_leaves_no_file(
     broken = folder.file(folder.samples[7])
     broken.write_bytes(broken.read_bytes()[:200])
     with pytest.raises(ImageError) as caught:
-        decode_images(folder, folder.samples, 16, console, tmp_path / "pixels.npy", memory_limit=memory_limit)
+        decode_images(loader(folder), folder.samples, 16, console, tmp_path / "pixels.npy", memory_limit=memory_limit)
     assert str(broken) in caught.value.happened
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
@@ -66,5 +72,5 @@ def test_a_full_disk_is_one_clear_error(folder: ImageFolder, console: Console, t
     full = tmp_path / "pixels.npy"
     (tmp_path / ".partial-pixels.npy").symlink_to("/dev/full")
     with pytest.raises(RunError, match="no space left"):
-        decode_images(folder, folder.samples, 16, console, full, memory_limit=1000)
+        decode_images(loader(folder), folder.samples, 16, console, full, memory_limit=1000)
     assert not full.exists()

@@ -10,7 +10,7 @@ keras = pytest.importorskip("keras")
 from handshape.config import AugmentationSettings, ModelSettings, TrainingSettings, load_settings
 from handshape.console import Console
 from handshape.errors import RunError, RuntimeUnavailableError
-from handshape.model.classifier import build_classifier
+from handshape.model.streams import build_pixel_stream
 from handshape.model.weights import find_weights
 from handshape.runtime import choose_runtime, start_runtime
 from handshape.training import fit
@@ -20,7 +20,6 @@ from handshape.training.features import Features, frozen_trunk
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
 
 MODEL = ModelSettings(img_size=96, num_epochs=2, fine_tune_epochs=2, batch_size=8)
-LABELS = ("A", "B", "C")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +46,8 @@ def data():
 
 def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=None):
     keras.utils.set_random_seed(0)
-    classifier = build_classifier(
-        LABELS, model, find_weights("own", 96, console)
-    )  # random ones put out next to nothing
+    own = find_weights("own", 96, console)  # random ones put out next to nothing
+    stream = build_pixel_stream(3, model, own)
     for part in ("models", "work"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     files = fit.TrainingFiles(
@@ -57,7 +55,7 @@ def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=N
     )
     augmentation = AugmentationSettings(views=views)
     return fit.Trainer(
-        classifier,
+        stream,
         data,
         model.batch_size,
         0,
@@ -86,7 +84,7 @@ def whole(data, runtime, tmp_path_factory):
 
 def require_same(trainer, whole):
     assert trainer.state.history == whole.state.history
-    weights = (one.classifier.model.get_weights() for one in (trainer, whole))
+    weights = (one.stream.model.get_weights() for one in (trainer, whole))
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -115,7 +113,7 @@ def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, consol
     loss = -np.log(trainer.validation_probabilities()[np.arange(12), data.validation_truth]).mean()
     assert loss == pytest.approx(min(state.history["val_loss"]), abs=2e-3)
     best = keras.models.load_model(trainer.files.best_model, compile=False)
-    for one, other in zip(best.get_weights(), trainer.classifier.model.get_weights(), strict=True):
+    for one, other in zip(best.get_weights(), trainer.stream.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
@@ -155,17 +153,17 @@ def test_a_training_stopped_between_the_phases_ends_with_the_same_weights(whole,
 def test_the_trunk_on_an_accelerator_is_a_copy(data, runtime, console, tmp_path):
     accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
     trainer = new_trainer(data, runtime, console, tmp_path)
-    on_litert, on_keras = (frozen_trunk(trainer.classifier, machine, console) for machine in (runtime, accelerated))
+    on_litert, on_keras = (frozen_trunk(trainer.stream, machine, console) for machine in (runtime, accelerated))
     before = on_keras(data.validation_images)
     for one, other in zip(before, on_litert(data.validation_images), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
-    trainer.classifier.backbone.tail.set_weights([0 * w for w in trainer.classifier.backbone.tail.get_weights()])
+    trainer.stream.backbone.tail.set_weights([0 * w for w in trainer.stream.backbone.tail.get_weights()])
     np.testing.assert_array_equal(on_keras(data.validation_images)[0], before[0])
 
 
 def test_the_trunk_halves_its_calls_when_memory_runs_out(data, runtime, console, tmp_path, monkeypatch, capsys):
     accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
-    trunk = frozen_trunk(new_trainer(data, runtime, console, tmp_path).classifier, accelerated, console)
+    trunk = frozen_trunk(new_trainer(data, runtime, console, tmp_path).stream, accelerated, console)
     whole = trunk(data.images)
     predict = keras.Model.predict_on_batch
 

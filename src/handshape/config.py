@@ -46,8 +46,11 @@ class DataSettings(Section):
     seed: int = Field(0, ge=0, lt=2**31, description="decides the split and every random choice after it")
     groups: GroupRule = Field(
         "auto",
-        description="who signed what: auto (byte-identical copies stay together), folder (CLASS/SIGNER/image), "
+        description="who signed what: auto (bursts and near-copies stay together), folder (CLASS/SIGNER/image), "
         "a .csv of path,signer, a regular expression with (?P<signer>…), or none",
+    )
+    negatives: list[str] = Field(
+        [], description="folders of photographs without a sign: half of them tune what is accepted, half test it"
     )
 
 
@@ -69,6 +72,9 @@ class ModelSettings(Section):
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="share of pooled features dropped in training")
     weights: str = Field("auto", description="start: auto, imagenet, own, none, or the path of a weights file")
+    streams: list[Literal["pixels", "landmarks"]] = Field(
+        ["pixels", "landmarks"], min_length=1, description="what the classifier looks at; without hands pixels alone"
+    )
 
 
 class AugmentationSettings(Section):
@@ -115,7 +121,18 @@ class GpuSettings(Section):
 class HandSettings(Section):
     """Finding the hand before recognising it."""
 
-    find: Annotated[Literal["off"], Word] = Field(default="off", description="off: the whole image is the input")
+    find: Annotated[Literal["off", "auto", "require"], Word] = Field(
+        "auto",
+        description="auto: the hand is looked for, and the whole image is used where none is found; require: images "
+        "without a hand are left out; off: always the whole image",
+    )
+    max: int = Field(1, ge=1, le=2, description="hands looked for when recognising; the surest answer counts")
+    drawn: Annotated[Literal["auto", "off"], Word] = Field(
+        "auto", description="auto: hands that the program draws help to learn classes of the same names"
+    )
+    false_accept: float = Field(
+        0.05, gt=0, lt=1, description="share of images without a sign that may be taken for one"
+    )
 
 
 class Settings(Section):
@@ -171,6 +188,12 @@ def validate_settings(values: Mapping[str, Any]) -> Settings:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise _explained(error) from None
+    if settings.hands.find == "off" and "pixels" not in settings.model.streams:
+        raise SettingsError(
+            "model.streams asks for landmarks alone, but hands.find=off looks for no hands.",
+            "hands.find=auto or require, or the stream pixels",
+            "Leave one of the two settings out.",
+        )
     if settings.data.test_split + settings.data.val_split >= 0.95:
         raise SettingsError(
             "data.test_split and data.val_split leave almost nothing to train on.",

@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def read_image(source: Path | bytes) -> Image.Image:
         ImageError: missing, empty, cut short, damaged, not an image, over ``MAX_PIXELS``, or 32-bit and floating
             point pixels, whose range nobody knows.
     """
-    return decode(open_image(source), _name(source))
+    return decode(open_image(source), name_of(source))
 
 
 def load_square(source: Path | bytes, size: int) -> Pixels:
@@ -79,7 +80,7 @@ def load_square(source: Path | bytes, size: int) -> Pixels:
     width, height = _fitted(image.size, size)
     image.draft(None, (2 * width, 2 * height))  # does nothing but for JPEG
     stored = image.size
-    upright = decode(image, _name(source))
+    upright = decode(image, name_of(source))
     return _padded(upright, (width, height) if upright.size == stored else (height, width))
 
 
@@ -96,7 +97,7 @@ def open_image(source: Path | bytes) -> Image.Image:
     """
     _hush_pillow()
     data = source if isinstance(source, bytes) else read_bytes(source)
-    name = _name(source)
+    name = name_of(source)
     if not data:
         raise ImageError(f"{name} is empty (0 bytes).", _EXPECTED, "Copy it from its source again, or remove it.")
     try:
@@ -151,6 +152,16 @@ def read_bytes(path: Path) -> bytes:
         ) from None
 
 
+def images_below(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files as they are; folders as the images in them."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
+        yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
+
+
 @functools.cache
 def _hush_pillow() -> None:
     """Pillow's remarks on single files would break up the progress bars; what matters in them is an ImageError."""
@@ -158,7 +169,8 @@ def _hush_pillow() -> None:
     logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def _name(source: Path | bytes) -> str:
+def name_of(source: Path | bytes) -> str:
+    """The subject of a message about it."""
     return UNNAMED if isinstance(source, bytes) else str(source)
 
 

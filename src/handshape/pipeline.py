@@ -1,27 +1,31 @@
-"""The journey: class folders → checked samples → split → decoded images → trained classifier → calibration →
-measures → figures → bundle. Each line calls a stage; :mod:`handshape.stages` and
-:mod:`handshape.outcome` hold them, in the same order.
+"""The journey: class folders → checked samples → hands → split → decoded inputs → landmark stream → pixel stream →
+fusion → measures → figures → bundle. Each line calls a stage; the modules of :mod:`handshape.stages` hold them:
+``prepare``, ``learn``, ``judge``, ``save``, in this order.
 """
 
 from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handshape import outcome, stages
 from handshape.config import Settings, load_settings
 from handshape.console import Console
+from handshape.data.check_report import CheckReport
 from handshape.data.samples import ImageFolder
 from handshape.data.splits import Split
 from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics
 from handshape.export.bundle import Bundle
+from handshape.hands.search import HandSearch
 from handshape.runs import Run, new_run, open_run, read_record, run_in_progress
 from handshape.runtime import peak_memory_mib
+from handshape.stages import findings, judge, learn, prepare, report, save
+from handshape.stages.findings import Findings
+from handshape.stages.prepare import FoundHands
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,21 @@ class TrainResult:
     split_by: str
     validation: Metrics
     test: Metrics
+    findings: Findings
     seconds: dict[str, float]  # by stage
 
 
-def train(settings: Settings, out: Path, name: str | None, console: Console) -> TrainResult:
+def train(
+    settings: Settings, out: Path, name: str | None, console: Console, external: Mapping[str, Path] | None = None
+) -> TrainResult:
     """The whole journey on ``settings.data.original_data_dir``, into a new run folder below ``out``.
+
+    Args:
+        settings: of the run.
+        out: the folder of runs.
+        name: of the run folder; None takes date and time.
+        console: shows the progress.
+        external: photographs from elsewhere that the model is measured on, by name.
 
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
@@ -45,13 +59,11 @@ def train(settings: Settings, out: Path, name: str | None, console: Console) -> 
     watch = Stopwatch()
     photographs = Path(settings.data.original_data_dir)
     run = new_run(out, name, photographs)
-    with watch.stage("check"):
-        folder, report = stages.check_data(photographs, console)
-    with watch.stage("split"):
-        split = stages.split_data(folder, report, settings, console)
+    begun = _begin(photographs, settings, watch, console)
     with run_in_progress(run, console, keep=False):
-        stages.start_run(run, settings, split)
-        return _train_in(run, settings, folder, split, watch, console)
+        prepare.start_run(run, settings, begun.split)
+        run.record(external={name: str(path.resolve()) for name, path in (external or {}).items()})
+        return _train_in(run, begun, watch, console)
 
 
 def resume(path: Path, console: Console) -> TrainResult:
@@ -66,43 +78,74 @@ def resume(path: Path, console: Console) -> TrainResult:
         raise RunError(f"The run {path} is already complete.", fix=f"Use it: {use}")
     settings = load_settings(config_file=run.config)
     watch = Stopwatch()
-    with watch.stage("check"):
-        folder, report = stages.check_data(Path(settings.data.original_data_dir), console)
-    with watch.stage("split"):
-        split = stages.split_data(folder, report, settings, console)
-    stages.require_same_split(run, split)
+    begun = _begin(Path(settings.data.original_data_dir), settings, watch, console)
+    prepare.require_same_split(run, begun.split)
     with run_in_progress(run, console, keep=True):
-        return _train_in(run, settings, folder, split, watch, console)
+        return _train_in(run, begun, watch, console)
 
 
-def _train_in(
-    run: Run, settings: Settings, folder: ImageFolder, split: Split, watch: Stopwatch, console: Console
-) -> TrainResult:
+@dataclass(frozen=True)
+class _Begun:
+    """What a run starts from."""
+
+    settings: Settings
+    folder: ImageFolder
+    checked: CheckReport
+    look: HandSearch | None
+    hands: FoundHands
+    split: Split
+
+
+def _begin(photographs: Path, settings: Settings, watch: Stopwatch, console: Console) -> _Begun:
+    with watch.stage("check"):
+        folder, checked = prepare.check_data(photographs, console)
+    with watch.stage("hands"):
+        look = prepare.look_for_hands(settings, console)
+        settings = prepare.settings_for(settings, look)
+        hands = prepare.find_hands(folder, checked, look, console)
+    with watch.stage("split"):
+        split = prepare.split_data(folder, checked, hands, settings, console)
+    return _Begun(settings, folder, checked, look, hands, split)
+
+
+def _train_in(run: Run, begun: _Begun, watch: Stopwatch, console: Console) -> TrainResult:
+    settings, folder, split = begun.settings, begun.folder, begun.split
     with watch.stage("layout"):
-        stages.lay_out_split(folder, split, settings, console)
+        prepare.lay_out_split(folder, split, settings, console)
     with watch.stage("start"):
-        weights = stages.choose_weights(settings, console)
-        runtime = stages.start_machine(settings, console)
-        stages.require_same_start(run, weights, runtime)
+        weights = learn.choose_weights(settings, console)
+        runtime = learn.start_machine(settings, console)
+        learn.require_same_start(run, weights, runtime, settings)
     with watch.stage("decode"):
-        decoded = stages.decode_split(folder, split, settings, run, console)
+        decoded = prepare.decode_split(folder, split, begun.hands, settings, run, console)
     with watch.stage("build"):
-        classifier = stages.build_model(stages.labels_of(split), settings, weights)
-        trainer = stages.create_trainer(classifier, decoded, settings, runtime, run, console)
+        classifier = learn.build_model(prepare.labels_of(split), settings, weights)
+    with watch.stage("landmarks"):
+        learn.train_landmark_stream(classifier, decoded, split, settings, runtime, console)
     with watch.stage("features"):
-        trainer.prepare()
+        trainer = learn.create_trainer(classifier, decoded, settings, runtime, run, console)
     with watch.stage("train"):
-        stages.train_head(trainer, settings, console)
+        learn.train_head(trainer, settings, console)
     with watch.stage("fine_tune"):
-        stages.fine_tune(trainer, settings, console)
+        learn.fine_tune(trainer, settings, console)
     with watch.stage("evaluate"):
-        judgement = outcome.judge(classifier, trainer, split, decoded, runtime, run, console)
+        judgement = judge.judge(classifier, trainer, split, decoded, begun.look, settings, runtime, run, console)
+    with watch.stage("findings"):
+        external = {name: Path(path) for name, path in run.record().get("external", {}).items()}
+        found = findings.find_out(
+            judgement, folder, begun.checked, begun.hands, begun.look, external, settings, run, console
+        )
+        judge.write_results(run, judgement, found.as_dict(), trainer)
     with watch.stage("figures"):
-        outcome.draw_figures(run, judgement.test, trainer, console)
+        save.draw_figures(run, judgement.test, trainer, console)
+    with watch.stage("report"):
+        report.write_html(run, classifier, judgement, found, folder, begun.checked, begun.hands, settings, console)
     with watch.stage("save"):
-        bundle = outcome.save_model(run, classifier, judgement, settings, console)
+        bundle = save.save_model(run, classifier, judgement, settings, console)
     console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
-    return TrainResult(run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, watch.seconds)
+    return TrainResult(
+        run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, found, watch.seconds
+    )
 
 
 @dataclass

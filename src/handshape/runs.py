@@ -76,6 +76,11 @@ class Run:
         return self.folder / "splits.csv"
 
     @property
+    def report(self) -> Path:
+        """What was measured and what it means, as one page."""
+        return self.folder / "report.html"
+
+    @property
     def bundle(self) -> Path:
         """What is passed on."""
         return self.folder / "bundle"

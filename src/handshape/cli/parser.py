@@ -60,6 +60,7 @@ def _add_train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
             "handshape train photos",
             "handshape train photos --name first --set data.groups=signers.csv",
             "handshape train photos --set data.groups='(?P<signer>[^_/]+)_[0-9]+' --set model.num_epochs=40",
+            "handshape train photos --external office=office-photos --negatives rooms",
             "handshape train photos --profile gtx1650 --config my.yaml",
             "handshape train --resume runs/first",
             "handshape train --help-settings",
@@ -79,6 +80,21 @@ def _add_train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         dest="assignments",
         metavar="SECTION.KEY=VALUE",
         help="one setting, such as model.num_epochs=40; give it as often as needed",
+    )
+    parser.add_argument(
+        "--external",
+        action="append",
+        default=[],
+        metavar="NAME=DATA",
+        help="photographs of other people, to measure on; give it as often as needed",
+    )
+    parser.add_argument(
+        "--negatives",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="photographs without a sign, to tune what is accepted",
     )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
     parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def train(options: argparse.Namespace, console: Console) -> int:
         require_nothing_new(options)
         result = pipeline.resume(options.resume, console)
     else:
-        result = pipeline.train(settings_of(options), options.out, options.name, console)
+        result = pipeline.train(settings_of(options), options.out, options.name, console, externals_of(options))
     show_training(result, console)
     if options.json:
         console.emit(
@@ -71,10 +71,31 @@ def train(options: argparse.Namespace, console: Console) -> int:
                 "run": str(result.run.folder),
                 "bundle": str(result.bundle.folder),
                 "accuracy": {"validation": result.validation.accuracy, "test": result.test.accuracy},
+                "external": {name: outside.metrics.accuracy for name, outside in result.findings.external.items()},
+                "verdict": result.findings.verdict.as_dict(),
+                "report": str(result.run.report),
                 "seconds": result.seconds,
             }
         )
     return 0
+
+
+def externals_of(options: argparse.Namespace) -> dict[str, Path]:
+    """The folders of --external by name.
+
+    Raises:
+        SettingsError: not NAME=FOLDER, or a name twice.
+        DataError: there is no such folder.
+    """
+    found: dict[str, Path] = {}
+    for text in options.external:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in found:
+            raise SettingsError(f"Cannot use --external {text}.", "NAME=FOLDER, each name once")
+        if not Path(folder).is_dir():
+            raise DataError(f"There is no folder {folder}, which --external {name} names.")
+        found[name] = Path(folder)
+    return found
 
 
 def require_nothing_new(options: argparse.Namespace) -> None:
@@ -83,7 +104,15 @@ def require_nothing_new(options: argparse.Namespace) -> None:
     Raises:
         SettingsError: the command line names others.
     """
-    given = (options.data, options.name, options.config, options.profile != "default", options.assignments)
+    given = (
+        options.external,
+        options.negatives,
+        options.data,
+        options.name,
+        options.config,
+        options.profile != "default",
+        options.assignments,
+    )
     if any(given):
         raise SettingsError(
             "--resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
@@ -100,6 +129,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         DataError: no photographs were named, and there are none where the settings say.
     """
     settings = load_settings(options.profile, options.config, options.assignments)
+    if options.negatives:
+        settings = with_negatives(settings, options.negatives)
     if options.data is None:
         if not Path(settings.data.original_data_dir).exists():
             raise DataError(
@@ -110,6 +141,20 @@ def settings_of(options: argparse.Namespace) -> Settings:
         return settings
     values = settings.model_dump()
     values["data"]["original_data_dir"] = str(options.data)
+    return validate_settings(values)
+
+
+def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
+    """The settings with folders of photographs without a sign.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"There is no folder {folder}, which --negatives names.")
+    values = settings.model_dump()
+    values["data"]["negatives"] += [str(folder) for folder in folders]
     return validate_settings(values)
 
 
@@ -127,6 +172,10 @@ def show_training(result: Any, console: Console) -> None:
         f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
     )
     hardest = [score for score in result.test.worst() if score.recall < 1]
+    for name, outside in result.findings.external.items():
+        console.status("chart", f"On {name}: {outside.metrics.accuracy:.1%} of {outside.metrics.n} images")
+    for sentence in result.findings.verdict.sentences:
+        console.detail(sentence)
     for word, scores in (("best", result.test.best() if hardest else ()), ("hardest", hardest)):
         if scores:
             console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
@@ -135,7 +184,7 @@ def show_training(result: Any, console: Console) -> None:
             "The split does not know who signed what, so the same people may stand in training and test. Expect less "
             "on people it has never seen: name the signers with --set data.groups=…, or measure on other photographs."
         )
-    console.status("done", f"Run folder: {result.run.folder} (figures and measures in results/)")
+    console.status("done", f"Run folder: {result.run.folder} (report.html; figures and measures in results/)")
     console.status("hint", "Next:")
     for command in (f"predict {run} IMAGE", f"evaluate {run} OTHER_PHOTOS"):
         console.detail(f"handshape {command}")
@@ -145,15 +194,21 @@ def show_training(result: Any, console: Console) -> None:
 def evaluate(options: argparse.Namespace, console: Console) -> int:
     """``handshape evaluate``."""
     from handshape.data.samples import list_samples
+    from handshape.evaluation.decisions import report_decisions
     from handshape.evaluation.outside import evaluate_outside
     from handshape.export.bundle import find_bundle
+    from handshape.hands.search import hand_search
     from handshape.serving.recognizer import Recognizer
 
     bundle = find_bundle(options.model)
     recognizer = Recognizer(bundle)
     folder = list_samples(options.data)
-    outside = evaluate_outside(recognizer.probabilities, bundle.labels, bundle.size, folder, console)
-    metrics = outside.metrics
+    look = hand_search(console) if bundle.hands else None
+    outside = evaluate_outside(recognizer.probabilities, bundle.labels, bundle.size, folder, look, console)
+    metrics, predictions = outside.metrics, outside.predictions
+    decisions = report_decisions(
+        bundle.labels, predictions.probabilities, predictions.truth, outside.hand_found, bundle.thresholds
+    )
     for names, what in (
         (outside.left_out, "classes the model does not know"),
         (outside.unreadable, "unreadable images"),
@@ -167,18 +222,39 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     console.table(f"{options.data}", ("class", "images", "precision", "recall", "F1"), rows)
     console.status("chart", f"Accuracy {metrics.accuracy:.1%} on {metrics.n} images of {len(rows)} classes")
     console.detail(f"top-3 {metrics.top3:.1%}, macro F1 {metrics.macro_f1:.3f}, calibration error {metrics.ece:.3f}")
+    show_decisions(decisions, console)
     if options.json:
-        extra = {"left_out": list(outside.left_out), "unreadable": list(outside.unreadable)}
-        console.emit({**metrics.as_dict(), "classes": [score.label for score in metrics.scored()], **extra})
+        console.emit(
+            {
+                **metrics.as_dict(),
+                "classes": [score.label for score in metrics.scored()],
+                "hands_found": decisions.hands_found,
+                "decisions": decisions.as_dict(),
+                "left_out": list(outside.left_out),
+                "unreadable": list(outside.unreadable),
+            }
+        )
     return 0
+
+
+def show_decisions(decisions: Any, console: Console) -> None:
+    """How much the model accepts, and how much of that is right."""
+    if decisions.hands_found is not None:
+        console.detail(f"a hand found in {decisions.hands_found:.1%}")
+    right = decisions.accuracy_of_accepted
+    text = f"accepted {decisions.accepted:.1%}" + (f", of these {right:.1%} rightly" if right is not None else "")
+    console.detail(f"{text}; unknown {decisions.unknown:.1%}, no hand {decisions.no_hand:.1%}")
 
 
 def predict(options: argparse.Namespace, console: Console) -> int:
     """``handshape predict``: goes on after a bad image; 1 when no image could be read."""
     from handshape.export.bundle import find_bundle
+    from handshape.hands.models import hand_models_or_none
+    from handshape.images import images_below
     from handshape.serving.recognizer import Recognizer
 
-    recognizer = Recognizer(find_bundle(options.model), threads=1)
+    bundle = find_bundle(options.model)
+    recognizer = Recognizer(bundle, hand_models_or_none(console) if bundle.hands else None, threads=1)
     failed = 0
     paths = list(images_below(options.images))
     for path in paths:
@@ -194,21 +270,17 @@ def predict(options: argparse.Namespace, console: Console) -> int:
         if options.json:
             console.emit({"path": str(path), **result.as_dict()})
         else:
-            runners_up = ", ".join(f"{label} {probability:.1%}" for label, probability in result.top[1:3])
-            console.say(f"{path}: {result.decision} {result.confidence:.1%} (then {runners_up})")
+            console.say(f"{path}: {in_words(result)}")
     return 1 if failed == len(paths) else 0
 
 
-def images_below(paths: Sequence[Path]) -> Iterator[Path]:
-    """Files as they are; folders as the images in them."""
-    from handshape.images import EXTENSIONS
-
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-        yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
+def in_words(result: Any) -> str:
+    """A recognition on one line."""
+    best, *others = result.top[:3]
+    runners_up = ", ".join(f"{label} {probability:.1%}" for label, probability in others)
+    if result.decision == best[0]:
+        return f"{best[0]} {best[1]:.1%} (then {runners_up})"
+    return f"{result.decision} (at best {best[0]} {best[1]:.1%}, then {runners_up})"
 
 
 def sample(options: argparse.Namespace, console: Console) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from handshape.data.near_copies import Likeness, Numbers
 from handshape.data.samples import Sample
 
 TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
@@ -35,6 +36,49 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class SuspectLabel:
+    """A label that other people's photographs speak against.
+
+    Attributes:
+        path: the image.
+        label: the class it lies in.
+        suggested: the class it looks like.
+        confidence: the probability of that class, 0-1.
+    """
+
+    path: str
+    label: str
+    suggested: str
+    confidence: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values for JSON."""
+        return {
+            "path": self.path,
+            "label": self.label,
+            "suggested": self.suggested,
+            "confidence": round(self.confidence, 3),
+        }
+
+
+@dataclass(frozen=True)
+class SignerCount:
+    """What one person signed.
+
+    Attributes:
+        images: usable images.
+        absent: classes without one.
+    """
+
+    images: int
+    absent: Paths
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values for JSON."""
+        return {"images": self.images, "absent_classes": list(self.absent)}
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """What a check found. Paths are relative to the folder.
 
@@ -48,6 +92,9 @@ class CheckReport:
         misnamed: usable, but of another format than the name says.
         strays: files that are left out, as :class:`~handshape.data.samples.ImageFolder` says.
         digests: SHA-256 of each usable image.
+        likeness: how alike the usable images are, row by row.
+        suspects: labels that are probably wrong, the clearest first; None where nobody looked for them.
+        signers: what each signer showed; empty where it is not known who signed what.
         findings: the problems, those that prevent training first.
     """
 
@@ -60,7 +107,10 @@ class CheckReport:
     misnamed: Paths
     strays: Paths
     digests: Mapping[str, str]
-    findings: tuple[Problem, ...]
+    likeness: Likeness = field(repr=False, compare=False)
+    suspects: tuple[SuspectLabel, ...] | None = None
+    signers: Mapping[str, SignerCount] = field(default_factory=dict)
+    findings: tuple[Problem, ...] = ()
 
     @property
     def images(self) -> int:
@@ -87,6 +137,22 @@ class CheckReport:
     def corrupt(self) -> Paths:
         """Images that cannot be used."""
         return tuple(self.reasons)
+
+    @property
+    def near_copies(self) -> tuple[Paths, ...]:
+        """Groups of images that look almost the same, byte-identical ones aside: each is like another of its group."""
+        return self._alike(self.likeness.near_copies)
+
+    @property
+    def near_copy_share(self) -> float:
+        """The share of usable images that look almost like another, 0-1."""
+        return sum(map(len, self.near_copies)) / max(1, self.usable)
+
+    @property
+    def near_conflicts(self) -> tuple[Paths, ...]:
+        """Groups of images that are surely one picture, stored anew, in more than one class."""
+        labels = {sample.path: sample.label for sample in self.usable_samples}
+        return tuple(group for group in self._alike(self.likeness.same) if len({labels[path] for path in group}) > 1)
 
     @property
     def empty_classes(self) -> Paths:
@@ -124,6 +190,11 @@ class CheckReport:
             "empty_classes": list(self.empty_classes),
             "duplicates": [list(group) for group in self.duplicates],
             "conflicts": [list(group) for group in self.conflicts],
+            "near_copies": [list(group) for group in self.near_copies],
+            "near_copy_share": round(self.near_copy_share, 4),
+            "near_conflicts": [list(group) for group in self.near_conflicts],
+            "suspects": None if self.suspects is None else [suspect.as_dict() for suspect in self.suspects],
+            "signers": {signer: count.as_dict() for signer, count in self.signers.items()},
             "tiny": list(self.tiny),
             "misnamed": list(self.misnamed),
             "strays": list(self.strays),
@@ -131,3 +202,10 @@ class CheckReport:
             "problems": list(self.problems),
             "ok": self.ok,
         }
+
+    def _alike(self, clusters: Numbers) -> tuple[Paths, ...]:
+        """The clusters that hold more than copies of the same bytes."""
+        groups: dict[int, list[str]] = defaultdict(list)
+        for sample, cluster in zip(self.usable_samples, clusters.tolist(), strict=True):
+            groups[cluster].append(sample.path)
+        return tuple(tuple(paths) for paths in groups.values() if len({self.digests[path] for path in paths}) > 1)

@@ -6,14 +6,17 @@ import csv
 import io
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from handshape.data.samples import ImageFolder, Sample
-from handshape.data.words import some
+from handshape.data.bursts import Bursts, find_bursts
+from handshape.data.check_report import SignerCount
+from handshape.data.near_copies import Likeness
+from handshape.data.problems import LEAST_SIGNERS
+from handshape.data.samples import ImageFolder, Sample, natural_key
+from handshape.data.words import counted, some
 from handshape.errors import DataError, SettingsError
-
-LEAST_SIGNERS = 3  # one each for training, validation and test
 
 _RULES = (
     "auto, none, folder, the path of a .csv with the columns path,signer, or a regular expression with (?P<signer>…)"
@@ -21,17 +24,22 @@ _RULES = (
 
 
 def signer_groups(
-    folder: ImageFolder, samples: Sequence[Sample], rule: str, digests: Mapping[str, str]
+    folder: ImageFolder,
+    samples: Sequence[Sample],
+    rule: str,
+    digests: Mapping[str, str],
+    likeness: Likeness | None = None,
 ) -> tuple[dict[str, str], str]:
     """The group of each sample by its path, and in words what the groups are.
 
     Args:
         folder: where the samples lie.
         samples: those to be split.
-        rule: ``auto`` (byte-identical images form a group), ``none`` (each image is its own), ``folder``
-            (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular expression
-            with ``(?P<signer>…)`` that is searched in the path.
+        rule: ``auto`` (byte-identical images, near-copies and bursts form groups), ``none`` (each image is its own),
+            ``folder`` (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular
+            expression with ``(?P<signer>…)`` that is searched in the path.
         digests: SHA-256 by path; ``auto`` puts equal ones together.
+        likeness: of the samples, row by row; without it ``auto`` knows byte-identical copies only.
 
     Raises:
         SettingsError: the rule is none of these, or its file or expression is at fault.
@@ -40,7 +48,10 @@ def signer_groups(
     if rule == "none":
         return {sample.path: sample.path for sample in samples}, "at random"
     if rule == "auto":
-        return _copies(samples, digests), "at random; byte-identical copies kept together"
+        if likeness is None:
+            return _copies(samples, digests), "at random; byte-identical copies kept together"
+        bursts = find_bursts(samples, likeness, digests)
+        return dict(bursts.group_of), _in_words(bursts, len(samples))
     if rule == "folder":
         groups = _by_folder(samples)
     elif rule.lower().endswith(".csv"):
@@ -53,10 +64,38 @@ def signer_groups(
     return groups, f"by signer ({signers} signers)"
 
 
+def count_signers(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[str, SignerCount]:
+    """How many images each signer has, and which classes lack one, by name in natural order."""
+    classes = dict.fromkeys(sample.label for sample in samples)
+    shown: dict[str, list[str]] = defaultdict(list)
+    for sample in samples:
+        shown[groups[sample.path]].append(sample.label)
+    return {
+        signer: SignerCount(len(shown[signer]), tuple(label for label in classes if label not in shown[signer]))
+        for signer in sorted(shown, key=natural_key)
+    }
+
+
 def _copies(samples: Sequence[Sample], digests: Mapping[str, str]) -> dict[str, str]:
     """A group is named after its first image."""
     first: dict[str, str] = {}
     return {sample.path: first.setdefault(digests.get(sample.path, sample.path), sample.path) for sample in samples}
+
+
+def _in_words(bursts: Bursts, images: int) -> str:
+    if not bursts.bursts:
+        return "at random; no two images look alike"
+    count = counted(bursts.bursts, "burst", "bursts")
+    words = (
+        f"at random, {count} of look-alikes ({bursts.images:,} of {images:,} images) kept whole; the same people may "
+        "stand on both sides"
+    )
+    if bursts.cut:
+        words += (
+            f"; nearly all images of {counted(len(bursts.cut), 'class', 'classes')} look alike ({some(bursts.cut)}), "
+            "so these were cut into stretches of neighbours, and near-copies stand on both sides too"
+        )
+    return words
 
 
 def _by_folder(samples: Sequence[Sample]) -> dict[str, str]:

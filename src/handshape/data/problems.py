@@ -11,12 +11,47 @@ from handshape.data.samples import subfolders
 from handshape.data.words import counted, some
 
 MAX_IMBALANCE = 3.0
+MANY_NEAR_COPIES = 0.1  # of all images; fewer hardly change what a test says
+LEAST_SIGNERS = 3  # one each for training, validation and test
 LEAST_IMAGES = 3  # so that training, validation and test can each have one
 
 
 def find_problems(report: CheckReport, root: Path) -> tuple[Problem, ...]:
     """The problems behind the figures of a report, those that prevent training first."""
-    return (*_fatal(report, root), *_about_files(report), *_about_classes(report))
+    return (*_fatal(report, root), *_about_files(report), *_about_classes(report), *_about_near_copies(report))
+
+
+def suspect_problems(report: CheckReport) -> tuple[Problem, ...]:
+    """What to do about the suspect labels of a report, if it has any."""
+    if not report.suspects:
+        return ()
+    named = [f"{suspect.path} looks like {suspect.suggested}" for suspect in report.suspects]
+    count = len(named)
+    return (
+        Problem(
+            f"{counted(count, 'label is', 'labels are')} suspect, the clearest first: {some(named)}.",
+            f"Look at {'it' if count == 1 else 'them'}, and move what lies in the wrong class; what is only signed in "
+            "an unusual way should stay.",
+        ),
+    )
+
+
+def signer_problems(report: CheckReport) -> tuple[Problem, ...]:
+    """What to do about classes that too few of the signers of a report show."""
+    if not report.signers:
+        return ()
+    absent = Counter(label for count in report.signers.values() for label in count.absent)
+    shown = {label: len(report.signers) - absent[label] for label in report.usable_classes}
+    rare = [f"{label} ({count})" for label, count in shown.items() if count < LEAST_SIGNERS]
+    if not rare:
+        return ()
+    return (
+        Problem(
+            f"{counted(len(rare), 'class is', 'classes are')} shown by fewer than {LEAST_SIGNERS} signers: "
+            f"{some(rare)}.",
+            "Training, validation and test each need another person: add photographs by other people.",
+        ),
+    )
 
 
 def _fatal(report: CheckReport, root: Path) -> Iterable[Problem]:
@@ -111,6 +146,24 @@ def _about_classes(report: CheckReport) -> Iterable[Problem]:
             f"The classes are uneven: {largest} has {counts[largest]:,} usable images, {smallest} {counts[smallest]:,} "
             f"({report.imbalance:.1f} times as many).",
             "Add photographs to the small classes; meanwhile training.class_weights=auto weighs them up.",
+        )
+
+
+def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
+    if report.near_conflicts:
+        count = len(report.near_conflicts)
+        yield Problem(
+            f"{counted(count, 'picture lies', 'pictures lie')} in more than one class, stored anew: "
+            f"{some(_equations(report.near_conflicts))}.",
+            "At most one label can be right; keep the copy in the right class and remove the others.",
+        )
+    if report.near_copy_share >= MANY_NEAR_COPIES:
+        first = report.near_copies[0]
+        yield Problem(
+            f"{report.near_copy_share:.0%} of the images look almost like another, as frames of one video do, in "
+            f"{counted(len(report.near_copies), 'group', 'groups')}; the first is {some(first)}.",
+            "data.groups=auto keeps such images on one side of the split, a random split would test on what was "
+            "learned; they teach little that is new, so add photographs of other people, days and rooms.",
         )
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from handshape.console import Console
-from handshape.data.samples import ImageFolder, Sample
+from handshape.data.samples import Sample
 from handshape.data.threads import in_threads
 from handshape.files import whole_file
-from handshape.images import Pixels, load_square
+from handshape.images import Pixels
 
 MEMORY_LIMIT = 500_000_000  # bytes; above it the pixels live in a file, and the system keeps in memory what is in use
 
 
 def decode_images(
-    folder: ImageFolder,
+    load: Callable[[Sample], Pixels],
     samples: Sequence[Sample],
     size: int,
     console: Console,
@@ -28,7 +28,7 @@ def decode_images(
     """The samples as ``[N, size, size, 3]`` uint8.
 
     Args:
-        folder: where the samples lie.
+        load: how a sample becomes a square of ``size``; called from several threads.
         samples: which images, in which order.
         size: side of the square in pixels.
         console: shows the progress.
@@ -40,7 +40,7 @@ def decode_images(
         ImageError: an image cannot be decoded; the message names it.
         RunError: the file cannot be written.
     """
-    squares = _squares(folder, samples, size, console, workers)
+    squares = _squares(samples, load, console, workers)
     shape = (len(samples), size, size, 3)
     if file is None or np.prod(shape, dtype=np.int64) <= memory_limit:
         return _in_memory(squares, shape)
@@ -48,11 +48,10 @@ def decode_images(
 
 
 def _squares(
-    folder: ImageFolder, samples: Sequence[Sample], size: int, console: Console, workers: int
+    samples: Sequence[Sample], load: Callable[[Sample], Pixels], console: Console, workers: int
 ) -> Iterator[Pixels]:
-    files = (folder.file(sample) for sample in samples)
     with console.progress("Decoding images", len(samples)) as bar:
-        for square in in_threads(lambda path: load_square(path, size), files, workers):
+        for square in in_threads(load, samples, workers):
             yield square
             bar.advance()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from handshape.data.samples import ImageFolder, Sample
 from handshape.errors import DataError, ImageError
 from handshape.evaluation.metrics import Metrics, measure
 from handshape.evaluation.predictions import CHUNK, Network, Predictions
-from handshape.images import load_square
+from handshape.hands.inputs import load_view, with_hands
+from handshape.hands.landmarks import Hand
+from handshape.hands.search import HandSearch
+from handshape.images import decode, open_image
 
 
 @dataclass(frozen=True)
@@ -21,20 +25,37 @@ class OutsideEvaluation:
     """Measures on outside photographs.
 
     Attributes:
+        hands: of each photograph; None where none was found.
+        hand_found: [N], or None where nobody looked for hands.
         left_out: classes of the folder that the model does not know.
         unreadable: images that cannot be decoded, left out too.
     """
 
     predictions: Predictions
     metrics: Metrics
+    hands: tuple[Hand | None, ...]
+    hand_found: NDArray[np.bool_] | None
     left_out: tuple[str, ...]
     unreadable: tuple[str, ...]
 
 
 def evaluate_outside(
-    network: Network, labels: Sequence[str], size: int, folder: ImageFolder, console: Console
+    network: Network,
+    labels: Sequence[str],
+    size: int,
+    folder: ImageFolder,
+    search: HandSearch | None,
+    console: Console,
 ) -> OutsideEvaluation:
     """Scores the classes that folder and model share; names are compared without regard to case where need be.
+
+    Args:
+        network: gives probabilities.
+        labels: the model's classes.
+        size: side of its input in pixels.
+        folder: the photographs.
+        search: finds the hand of each of many photographs; None for a model that takes whole images.
+        console: shows the progress.
 
     Raises:
         DataError: they share none, or no image can be read.
@@ -47,10 +68,19 @@ def evaluate_outside(
             f"some of {', '.join(labels)}",
             "Rename the class folders, or choose the model that knows them.",
         )
-    predictions, unreadable = _predict(network, folder, samples, known, size, console)
-    left_out = tuple(label for label in folder.classes if label not in known)
-    metrics = measure(predictions.probabilities, predictions.truth, labels)
-    return OutsideEvaluation(predictions, metrics, left_out, unreadable)
+    readable, unreadable = _readable(folder, samples, console)
+    files = [folder.file(sample) for sample in readable]
+    hands = search(files) if search else [None] * len(files)
+    truth = np.array([known[sample.label] for sample in readable], np.int64)
+    probabilities = predict_files(network, files, hands, size, console)
+    return OutsideEvaluation(
+        predictions=Predictions(tuple(sample.path for sample in readable), probabilities, truth),
+        metrics=measure(probabilities, truth, labels),
+        hands=tuple(hands),
+        hand_found=np.array([hand is not None for hand in hands]) if search else None,
+        left_out=tuple(label for label in folder.classes if label not in known),
+        unreadable=unreadable,
+    )
 
 
 def match_labels(classes: Sequence[str], labels: Sequence[str]) -> dict[str, int]:
@@ -69,38 +99,31 @@ def match_labels(classes: Sequence[str], labels: Sequence[str]) -> dict[str, int
     return known
 
 
-def _predict(
-    network: Network,
-    folder: ImageFolder,
-    samples: Sequence[Sample],
-    known: Mapping[str, int],
-    size: int,
-    console: Console,
-) -> tuple[Predictions, tuple[str, ...]]:
-    """Decodes and predicts chunk by chunk, so that memory stays flat however many images there are."""
-    used: list[Sample] = []
-    unreadable: list[str] = []
-    probabilities: list[NDArray[np.float32]] = []
-    with console.progress("predicting", len(samples)) as bar:
-        for start in range(0, len(samples), CHUNK):
-            chunk = samples[start : start + CHUNK]
-            decoded = [(sample, _decoded(folder, sample, size, unreadable)) for sample in chunk]
-            images = [image for _, image in decoded if image is not None]
-            used += [sample for sample, image in decoded if image is not None]
-            if images:
-                probabilities.append(network(np.stack(images)))
-            bar.advance(len(chunk))
-    if not used:
+def _readable(folder: ImageFolder, samples: Sequence[Sample], console: Console) -> tuple[list[Sample], tuple[str, ...]]:
+    """The samples that can be read, and the paths of the others."""
+    readable, unreadable = [], []
+    for sample in console.track(samples, "Reading photographs"):
+        try:
+            decode(open_image(folder.file(sample)))
+            readable.append(sample)
+        except ImageError:
+            unreadable.append(sample.path)
+    if not readable:
         raise DataError(
             f"No image in {folder.root} can be read.", fix=f"See what is wrong: handshape check {folder.root}"
         )
-    truth = np.array([known[sample.label] for sample in used], np.int64)
-    return Predictions(tuple(sample.path for sample in used), np.concatenate(probabilities), truth), tuple(unreadable)
+    return readable, tuple(unreadable)
 
 
-def _decoded(folder: ImageFolder, sample: Sample, size: int, unreadable: list[str]) -> NDArray[np.uint8] | None:
-    try:
-        return load_square(folder.file(sample), size)
-    except ImageError:
-        unreadable.append(sample.path)
-        return None
+def predict_files(
+    network: Network, files: Sequence[Path], hands: Sequence[Hand | None], size: int, console: Console
+) -> NDArray[np.float32]:
+    """Decodes and predicts chunk by chunk, so that memory stays flat however many images there are."""
+    parts = []
+    with console.progress("predicting", len(files)) as bar:
+        for start in range(0, len(files), CHUNK):
+            chunk = list(zip(files, hands, strict=True))[start : start + CHUNK]
+            images = np.stack([load_view(file, hand, size) for file, hand in chunk])
+            parts.append(network(with_hands(images, [hand for _, hand in chunk])))
+            bar.advance(len(chunk))
+    return np.concatenate(parts)

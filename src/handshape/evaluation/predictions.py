@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
+from handshape.hands.inputs import Inputs
+from handshape.model import litert
 
 CHUNK = 128
-Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Network = Callable[[Inputs], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -43,22 +46,36 @@ class Predictions:
         return np.asarray(self.predicted == self.truth)
 
 
-def predict_images(
-    network: Network, images: NDArray[np.uint8], truth: NDArray[np.int64], paths: Sequence[str], console: Console
+def predict_all(
+    network: Network, inputs: Inputs, truth: NDArray[np.int64], paths: Sequence[str], console: Console
 ) -> Predictions:
-    """Runs the network over images [N, S, S, 3], with progress."""
+    """Runs the network over the inputs, with progress."""
     parts = []
-    with console.progress("predicting", len(images)) as bar:
-        for start in range(0, len(images), CHUNK):
-            parts.append(network(images[start : start + CHUNK]))
+    with console.progress("predicting", len(inputs)) as bar:
+        for start in range(0, len(inputs), CHUNK):
+            parts.append(network(inputs[start : start + CHUNK]))
             bar.advance(len(parts[-1]))
     return Predictions(tuple(paths), np.concatenate(parts), truth)
 
 
 def keras_network(model: Any) -> Network:
-    """A Keras classifier as a function of images [N, S, S, 3] to probabilities [N, C]."""
+    """A Keras classifier as a function of inputs to probabilities [N, C]."""
+    ranks = ranks_of(model)
 
-    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(model.predict_on_batch(images.astype(np.float32))["probabilities"], np.float32)
+    def run(inputs: Inputs) -> NDArray[np.float32]:
+        values = [each.astype(np.float32) for each in inputs.by_rank(ranks)]
+        given = values[0] if len(values) == 1 else values
+        return np.asarray(model.predict_on_batch(given)["probabilities"], np.float32)
 
     return run
+
+
+def ranks_of(model: Any) -> list[int]:
+    """The number of axes of each input of a Keras model."""
+    return [len(tensor.shape) for tensor in model.inputs]
+
+
+def litert_network(content: bytes | Path) -> Network:
+    """A LiteRT classifier as a function of inputs to probabilities [N, C]."""
+    network = litert.LiteRtModel(content)
+    return lambda inputs: network(*inputs.by_rank(network.ranks))[0]

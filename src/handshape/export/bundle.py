@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from handshape.downloads import file_sha256
 from handshape.errors import ModelError
 from handshape.files import cannot_write, write_bytes, write_json
+from handshape.model.decisions import Thresholds
 
-FORMAT = 1
+FORMAT = 2  # 1 had no hands and no thresholds; it still loads
 MANIFEST = "bundle.json"
 LITERT = "model.tflite"
 KERAS = "model.keras"
+ACTIVATION = "class_activation.npy"
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,22 @@ class Bundle:
         folder: where it lies.
         labels: class names in the order of the network's outputs.
         size: side of the square input in pixels.
+        thresholds: from what confidence on an answer is accepted.
+        hands: how many hands are looked for; 0 for a model of whole images.
         details: the whole manifest: settings, measures, versions.
     """
 
     folder: Path
     labels: tuple[str, ...]
     size: int
+    thresholds: Thresholds
+    hands: int
     details: Mapping[str, Any]
+
+    @property
+    def activation(self) -> Path:
+        """The pixel stream's dense weights, [1280, C] float32, for heat maps; absent without that stream."""
+        return self.folder / ACTIVATION
 
     @property
     def litert(self) -> Path:
@@ -53,6 +67,9 @@ def write_bundle(
     litert: bytes | None,
     labels: Sequence[str],
     size: int,
+    thresholds: Thresholds,
+    hands: int,
+    activation: NDArray[np.float32] | None,
     details: Mapping[str, Any],
 ) -> Bundle:
     """Writes a bundle in one step: an earlier one at ``folder`` is replaced only by a whole one.
@@ -67,10 +84,14 @@ def write_bundle(
         shutil.copyfile(keras_model, partial / KERAS)
         if litert is not None:
             write_bytes(partial / LITERT, litert)
+        if activation is not None:
+            np.save(partial / ACTIVATION, activation)
         manifest = {
             "format": FORMAT,
             "labels": list(labels),
             "input": {"size": size, "range": [0, 255], "channels": "RGB", "fit": "aspect kept, padded with grey 127"},
+            "hands": hands,
+            "thresholds": thresholds.as_dict(),
             **details,
             "files": {file.name: file_sha256(file) for file in sorted(partial.iterdir())},
         }
@@ -118,6 +139,7 @@ def read_bundle(folder: Path) -> Bundle:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         labels, size, files = tuple(manifest["labels"]), int(manifest["input"]["size"]), dict(manifest["files"])
         version, sha256 = int(manifest["format"]), str(manifest["sha256"])
+        hands = int(manifest.get("hands", 0))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, MANIFEST, f"cannot be read ({type(error).__name__}: {error})") from None
     if version > FORMAT:
@@ -134,7 +156,8 @@ def read_bundle(folder: Path) -> Bundle:
             raise _damaged(folder, name, "is missing")
         if file_sha256(file) != sha256:
             raise _damaged(folder, name, "has changed since it was written")
-    return Bundle(folder, labels, size, manifest)
+    thresholds = Thresholds.from_dict(manifest["thresholds"]) if "thresholds" in manifest else Thresholds(0.0, 0.0)
+    return Bundle(folder, labels, size, thresholds, hands, manifest)
 
 
 def manifest_sha256(manifest: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from handshape.hands.boxes import cut, square_around
+from handshape.hands.boxes import Box, cut, square_around
 from handshape.hands.landmarks import Hand
 from handshape.images import Pixels, to_square
 
@@ -25,4 +25,9 @@ def crop_hand(image: Pixels, hand: Hand | None, size: int, upright: bool = True,
     """
     if hand is None:
         return to_square(Image.fromarray(image), size)
-    return cut(image, square_around(hand.landmarks, hand.angle if upright else 0.0, room), size)
+    return cut(image, crop_box(hand, upright, room), size)
+
+
+def crop_box(hand: Hand, upright: bool = True, room: float = ROOM) -> Box:
+    """What :func:`crop_hand` shows of the image the hand was found in."""
+    return square_around(hand.landmarks, hand.angle if upright else 0.0, room)

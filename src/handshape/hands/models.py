@@ -75,6 +75,15 @@ def hand_models(console: Console) -> HandModels:
     return _models(kept)
 
 
+def hand_models_or_none(console: Console) -> HandModels | None:
+    """The two networks; None, said aloud, where they cannot be had."""
+    try:
+        return hand_models(console)
+    except DownloadError as error:
+        console.warn(f"{error.happened} Going on without finding hands: expect far less on people it has never seen.")
+        return None
+
+
 def _given() -> Path | None:
     """What the user's variable names."""
     named = os.environ.get(VARIABLE)

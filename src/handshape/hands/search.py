@@ -9,28 +9,47 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from handshape.console import Console
+from handshape.downloads import cache_folder
 from handshape.hands.cache import Digest, HandCache, digest_of
 from handshape.hands.finder import VERSION, HandFinder
+from handshape.hands.inputs import load_photograph
 from handshape.hands.landmarks import Hand
-from handshape.hands.models import HandModels
-from handshape.images import decode, open_image, read_bytes
+from handshape.hands.models import HandModels, hand_models, hand_models_or_none
+from handshape.images import read_bytes
 
-LARGE = 1024  # pixels; a JPEG is decoded at a half, a quarter or an eighth of its size where that leaves this much
 IMAGES_A_PROCESS = 100  # below that, starting another process takes longer than it saves
 _AHEAD = 4  # images a process may be ahead of the reader: memory stays flat, and a break is quick
 
 
+HandSearch = Callable[[Sequence[Path]], Sequence[Hand | None]]
+
+
+def hand_search(console: Console, required: bool = False) -> HandSearch | None:
+    """What finds the hand of each of many photographs, on every core; None, said aloud, without the hand models.
+
+    Raises:
+        DownloadError: the hand models cannot be had, and are required.
+    """
+    models = hand_models(console) if required else hand_models_or_none(console)
+    if models is None:
+        return None
+    kept, processes = cache_folder() / "hands", os.cpu_count() or 1
+    return lambda files: find_hands(files, models, kept, console, processes)
+
+
 def find_hands(
-    files: Sequence[Path], models: HandModels, cache_folder: Path, console: Console, processes: int = 1
+    files: Sequence[Path],
+    models: HandModels,
+    cache_folder: Path,
+    console: Console,
+    processes: int = 1,
 ) -> list[Hand | None]:
     """The clearest hand of each photograph, in pixels of the upright image at its full size; None where there is none.
 
@@ -64,12 +83,9 @@ def find_in_file(finder: HandFinder, file: Path) -> Hand | None:
     Raises:
         ImageError: it cannot be read.
     """
-    image = open_image(file)
-    longest = max(image.size)
-    image.draft(None, (LARGE, LARGE))  # does nothing but for JPEG
-    pixels = np.asarray(decode(image, str(file)))
+    pixels, scale = load_photograph(file)
     hand = next(iter(finder.find(pixels)), None)
-    return hand.scaled(longest / max(pixels.shape[:2])) if hand else None
+    return hand.scaled(scale) if hand else None
 
 
 def _search(

@@ -1,8 +1,4 @@
-"""The classifier: trunk, tail and head as one Keras model, and as the two small models that training needs.
-
-The head is global average pooling, dropout and one dense layer, so class activation maps (Zhou et al. 2016) are the
-dense layer's weights over the last feature map, without gradients.
-"""
+"""The classifier: one Keras model of one stream or both, their answers weighed by what was learned on other people."""
 
 from __future__ import annotations
 
@@ -10,26 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from handshape.config import ModelSettings
-from handshape.model.backbone import Backbone, build_backbone
+from handshape.hands.geometry import hand_size
+from handshape.model.streams import LandmarkStream, PixelStream, build_landmark_stream, build_pixel_stream
 from handshape.model.weights import StartingWeights
+
+LEAST = 1e-6  # probabilities below it count as this much, so that one sure stream cannot silence the other
+USUAL_SIZE = 48.0  # pixels from wrist to knuckles; hands four times as large or as small are the limits of the gate
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """One network seen from several sides; all share the same layers and weights."""
+    """The whole network and its parts, which share its weights."""
 
     labels: tuple[str, ...]
-    model: Any  # image [N, S, S, 3], 0 to 255 → {"probabilities": [N, C], "features": [N, S/32, S/32, 1280]}
-    trunk: Any  # image [N, S, S, 3], 0 to 255 → (pooled [N, 1280], cut feature map)
-    head: Any  # pooled → probabilities
-    tail_and_head: Any  # cut feature map → probabilities
-    backbone: Backbone
-    logits: Any  # the dense layer
+    model: Any  # image, landmarks, hand_present (those its streams need) → {"probabilities", "features"}
+    pixels: PixelStream | None
+    landmarks: LandmarkStream | None
+    fusion: Any  # a dense layer without bias, gate [N, 3] → weights of pixels and landmarks [N, 2]; or None
 
-    def fold_temperature(self, temperature: float) -> None:
-        """Divides the logits by ``temperature`` for good: probabilities come out calibrated, the order stays."""
-        self.logits.set_weights([value / temperature for value in self.logits.get_weights()])
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Which of ``image``, ``landmarks`` and ``hand_present`` the model takes, in its order."""
+        return tuple(tensor.name for tensor in self.model.inputs)
 
 
 def in_float32(model: Any) -> Any:
@@ -50,31 +52,58 @@ def build_classifier(labels: Sequence[str], settings: ModelSettings, weights: St
     Raises:
         ModelError: the weights do not fit.
     """
+    pixels = build_pixel_stream(len(labels), settings, weights) if "pixels" in settings.streams else None
+    landmarks = build_landmark_stream(len(labels)) if "landmarks" in settings.streams else None
+    if landmarks is None:
+        return Classifier(tuple(labels), pixels.model, pixels, None, None)  # type: ignore[union-attr]
+    model, fusion = _fused(pixels, landmarks)
+    return Classifier(tuple(labels), model, pixels, landmarks, fusion)
+
+
+def gate(hand_present: Any, size: Any, xp: Any = np) -> Any:
+    """What the weights of the streams depend on.
+
+    Args:
+        hand_present: [N, 1], 0 or 1.
+        size: [N, 1], pixels from wrist to knuckles.
+        xp: the array library: ``numpy`` or ``keras.ops``.
+
+    Returns:
+        [N, 3]: no hand; a hand; and for a hand its size, -1 for a tiny one to 1 for a large one.
+    """
+    large = xp.clip(xp.log(xp.maximum(size, 1.0) / USUAL_SIZE) / float(np.log(4)), -1.0, 1.0)
+    return xp.concatenate([1 - hand_present, hand_present, hand_present * large], axis=1)
+
+
+def fused_scores(pixels: Any, landmarks: Any, weights: Any, xp: Any = np) -> Any:
+    """Log-probabilities of both streams [N, C], added with weights [N, 2]."""
+    pixels, landmarks = (xp.log(xp.maximum(each, LEAST)) for each in (pixels, landmarks))
+    return weights[:, :1] * pixels + weights[:, 1:] * landmarks
+
+
+def _fused(pixels: PixelStream | None, landmarks: LandmarkStream) -> tuple[Any, Any]:
     import keras
 
-    backbone = build_backbone(settings.img_size, weights, settings.fine_tune_layers)
-    pool = keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")
-    dropout = keras.layers.Dropout(settings.dropout, name="dropout")
-    logits = keras.layers.Dense(len(labels), name="logits", dtype="float32")
-    softmax = keras.layers.Softmax(name="probabilities", dtype="float32")
+    present = keras.Input((1,), name="hand_present", dtype="float32")
+    points = landmarks.model.inputs[0]
+    shapes = landmarks.model.outputs[0]
+    if pixels is None:  # nothing is known without a hand
+        even = present * shapes + (1 - present) / landmarks.classes
+        return keras.Model([points, present], {"probabilities": even}, name="handshape"), None
+    image = pixels.model.inputs[0]
+    seen = pixels.model.output
+    fusion = keras.layers.Dense(2, use_bias=False, dtype="float32", name="fusion")
+    weights = fusion(gate(present, hand_size(points, keras.ops), keras.ops))
+    scores = fused_scores(seen["probabilities"], shapes, weights, keras.ops)
+    probabilities = keras.layers.Softmax(name="fused_probabilities", dtype="float32")(scores)
+    outputs = {"probabilities": probabilities, "features": seen["features"]}
+    return keras.Model([image, points, present], outputs, name="handshape"), fusion
 
-    image = keras.Input((settings.img_size, settings.img_size, 3), name="image")
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
-    cut = backbone.trunk(scaled)
-    features = backbone.tail(cut)
-    pooled = pool(features)
-    probabilities = softmax(logits(dropout(pooled)))
 
-    pooled_input = keras.Input((pooled.shape[-1],), name="pooled_features")
-    cut_input = keras.Input(cut.shape[1:], name="cut_features")
-    return Classifier(
-        labels=tuple(labels),
-        model=keras.Model(image, {"probabilities": probabilities, "features": features}, name="handshape"),
-        trunk=keras.Model(image, [pooled, cut], name="frozen_trunk"),
-        head=keras.Model(pooled_input, softmax(logits(dropout(pooled_input))), name="head"),
-        tail_and_head=keras.Model(
-            cut_input, softmax(logits(dropout(pool(backbone.tail(cut_input))))), name="tail_and_head"
-        ),
-        backbone=backbone,
-        logits=logits,
-    )
+def fusion_kernel(weights: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The fusion layer's kernel [3, 2] from its five free numbers: without a hand there are no landmarks to weigh.
+
+    Args:
+        weights: [5]: pixels without a hand, with one, by its size; landmarks with a hand, by its size.
+    """
+    return np.array([[weights[0], 0], [weights[1], weights[3]], [weights[2], weights[4]]], np.float32)

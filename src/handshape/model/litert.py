@@ -22,7 +22,7 @@ from handshape.runtime import native_chatter_hidden
 
 
 class LiteRtModel:
-    """A float32 LiteRT network with one input and fixed batch size 1.
+    """A float32 LiteRT network with fixed batch size 1.
 
     Args:
         content: a .tflite file, or its bytes.
@@ -47,33 +47,40 @@ class LiteRtModel:
         except (ValueError, RuntimeError) as error:
             name = "The model" if isinstance(content, bytes) else str(content)
             raise ModelError(f"{name} is not a LiteRT model: {error}") from None
-        self._input = interpreters[0].get_input_details()[0]
+        self._inputs = sorted(interpreters[0].get_input_details(), key=lambda detail: -len(detail["shape"]))
         self._outputs = interpreters[0].get_output_details()
 
-    def __call__(self, images: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """Every output for a stack of images.
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """The number of axes of each input, most first, which is the order they are given in."""
+        return tuple(len(detail["shape"]) for detail in self._inputs)
+
+    def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Every output for N images.
 
         Args:
-            images: [N, S, S, 3], 0 to 255, any real dtype.
+            inputs: [N, …] each, any real dtype, in the order of :attr:`ranks`; images are 0 to 255.
 
         Returns:
             One array an output, [N, …] float32, in the order of the number of their axes, then of the model.
         """
-        outputs = [np.empty((len(images), *detail["shape"][1:]), np.float32) for detail in self._outputs]
+        count = len(inputs[0])
+        outputs = [np.empty((count, *detail["shape"][1:]), np.float32) for detail in self._outputs]
 
         def run(start: int) -> None:
             interpreter = self._free.get()
             try:
-                for index in range(start, len(images), self.threads):
-                    interpreter.set_tensor(self._input["index"], images[index : index + 1].astype(np.float32))
+                for index in range(start, count, self.threads):
+                    for values, detail in zip(inputs, self._inputs, strict=True):
+                        interpreter.set_tensor(detail["index"], values[index : index + 1].astype(np.float32))
                     interpreter.invoke()
                     for output, detail in zip(outputs, self._outputs, strict=True):
                         output[index] = interpreter.get_tensor(detail["index"])[0]
             finally:
                 self._free.put(interpreter)
 
-        if len(images) == 1 or self.threads == 1:
-            for start in range(min(self.threads, len(images))):
+        if count == 1 or self.threads == 1:
+            for start in range(min(self.threads, count)):
                 run(start)
         else:
             with ThreadPoolExecutor(self.threads) as pool:
@@ -85,8 +92,11 @@ def convert(model: Any) -> bytes:
     """A Keras model on the TensorFlow backend as a float32 LiteRT model with batch size 1."""
     import tensorflow as tf
 
-    spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, name=model.inputs[0].name)
-    function = tf.function(lambda image: model(image, training=False), input_signature=[spec])
+    specs = [tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name=tensor.name) for tensor in model.inputs]
+    one = len(specs) == 1
+    function = tf.function(
+        lambda *inputs: model(inputs[0] if one else list(inputs), training=False), input_signature=specs
+    )
     with native_chatter_hidden():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
         return bytes(converter.convert())

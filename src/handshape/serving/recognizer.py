@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from handshape.errors import ModelError
 from handshape.export.bundle import Bundle
+from handshape.hands.finder import HandFinder
+from handshape.hands.inputs import Inputs, load_photograph, view_of, whole_images, with_hands
+from handshape.hands.landmarks import Hand
+from handshape.hands.models import HandModels
 from handshape.images import load_square
+from handshape.model.decisions import decide
 from handshape.model.litert import LiteRtModel
 
 TOP = 5
@@ -23,15 +28,17 @@ class Recognition:
     """What was recognised in one image.
 
     Attributes:
-        decision: the class it is taken for.
-        confidence: calibrated probability of that class, 0 to 1.
+        decision: the class it is taken for, "unknown" or "no hand".
+        confidence: calibrated probability of the most probable class, 0 to 1.
         top: the most probable classes with their probabilities, best first.
+        hand: the one that was recognised, in pixels of the upright photograph; None where none was found.
         milliseconds: from bytes to decision.
     """
 
     decision: str
     confidence: float
     top: tuple[tuple[str, float], ...]
+    hand: Hand | None
     milliseconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,22 +47,34 @@ class Recognition:
             "decision": self.decision,
             "confidence": self.confidence,
             "top": [list(pair) for pair in self.top],
+            "hand": hand_as_dict(self.hand) if self.hand else None,
             "milliseconds": self.milliseconds,
         }
 
 
+def hand_as_dict(hand: Hand) -> dict[str, Any]:
+    """A hand for JSON; its box is left, top, width and height of the landmarks, in pixels of the photograph."""
+    low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
+    return {
+        "box": [round(float(value), 1) for value in (*low, *(high - low))],
+        "handedness": hand.handedness,
+        "score": round(hand.score, 4),
+    }
+
+
 class Recognizer:
-    """A loaded bundle.
+    """A loaded bundle; one thread may recognise at a time.
 
     Args:
         bundle: what :func:`handshape.export.bundle.find_bundle` returns.
+        models: the hand networks; None recognises whole images.
         threads: images computed at a time.
 
     Raises:
         ModelError: the bundle has no LiteRT model.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, models: HandModels | None = None, threads: int | None = None) -> None:
         if not bundle.litert.is_file():
             raise ModelError(
                 f"The bundle {bundle.folder} has no {bundle.litert.name}.",
@@ -64,20 +83,42 @@ class Recognizer:
             )
         self.labels = bundle.labels
         self.size = bundle.size
+        self.thresholds = bundle.thresholds
+        self._hands = bundle.hands
+        self._finder = HandFinder(models) if models and bundle.hands else None
         self._network = LiteRtModel(bundle.litert, threads)
 
     def recognize(self, source: Path | bytes) -> Recognition:
-        """Recognises the handshape in one image.
+        """Recognises the handshape in one image; of several hands, the one it is surest of.
 
         Raises:
             ImageError: the image cannot be read.
         """
         start = time.perf_counter()
-        probabilities = self.probabilities(load_square(source, self.size)[None])[0]
+        inputs, hands = self._seen(source)
+        each = self.probabilities(inputs)
+        surest = int(each.max(axis=1).argmax())
+        probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]
-        top = tuple((self.labels[index], round(float(probabilities[index]), 6)) for index in order)
-        return Recognition(*top[0], top, round((time.perf_counter() - start) * 1000, 3))
+        return Recognition(
+            decision=decide(self.labels, probabilities, bool(hand) if self._finder else None, self.thresholds),
+            confidence=round(float(probabilities[order[0]]), 6),
+            top=tuple((self.labels[index], round(float(probabilities[index]), 6)) for index in order),
+            hand=hand,
+            milliseconds=round((time.perf_counter() - start) * 1000, 3),
+        )
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Class probabilities [N, C] of square images [N, S, S, 3] uint8."""
-        return self._network(images)[0]
+    def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Class probabilities [N, C]."""
+        return self._network(*inputs.by_rank(self._network.ranks))[0]
+
+    def _seen(self, source: Path | bytes) -> tuple[Inputs, list[Hand | None]]:
+        """Inputs for each hand, or for the whole image where there is none."""
+        if self._finder:
+            photograph, scale = load_photograph(source)
+            hands = self._finder.find(photograph, self._hands)
+            if hands:
+                views = np.stack([view_of(photograph, hand, self.size) for hand in hands])
+                whole = [hand.scaled(scale) for hand in hands]
+                return with_hands(views, whole), list(whole)
+        return whole_images(load_square(source, self.size)[None]), [None]

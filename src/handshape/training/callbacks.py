@@ -13,7 +13,7 @@ from handshape.config import TrainingSettings
 from handshape.console import Bar
 from handshape.errors import RunError
 from handshape.files import require_room
-from handshape.model.classifier import Classifier
+from handshape.model.streams import PixelStream
 from handshape.training.batches import Batches
 from handshape.training.board import Board
 from handshape.training.checkpoints import TrainingState
@@ -35,9 +35,9 @@ class EpochOrder(keras.callbacks.Callback):
 class BestModel(keras.callbacks.Callback):
     """Keeps the weights with the lowest validation loss of both phases, in memory and as a .h5 file."""
 
-    def __init__(self, classifier: Classifier, state: TrainingState, file: Path) -> None:
+    def __init__(self, stream: PixelStream, state: TrainingState, file: Path) -> None:
         super().__init__()
-        self.classifier = classifier
+        self.stream = stream
         self.state = state
         self.file = file
         self.saved_at = 0.0
@@ -50,24 +50,24 @@ class BestModel(keras.callbacks.Callback):
         if loss < self.state.best_loss:
             self.state.best_loss = loss
             self.state.best_epoch = len(self.state.history.get("loss", ())) + 1
-            self.state.best = self.classifier.model.get_weights()
+            self.state.best = self.stream.model.get_weights()
             self.unsaved = True
         if self.unsaved and time.monotonic() - self.saved_at > SAVE_EVERY_S:
             self._save()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.classifier.model.set_weights(self.state.best)
+        self.stream.model.set_weights(self.state.best)
         if self.unsaved:
             self._save()
 
     def _save(self) -> None:
-        current = self.classifier.model.get_weights()
-        self.classifier.model.set_weights(self.state.best)
+        current = self.stream.model.get_weights()
+        self.stream.model.set_weights(self.state.best)
         require_room(self.file.parent, 3 * sum(value.nbytes for value in current))
         partial = self.file.with_name("partial_" + self.file.name)
-        self.classifier.model.save(partial)
+        self.stream.model.save(partial)
         partial.replace(self.file)
-        self.classifier.model.set_weights(current)
+        self.stream.model.set_weights(current)
         self.saved_at = time.monotonic()
         self.unsaved = False
 
@@ -172,7 +172,7 @@ def _diverged(epoch: int) -> RunError:
 
 def create_callbacks(
     batches: Batches,
-    classifier: Classifier,
+    stream: PixelStream,
     state: TrainingState,
     settings: TrainingSettings,
     best_file: Path,
@@ -191,7 +191,7 @@ def create_callbacks(
     )
     return [
         EpochOrder(batches),
-        BestModel(classifier, state, best_file),
+        BestModel(stream, state, best_file),
         History(state),
         stopping,
         plateau,

@@ -15,7 +15,7 @@ from handshape.config import AugmentationSettings
 from handshape.console import Console
 from handshape.files import require_room
 from handshape.model import litert
-from handshape.model.classifier import Classifier
+from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, is_out_of_memory
 from handshape.training.augment import draw_affines, still_affines, warp
 
@@ -38,23 +38,23 @@ class Features:
         return len(self.pooled)
 
 
-def frozen_trunk(classifier: Classifier, runtime: Runtime, console: Console) -> Trunk:
+def frozen_trunk(stream: PixelStream, runtime: Runtime, console: Console) -> Trunk:
     """The trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut).
 
     On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras. Either
-    way it is a copy: what the classifier learns afterwards does not change it. It may be called from several threads.
+    way it is a copy: what the stream learns afterwards does not change it. It may be called from several threads.
     """
     if runtime.on_cpu and runtime.backend == "tensorflow":
-        network = litert.LiteRtModel(litert.convert(classifier.trunk))
+        network = litert.LiteRtModel(litert.convert(stream.trunk))
         return lambda images: tuple(network(images))  # type: ignore[return-value]
-    return _keras_trunk(classifier, console)
+    return _keras_trunk(stream, console)
 
 
-def _keras_trunk(classifier: Classifier, console: Console) -> Trunk:
+def _keras_trunk(stream: PixelStream, console: Console) -> Trunk:
     import keras
 
-    model = keras.models.clone_model(classifier.trunk)  # JAX takes a model's weights away while it trains
-    model.set_weights(classifier.trunk.get_weights())
+    model = keras.models.clone_model(stream.trunk)  # JAX takes a model's weights away while it trains
+    model.set_weights(stream.trunk.get_weights())
     one_at_a_time = threading.Lock()  # Keras' own state is not safe in threads
 
     def run(images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from handshape.config import AugmentationSettings, TrainingSettings
 from handshape.console import Bar, Console
 from handshape.errors import RuntimeUnavailableError
-from handshape.model.classifier import Classifier
+from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, accelerator_peak_mib, is_out_of_memory
 from handshape.training.batches import Batches, FreshViews, StoredViews
 from handshape.training.board import Board
@@ -47,17 +47,17 @@ class TrainingFiles:
 
 
 class Trainer:
-    """Trains one classifier, phase by phase.
+    """Trains one pixel stream, phase by phase.
 
     Args:
-        classifier: is trained in place.
+        stream: is trained in place.
         batch_size: images a step; halved, and said aloud, when the device's memory runs out.
         seed: decides views, order and dropout.
     """
 
     def __init__(
         self,
-        classifier: Classifier,
+        stream: PixelStream,
         data: TrainingData,
         batch_size: int,
         seed: int,
@@ -67,7 +67,7 @@ class Trainer:
         files: TrainingFiles,
         console: Console,
     ) -> None:
-        self.classifier = classifier
+        self.stream = stream
         self.data = data
         self.seed = seed
         self.augmentation = augmentation
@@ -78,14 +78,14 @@ class Trainer:
         self.board = Board(files.board, self._gauges)
         self.state = TrainingState.load(files.checkpoint) if files.checkpoint.exists() else TrainingState()
         self.state.batch_size = self.state.batch_size or batch_size
-        self.class_weights = weigh_classes(data.truth, len(classifier.labels), settings)
-        self._trunk = frozen_trunk(classifier, runtime, console)
+        self.class_weights = weigh_classes(data.truth, stream.classes, settings)
+        self._trunk = frozen_trunk(stream, runtime, console)
         self._validation: Features | None = None
         self._stored: Features | None = None
 
     def prepare(self) -> None:
         """Sends validation images and augmented views through the frozen trunk."""
-        self.board.add_graph(self.classifier.model)
+        self.board.add_graph(self.stream.model)
         self._validation = plain_features(self.data.validation_images, self._trunk, self.console, "validation images")
         if self.augmentation.views:
             self._stored = augmented_features(
@@ -93,14 +93,14 @@ class Trainer:
             )
 
     def run(self, phase: Phase) -> None:
-        """Trains one phase, or what is left of it, and leaves the classifier at its best epoch so far."""
+        """Trains one phase, or what is left of it, and leaves the stream at its best epoch so far."""
         state = self.state
         if phase.epochs == 0 or state.phase > phase.number or (state.phase == phase.number and state.finished):
             return
         if state.phase < phase.number:
             state.phase, state.epoch, state.finished = phase.number, 0, False
         if state.best:
-            self.classifier.model.set_weights(state.best)
+            self.stream.model.set_weights(state.best)
         while True:
             try:
                 with self.console.progress(f"phase {phase.number}, {phase.name}", phase.epochs) as bar:
@@ -119,18 +119,18 @@ class Trainer:
             self.console.log(f"Accelerator memory after phase {phase.number}: peak {peak:.0f} MiB")
 
     def validation_probabilities(self) -> NDArray[np.float32]:
-        """What the classifier as it is now says about the validation images, [N, C]."""
+        """What the stream as it is now says about the validation images, [N, C]."""
         inputs = self._validation_inputs("cut")
-        return np.asarray(self.classifier.tail_and_head.predict(inputs, batch_size=256, verbose=0))
+        return np.asarray(self.stream.tail_and_head.predict(inputs, batch_size=256, verbose=0))
 
     def finish(self) -> None:
-        """Leaves the classifier at the best epoch of all."""
+        """Leaves the stream at the best epoch of all."""
         if self.state.best:
-            self.classifier.model.set_weights(self.state.best)
+            self.stream.model.set_weights(self.state.best)
         self.board.close()
 
     def _fit(self, phase: Phase, bar: Bar) -> None:
-        model = phase.model(self.classifier)
+        model = phase.model(self.stream)
         _seed_dropout(model, self.seed, phase)
         model.compile(
             optimizer=phase.new_optimizer(),
@@ -150,7 +150,7 @@ class Trainer:
             class_weight=self.class_weights,
             callbacks=create_callbacks(
                 batches,
-                self.classifier,
+                self.stream,
                 self.state,
                 self.settings,
                 self.files.best_model,
@@ -172,7 +172,7 @@ class Trainer:
         return {} if peak is None else {"accelerator_peak_mib": peak}
 
     def _one_hot(self, truth: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.eye(len(self.classifier.labels), dtype=np.float32)[truth]
+        return np.eye(self.stream.classes, dtype=np.float32)[truth]
 
     def _validation_inputs(self, kind: str) -> NDArray[np.float32]:
         if self._validation is None:

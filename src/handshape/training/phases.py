@@ -7,7 +7,7 @@ from typing import Any
 
 from handshape.config import ModelSettings
 from handshape.model.backbone import set_tail_trainable
-from handshape.model.classifier import Classifier
+from handshape.model.streams import PixelStream
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Phase:
     optimizer: str  # "adam" or "lion"
     passes: int  # times an epoch shows each image
 
-    def model(self, classifier: Classifier) -> Any:
-        """The part of the classifier that this phase trains, its layers frozen or freed."""
-        set_tail_trainable(classifier.backbone, self.inputs == "cut")
-        return classifier.tail_and_head if self.inputs == "cut" else classifier.head
+    def model(self, stream: PixelStream) -> Any:
+        """The part of the stream that this phase trains, its layers frozen or freed."""
+        set_tail_trainable(stream.backbone, self.inputs == "cut")
+        return stream.tail_and_head if self.inputs == "cut" else stream.head
 
     def new_optimizer(self) -> Any:
         """A fresh optimizer: Adam (Kingma & Ba 2015) or Lion (Chen et al. 2023)."""

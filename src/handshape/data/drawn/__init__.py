@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handshape.console import Console
+from handshape.data.drawn.handshapes import POSES
 from handshape.data.drawn.people import draw_signer
-from handshape.data.drawn.poses import POSES
 from handshape.data.drawn.scene import photograph
 from handshape.errors import DataError
 
 HANDSHAPES: tuple[str, ...] = tuple(POSES)
-SIGNERS = 16
+SIGNERS = 48
 GOLDEN = 0.618034  # steps of this share spread the signers evenly over all skin tones, however few there are
 SMALLEST, LARGEST = 32, 1024
 
@@ -33,7 +33,7 @@ def draw_practice_set(
 ) -> int:
     """Draw ``folder/CLASS/CLASS_0001.jpg`` … and ``folder/signers.csv`` (``path,signer``).
 
-    The images of a class go round 16 drawn signers in turn. An image depends on the seed, its class and its number
+    The images of a class go round 48 drawn signers in turn. An image depends on the seed, its class and its number
     alone, so that a larger set begins with the smaller one.
 
     Args:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.data.drawn.hand import Proportions
+from handshape.data.drawn.handshapes import POSES
+from handshape.data.drawn.poses import LASTING, Pose, varied
 from handshape.data.drawn.rooms import ROOMS
 from handshape.data.drawn.shading import Skin
 
@@ -40,6 +42,7 @@ class Signer:
         warmth: colour of the lamp, -1 bluish to 1 yellowish.
         brightness: of the room, as a factor.
         lean: usual turn of the hand in degrees: yaw, pitch, roll.
+        habits: number that settles how the signer makes each handshape.
     """
 
     skin: Skin
@@ -51,6 +54,7 @@ class Signer:
     warmth: float
     brightness: float
     lean: Array
+    habits: int
 
 
 def draw_signer(rng: np.random.Generator, tone: float) -> Signer:
@@ -64,8 +68,16 @@ def draw_signer(rng: np.random.Generator, tone: float) -> Signer:
         tint=_tint(rng),
         warmth=float(rng.uniform(-0.8, 1)),
         brightness=float(rng.uniform(0.85, 1.25)),
-        lean=rng.normal(0, [6, 5, 4]).astype(np.float32),
+        lean=rng.normal([6, -10, 0], [8, 12, 5]).astype(np.float32),
+        habits=int(rng.integers(2**31)),
     )
+
+
+def habitual_pose(signer: Signer, label: str) -> Pose:
+    """The handshape as this signer always makes it: in one of its styles, with a turn of their own."""
+    rng = np.random.default_rng([signer.habits, *label.encode()])
+    styles = POSES[label]
+    return varied(styles[rng.integers(len(styles))], rng, LASTING)
 
 
 def linear(colour: Array | tuple[int, int, int]) -> Array:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from handshape.data.drawn.hand import clothe, pose_bones
-from handshape.data.drawn.people import Signer
-from handshape.data.drawn.poses import POSES, Finger, Pose
+from handshape.data.drawn.people import Signer, habitual_pose
+from handshape.data.drawn.poses import PASSING, varied
 from handshape.data.drawn.raster import depth_map, project
 from handshape.data.drawn.rooms import ROOMS, draw_room, noise
 from handshape.data.drawn.shading import Light, shade
@@ -41,12 +39,12 @@ def _light(signer: Signer, rng: np.random.Generator) -> Light:
 
 
 def _hand(label: str, signer: Signer, light: Light, rng: np.random.Generator, size: int) -> Array:
-    pose = _varied(POSES[label], rng)
-    bend, deviation = np.radians(pose.wrist + rng.normal(0, 9)), np.radians(rng.normal(0, 9))
+    pose = varied(habitual_pose(signer, label), rng, PASSING)
+    bend, deviation = np.radians(pose.wrist), np.radians(rng.normal(0, 9))
     arm = np.array([np.sin(deviation), -np.cos(deviation) * np.cos(bend), -np.sin(bend)], np.float32)
     sleeve = signer.sleeve
     flesh = clothe(pose_bones(pose, signer.proportions), signer.proportions, arm, sleeve[0] if sleeve else None)
-    turn = _rotation(pose, signer.lean + rng.normal(0, [10, 8, 7]).clip(-20, 20))
+    turn = _rotation(np.array(pose.view) + signer.lean)
     left = bool(rng.uniform() < signer.left_share)
     centre = rng.normal(0.5, 0.035, 2).astype(np.float32)
     solid = project(flesh, turn, left, rng.uniform(380, 800), rng.uniform(0.68, 0.92), centre, size)
@@ -56,18 +54,9 @@ def _hand(label: str, signer: Signer, light: Light, rng: np.random.Generator, si
     return shade(depth, owner, solid, signer.skin, cloth, light, mottle)
 
 
-def _varied(pose: Pose, rng: np.random.Generator) -> Pose:
-    """The pose as nobody makes it twice."""
-    fingers = [Finger(*(np.array(finger) + rng.normal(0, [1.6, 3, 3.5, 3]))) for finger in pose.fingers]
-    offset = np.array(pose.thumb.offset) + rng.normal(0, 1.5, 3)
-    root = np.array(pose.thumb.root) + rng.normal(0, 0.03, 3)
-    thumb = replace(pose.thumb, root=tuple(root.tolist()), offset=tuple(offset.tolist()))
-    return replace(pose, fingers=(fingers[0], fingers[1], fingers[2], fingers[3]), thumb=thumb)
-
-
-def _rotation(pose: Pose, turn: Array) -> Array:
+def _rotation(view: Array) -> Array:
     """[3, 3] palm frame to view: about the vertical, then the horizontal, then the line of sight."""
-    yaw, pitch, roll = np.radians(np.array(pose.view) + turn)
+    yaw, pitch, roll = np.radians(view)
     about_y = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
     about_x = [[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]]
     about_z = [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]

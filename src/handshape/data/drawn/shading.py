@@ -15,6 +15,7 @@ from handshape.data.drawn.hand import DISTAL, MIDDLE, PALM, PROXIMAL, SLEEVE
 from handshape.data.drawn.raster import NOTHING, Solid
 
 Array = NDArray[np.float32]
+SOFT_FLESH = 5  # mm over which the palm's shading flows
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
@@ -86,6 +87,7 @@ def _surface(depth: Array, owner: NDArray[np.uint8], solid: Solid) -> Surface:
     along, aside = _dot(away, _of(axis, mine)), _dot(away, _of(side, mine))
     kind, palmar = solid.kind[mine], _of(solid.palmar, mine)
     normal = _normals(depth, pixels)
+    _soften(normal, kind == PALM, pixels, len(depth), SOFT_FLESH * solid.millimetre)
     normal += _of(axis, mine) * _padding(kind, along / length[mine], _dot(normal, palmar))
     normal /= np.sqrt(_dot(normal, normal))
     palm = (solid.turn / solid.millimetre).astype(np.float32) @ (place - solid.origin[:, None])
@@ -114,6 +116,15 @@ def _normals(depth: Array, pixels: Pixels) -> Array:
     normal = np.stack([slopes[0], slopes[1], np.ones_like(slopes[0])])
     normal /= np.sqrt(_dot(normal, normal))
     return normal
+
+
+def _soften(normal: Array, flesh: NDArray[np.bool_], pixels: Pixels, size: int, reach: float) -> None:
+    """Leans normals to those around, in place: a palm and its back are spanned by few flat pieces, but look round."""
+    here = pixels[0][flesh], pixels[1][flesh]
+    for axis in range(3):
+        plane = np.zeros((size, size), np.float32)
+        plane[here] = normal[axis, flesh]
+        normal[axis, flesh] += 4 * _blurred(plane, reach)[here]
 
 
 def _padding(kind: NDArray[np.intp], place: Array, palmar: Array) -> Array:

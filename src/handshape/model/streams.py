@@ -1,0 +1,100 @@
+"""The two streams of a classifier: pixels through MobileNetV2, landmarks through a small network.
+
+Both heads end in a dense layer and a softmax. The pixel stream's head is global average pooling, dropout and one dense
+layer, so class activation maps (Zhou et al. 2016) are the dense layer's weights over the last feature map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from handshape.config import ModelSettings
+from handshape.hands.geometry import COORDINATES, LANDMARKS, shape_features
+from handshape.model.backbone import Backbone, build_backbone
+from handshape.model.weights import StartingWeights
+
+LANDMARK_UNITS = (384, 192)
+LANDMARK_DROPOUT = 0.4
+EXTREME = 5.0  # standard deviations; landmarks further out are the finder's mistakes
+
+
+@dataclass(frozen=True)
+class PixelStream:
+    """One network seen from several sides; all share the same layers and weights."""
+
+    classes: int
+    model: Any  # image [N, S, S, 3], 0 to 255 → {"probabilities": [N, C], "features": [N, S/32, S/32, 1280]}
+    trunk: Any  # image [N, S, S, 3], 0 to 255 → (pooled [N, 1280], cut feature map)
+    head: Any  # pooled → probabilities
+    tail_and_head: Any  # cut feature map → probabilities
+    backbone: Backbone
+    logits: Any  # the dense layer
+
+    def fold_temperature(self, temperature: float) -> None:
+        """Divides the logits by ``temperature`` for good: probabilities come out calibrated, the order stays."""
+        self.logits.set_weights([value / temperature for value in self.logits.get_weights()])
+
+
+@dataclass(frozen=True)
+class LandmarkStream:
+    """One network seen from two sides."""
+
+    classes: int
+    model: Any  # landmarks [N, 21, 6] → probabilities [N, C]
+    head: Any  # shape features [N, 666] → probabilities [N, C]
+    scale: Any  # the layer that brings each feature to mean 0 and variance 1
+
+
+def build_pixel_stream(classes: int, settings: ModelSettings, weights: StartingWeights) -> PixelStream:
+    """MobileNetV2 with a new head.
+
+    Raises:
+        ModelError: the weights do not fit.
+    """
+    import keras
+
+    backbone = build_backbone(settings.img_size, weights, settings.fine_tune_layers)
+    pool = keras.layers.GlobalAveragePooling2D(name="pooled", dtype="float32")
+    dropout = keras.layers.Dropout(settings.dropout, name="dropout")
+    logits = keras.layers.Dense(classes, name="logits", dtype="float32")
+    softmax = keras.layers.Softmax(name="probabilities", dtype="float32")
+
+    image = keras.Input((settings.img_size, settings.img_size, 3), name="image")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
+    cut = backbone.trunk(scaled)
+    features = backbone.tail(cut)
+    pooled = pool(features)
+    probabilities = softmax(logits(dropout(pooled)))
+
+    pooled_input = keras.Input((pooled.shape[-1],), name="pooled_features")
+    cut_input = keras.Input(cut.shape[1:], name="cut_features")
+    return PixelStream(
+        classes=classes,
+        model=keras.Model(image, {"probabilities": probabilities, "features": features}, name="handshape"),
+        trunk=keras.Model(image, [pooled, cut], name="frozen_trunk"),
+        head=keras.Model(pooled_input, softmax(logits(dropout(pooled_input))), name="head"),
+        tail_and_head=keras.Model(
+            cut_input, softmax(logits(dropout(pool(backbone.tail(cut_input))))), name="tail_and_head"
+        ),
+        backbone=backbone,
+        logits=logits,
+    )
+
+
+def build_landmark_stream(classes: int) -> LandmarkStream:
+    """Shape features and a network of three dense layers, in float32 on every device."""
+    import keras
+
+    landmarks = keras.Input((LANDMARKS, COORDINATES), name="landmarks")
+    features = shape_features(landmarks, keras.ops)
+    scale = keras.layers.BatchNormalization(center=False, scale=False, trainable=False, dtype="float32", name="spread")
+    entry = keras.Input((features.shape[-1],), name="shape_features")
+    hidden = keras.ops.clip(scale(entry, training=False), -EXTREME, EXTREME)
+    hidden = keras.layers.Dropout(LANDMARK_DROPOUT / 2, dtype="float32")(hidden)
+    for units in LANDMARK_UNITS:
+        hidden = keras.layers.Dense(units, activation="relu", dtype="float32")(hidden)
+        hidden = keras.layers.Dropout(LANDMARK_DROPOUT, dtype="float32")(hidden)
+    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32")(hidden)
+    head = keras.Model(entry, probabilities, name="landmark_head")
+    return LandmarkStream(classes, keras.Model(landmarks, head(features), name="landmark_stream"), head, scale)

@@ -1,0 +1,166 @@
+"""The stages of training: the machine, the model, both streams, and what joins them.
+
+Keras is imported by the stages that need it, after :func:`start_machine` has chosen its backend.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.config import Settings
+from handshape.console import Console
+from handshape.data.splits import Split
+from handshape.errors import RunError
+from handshape.evaluation.calibration import fit_temperature
+from handshape.hands.drawn_hands import drawn_hands_like
+from handshape.hands.geometry import hand_size
+from handshape.model.classifier import Classifier, build_classifier, fusion_kernel
+from handshape.model.weights import StartingWeights, find_weights
+from handshape.runs import Run
+from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
+from handshape.stages.prepare import Decoded, knows_signers
+
+if TYPE_CHECKING:
+    from handshape.training.fit import Trainer
+
+
+def choose_weights(settings: Settings, console: Console) -> StartingWeights:
+    """Where MobileNetV2 starts, said aloud."""
+    wanted = settings.model.weights
+    if wanted == "auto" and settings.hands.find != "off":
+        wanted = "own"  # made for crops of hands
+    weights = find_weights(wanted, settings.model.img_size, console)
+    console.status("weights", f"Starting from weights: {weights.name} ({weights.reason})")
+    return weights
+
+
+def start_machine(settings: Settings, console: Console) -> Runtime:
+    """Chooses backend, device and precision, says why, and starts Keras on them."""
+    with native_chatter_hidden():  # of a backend that has to be asked for its devices
+        runtime = choose_runtime(settings.gpu)
+    console.status("machine", f"Running on {runtime.accelerator or 'the CPU'} with {runtime.backend}")
+    for decision in runtime.decisions:
+        console.log(str(decision))
+    start_runtime(runtime, settings.gpu, settings.data.seed)
+    return runtime
+
+
+def require_same_start(run: Run, weights: StartingWeights, runtime: Runtime, settings: Settings) -> None:
+    """Notes what the run starts from; raises RunError where a resumed run would start from something else."""
+    start = {"weights": weights.name, "sha256": weights.sha256, "backend": runtime.backend}
+    start["hands"] = settings.hands.find
+    known = run.record().get("start", start)
+    if known != start:
+        raise RunError(
+            f"The run {run.folder} began with {_in_words(known)}; now there are {_in_words(start)}.",
+            "the same start, so that it ends as it would have without the stop",
+            "Make the same weights, backend and hand models available again, or start a new run.",
+        )
+    run.record(start=start)
+
+
+def _in_words(start: dict[str, str]) -> str:
+    return f"{start['weights']} weights, {start['backend']} and hands.find={start.get('hands', 'off')}"
+
+
+def build_model(labels: tuple[str, ...], settings: Settings, weights: StartingWeights) -> Classifier:
+    """MobileNetV2 with its new head, the landmark stream, and what weighs them."""
+    return build_classifier(labels, settings.model, weights)
+
+
+def create_trainer(
+    classifier: Classifier, decoded: Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
+) -> Trainer | None:
+    """What trains the pixel stream, with its callbacks' files; None without that stream."""
+    from handshape.training.fit import Trainer, TrainingData, TrainingFiles
+
+    if classifier.pixels is None:
+        return None
+    train, validation = (decoded.inputs[part].image for part in ("train", "validation"))
+    trainer = Trainer(
+        classifier.pixels,
+        TrainingData(train, decoded.truth["train"], validation, decoded.truth["validation"]),
+        settings.model.batch_size,
+        settings.data.seed,
+        settings.augmentation,
+        settings.training,
+        runtime,
+        TrainingFiles(run.best_model, run.checkpoint, run.board, run.work),
+        console,
+    )
+    trainer.prepare()
+    return trainer
+
+
+def train_landmark_stream(
+    classifier: Classifier, decoded: Decoded, split: Split, settings: Settings, runtime: Runtime, console: Console
+) -> None:
+    """The landmark stream, on the hands of the training images and on drawn ones."""
+    from handshape.training.landmarks import balanced, train_landmarks
+
+    if classifier.landmarks is None:
+        return
+    inputs, truth = decoded.inputs["train"], decoded.truth["train"]
+    if not inputs.found.any():
+        console.warn("No hand was found in any training image, so the landmark stream has nothing to learn from.")
+        return
+    landmarks, truth, people = inputs.landmarks[inputs.found], truth[inputs.found], _people(split)[inputs.found]
+    console.status("train", f"Training the landmark stream on {len(truth)} hands")
+    if settings.hands.drawn == "auto":
+        drawn = drawn_hands_like(landmarks, truth, classifier.labels)
+        console.detail(drawn.words)
+        landmarks, truth = np.concatenate([landmarks, drawn.landmarks]), np.concatenate([truth, drawn.truth])
+        people = np.concatenate([people, np.full(len(drawn.truth), people.max() + 1)])
+    train_landmarks(classifier.landmarks, balanced(landmarks, truth, people), settings.data.seed, runtime, console)
+
+
+def _people(split: Split) -> NDArray[np.int64]:
+    """The number of the signer of each training image; one number for all where signers are not known."""
+    if not knows_signers(split) or split.groups is None:
+        return np.zeros(len(split.train), np.int64)
+    return np.unique([split.groups[sample.path] for sample in split.train], return_inverse=True)[1]
+
+
+def train_head(trainer: Trainer | None, settings: Settings, console: Console) -> None:
+    """Phase one: the head, base frozen."""
+    from handshape.training.phases import head_phase
+
+    if trainer is None:
+        return
+    console.status("train", f"Phase 1: training the head, up to {settings.model.num_epochs} epochs")
+    trainer.run(head_phase(settings.model))
+
+
+def fine_tune(trainer: Trainer | None, settings: Settings, console: Console) -> None:
+    """Phase two: the last layers with the head; ends at the best epoch of both phases."""
+    from handshape.training.phases import fine_tune_phase
+
+    if trainer is None:
+        return
+    epochs, layers = settings.model.fine_tune_epochs, settings.model.fine_tune_layers
+    if epochs:
+        console.status("train", f"Phase 2: fine-tuning the last {layers} layers, up to {epochs} epochs")
+    trainer.run(fine_tune_phase(settings.model))
+    trainer.finish()
+
+
+def weigh_streams(classifier: Classifier, trainer: Trainer | None, decoded: Decoded) -> dict[str, Any]:
+    """Fits what joins and calibrates the streams on the validation images, puts it into the model and reports it."""
+    from handshape.training.fusion import fit_fusion
+
+    inputs, truth = decoded.inputs["validation"], decoded.truth["validation"]
+    if trainer is None:
+        return {}
+    seen = trainer.validation_probabilities()
+    if classifier.landmarks is None or classifier.pixels is None:
+        temperature = fit_temperature(np.log(np.maximum(seen, 1e-30)), truth)
+        trainer.stream.fold_temperature(temperature)
+        return {"temperature": temperature}
+    shapes = np.asarray(classifier.landmarks.model.predict(inputs.landmarks, batch_size=256, verbose=0))
+    weights = fit_fusion(seen, shapes, inputs.hand_present, hand_size(inputs.landmarks), truth)
+    classifier.fusion.set_weights([fusion_kernel(weights)])
+    names = ("pixels_without_hand", "pixels", "pixels_by_size", "landmarks", "landmarks_by_size")
+    return {"fusion": dict(zip(names, map(float, weights), strict=True))}
