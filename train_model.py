@@ -26,6 +26,7 @@ from handshape.stages import judge, learn, prepare, save
 CONFIG: dict[str, dict[str, Any]] = Settings().model_dump()
 CONFIG["hands"]["find"] = "off"  # whole images, pixels alone: the specification's model
 CONFIG["model"]["streams"] = ["pixels"]
+CONFIG["training"]["refit"] = "off"
 CONFIG["data"]["layout"] = "link"  # the split as folders below temp_data/, as hard links
 
 
@@ -108,7 +109,7 @@ def save_model(
     classifier: Classifier, judgement: judge.Judgement, settings: Settings, run: Run, console: Console
 ) -> Bundle:
     """The model, its label map and the bundle."""
-    return save.save_model(run, classifier, judgement, settings, console)
+    return save.save_model(run, classifier, judgement, judgement.judged, settings, console)
 
 
 def main() -> int:

@@ -23,14 +23,17 @@ from handshape.data.splits import Split, read_splits
 from handshape.hands.geometry import BONES, KNUCKLES, LANDMARKS
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import hand_search
+from handshape.runtime import native_chatter_hidden
 
 UNITS, DROPOUT, EPOCHS, BATCH, RATE, PATIENCE = (256, 128), 0.3, 100, 64, 1e-3, 10
+Labelled = tuple[np.ndarray, np.ndarray]  # features [N, F] and class numbers [N]
 PAIRS = np.triu_indices(LANDMARKS, 1)
 
 
 def main(method: str, splits: Path, data: Path, weights: Path) -> None:
     split = read_splits(splits)
-    right = pixels(splits, data, weights) if method == "pixels" else landmarks(split, data)
+    with native_chatter_hidden():
+        right = pixels(splits, data, weights) if method == "pixels" else landmarks(split, data)
     sets = np.array([sample.path.partition("/")[0] for sample in split.test])
     accuracy = {str(name): float(right["test"][sets == name].mean()) for name in dict.fromkeys(sets)}
     print(json.dumps({"own": float(right["validation"].mean()), "accuracy": accuracy}))
@@ -102,7 +105,7 @@ def features(hands: Sequence[Hand]) -> np.ndarray:
     return np.concatenate([points.reshape(count, -1), bones.reshape(count, -1), distances], axis=1, dtype=np.float32)
 
 
-def fit_landmarks(classes: int, train: tuple, validation: tuple) -> Any:
+def fit_landmarks(classes: int, train: Labelled, validation: Labelled) -> Any:
     """Two dense layers on standardised features; ends at the epoch with the least validation loss."""
     import keras
 

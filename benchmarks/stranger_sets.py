@@ -17,7 +17,6 @@ from handshape.data.samples import ImageFolder, Sample, list_samples
 
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")  # J and Z are movements
 NEGATIVES = ("no_hand", "not_hands")
-ACCEPTED_OF = "asl24_signer_t"
 
 FOUR_SIGNERS, FIVE_HANDS = "asl26_4_signers", "asl36_5_hands"
 THUMBNAIL = 8  # pixels

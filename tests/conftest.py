@@ -20,6 +20,7 @@ SETTINGS = {
     "model.fine_tune_epochs": 2,
     "augmentation.views": 2,
     "hands.find": "off",
+    "training.refit": "off",
 }
 
 

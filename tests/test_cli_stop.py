@@ -97,7 +97,7 @@ def test_ctrl_c_before_training_can_be_resumed(stage, drawn, handshape, stopped_
 
 def test_a_disk_that_fills_late_keeps_what_was_learned(trained: Trained, handshape, stopped_at, tmp_path):
     run = tmp_path / "r"
-    words = ["train", trained.data, "--out", tmp_path, "--name", "r", *assignments()]
+    words = ["train", trained.data, "--out", tmp_path, "--name", "r", *assignments(training__refit="on")]
     with stopped_at("draw_figures", OSError(28, "No space left on device")):
         outcome = handshape(*words)
     assert outcome.code == 1
@@ -109,7 +109,8 @@ def test_a_disk_that_fills_late_keeps_what_was_learned(trained: Trained, handsha
     outcome = handshape("train", "--resume", run)
     assert outcome.code == 0
     assert read_record(run)["state"] == "complete"
-    assert accuracy_of(run) == accuracy_of(trained.folder)
+    assert accuracy_of(run) == accuracy_of(trained.folder)  # judged before it learned from all
+    assert find_bundle(run).details["learned_from_all"] is True
     assert not (run / "work").exists()
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from handshape.cli import main
 from handshape.config import load_settings
 from handshape.console import Console
+from handshape.export.bundle import find_bundle
 from handshape.model.weights import find_weights
 from handshape.runs import open_run, read_record
 from handshape.stages import save
@@ -45,6 +46,7 @@ def test_every_file_has_the_specified_name(trained: Trained):
         "training.log",
         "run.json",
         "splits.csv",
+        "report.html",
         f"models/best_model_{stamp}.h5",
         f"models/final_sign_model_{stamp}.keras",
         f"models/label_map_{stamp}.json",
@@ -70,11 +72,14 @@ def test_figures_are_pictures_at_300_dpi(trained: Trained):
 
 def test_the_json_object_says_what_came_out(trained: Trained):
     said = trained.outcome.object
-    assert set(said) == {"run", "bundle", "accuracy", "seconds"}
+    assert set(said) == {"run", "bundle", "accuracy", "external", "verdict", "report", "seconds"}
     assert Path(said["run"]) == trained.folder
     assert Path(said["bundle"]) == trained.folder / "bundle"
     assert set(said["accuracy"]) == {"validation", "test"}
     assert said["accuracy"] == results_of(trained.folder)["accuracy"]
+    assert said["verdict"] == results_of(trained.folder)["verdict"]
+    assert said["external"] == {}
+    assert Path(said["report"]) == trained.folder / "report.html"
     assert said["seconds"]["train"] > 0
     assert {"check", "split", "decode", "features", "train", "fine_tune", "evaluate", "figures", "save"} <= set(
         said["seconds"]
@@ -93,6 +98,7 @@ def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
         "timestamp": run.timestamp,
         "state": "complete",
         "data": str(trained.data),
+        "external": {},
         "start": {"weights": "own", "sha256": own.sha256, "backend": "tensorflow", "hands": "off"},
     }
     kept = load_settings(config_file=run.config)
@@ -164,6 +170,8 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     weights = weighed[0]
     assert weights is not None
     assert weights[1] > 2 * weights[0]  # A is rare
+    assert "Learning from the validation and test images too" in outcome.err
+    assert find_bundle(run).details["learned_from_all"] is True
 
 
 @pytest.mark.parametrize(

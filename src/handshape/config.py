@@ -101,6 +101,11 @@ class TrainingSettings(Section):
     factor: float = Field(0.5, gt=0, lt=1, description="the learning rate is multiplied by this on a plateau")
     min_lr: float = Field(1e-7, ge=0, lt=1, description="the learning rate never falls below this")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the truth spread over all classes")
+    refit: Annotated[Literal["auto", "on", "off"], Word] = Field(
+        "auto",
+        description="once judged, learn from the validation and test images too; auto does it where fewer than 40 "
+        "people sign, or nobody knows how many",
+    )
     class_weights: Annotated[Literal["auto", "on", "off"], Word] = Field(
         "auto", description="weigh rare classes up: auto does it where the largest class is over 1.5 times the smallest"
     )
@@ -127,8 +132,8 @@ class HandSettings(Section):
         "without a hand are left out; off: always the whole image",
     )
     max: int = Field(1, ge=1, le=2, description="hands looked for when recognising; the surest answer counts")
-    drawn: Annotated[Literal["auto", "off"], Word] = Field(
-        "auto", description="auto: hands that the program draws help to learn classes of the same names"
+    known: Annotated[Literal["auto", "off"], Word] = Field(
+        "auto", description="auto: hands the program knows, most of them drawn, help with classes of the same names"
     )
     false_accept: float = Field(
         0.05, gt=0, lt=1, description="share of images without a sign that may be taken for one"

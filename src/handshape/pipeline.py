@@ -105,6 +105,7 @@ def _begin(photographs: Path, settings: Settings, watch: Stopwatch, console: Con
         hands = prepare.find_hands(folder, checked, look, console)
     with watch.stage("split"):
         split = prepare.split_data(folder, checked, hands, settings, console)
+        checked = prepare.doubt_labels(checked, hands, split, console)
     return _Begun(settings, folder, checked, look, hands, split)
 
 
@@ -130,10 +131,15 @@ def _train_in(run: Run, begun: _Begun, watch: Stopwatch, console: Console) -> Tr
         learn.fine_tune(trainer, settings, console)
     with watch.stage("evaluate"):
         judgement = judge.judge(classifier, trainer, split, decoded, begun.look, settings, runtime, run, console)
+    shipped = judgement.judged
+    if learn.learns_from_all(split, settings):
+        with watch.stage("refit"):
+            learn.learn_from_all(classifier, decoded, split, settings, runtime, run, console)
+            shipped = judge.ship(classifier, runtime, run, console)
     with watch.stage("findings"):
         external = {name: Path(path) for name, path in run.record().get("external", {}).items()}
         found = findings.find_out(
-            judgement, folder, begun.checked, begun.hands, begun.look, external, settings, run, console
+            judgement, shipped, folder, begun.checked, begun.hands, begun.look, external, settings, run, console
         )
         judge.write_results(run, judgement, found.as_dict(), trainer)
     with watch.stage("figures"):
@@ -141,7 +147,7 @@ def _train_in(run: Run, begun: _Begun, watch: Stopwatch, console: Console) -> Tr
     with watch.stage("report"):
         report.write_html(run, classifier, judgement, found, folder, begun.checked, begun.hands, settings, console)
     with watch.stage("save"):
-        bundle = save.save_model(run, classifier, judgement, settings, console)
+        bundle = save.save_model(run, classifier, judgement, shipped, settings, console)
     console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
     return TrainResult(
         run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, found, watch.seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import shutil
@@ -19,7 +20,7 @@ LITTLE_DISK_GB = 5
 SMALL_GPU_MIB = 4500  # cards sold with 4 GB
 
 
-def examine(to_json: bool, console: Console) -> int:
+def doctor(options: argparse.Namespace, console: Console) -> int:
     """Shows the findings; 0 when this machine can train, 1 when something must be fixed first."""
     machine = describe_machine()
     decisions, missing = decide()
@@ -32,7 +33,7 @@ def examine(to_json: bool, console: Console) -> int:
     if not advice:
         console.status("done", "Nothing to fix: this machine can train.")
     console.table("When something is wrong", ("what you see", "what to do"), TROUBLE)
-    if to_json:
+    if options.json:
         chosen = [{"what": d.topic, "choice": d.choice, "why": d.reason} for d in decisions]
         console.emit({"machine": machine, "versions": versions(), "chosen": chosen, "fix": advice, "ok": not missing})
     return 1 if missing else 0

@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"handshape {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
-    for add in (_add_check, _add_train, _add_evaluate, _add_predict, _add_sample, _add_doctor):
+    for add in (_add_check, _add_train, _add_evaluate, _add_predict, _add_explain, _add_sample, _add_doctor):
         add(verbs)
     return parser
 
@@ -43,11 +43,24 @@ def _add_check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         verbs,
         "check",
         "what is wrong with these photographs",
-        "Reads every image and reports broken, misnamed, tiny and duplicate files, empty and uneven classes. "
+        "Reads every image and reports broken, misnamed, tiny and duplicate files, look-alikes, empty and uneven "
+        "classes. Finds the hands, and reports classes where few are found and labels that are probably wrong. "
         "Changes nothing.",
-        ["handshape check photos", "handshape check photos --json | jq .problems"],
+        [
+            "handshape check photos",
+            "handshape check photos --groups signers.csv",
+            "handshape check photos --groups '/(?P<signer>[a-z]+)_'",
+            "handshape check photos --quick --json | jq .problems",
+        ],
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of images a class")
+    parser.add_argument(
+        "--groups",
+        default="auto",
+        metavar="RULE",
+        help="who signed what, as data.groups: folder, a .csv, an expression with (?P<signer>…); default: auto",
+    )
+    parser.add_argument("--quick", action="store_true", help="leave the hands out")
 
 
 def _add_train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -123,6 +136,22 @@ def _add_predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+
+
+def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "explain",
+        "where a model looked, drawn over images",
+        "Draws a picture for each image: the hand that was found, the places that spoke for the answer, and the "
+        "answer. No file is ever overwritten.",
+        ["handshape explain runs/first photo.jpg", "handshape explain runs/first photos --out pictures --json"],
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+    parser.add_argument(
+        "--out", type=Path, default=Path("explained"), metavar="FOLDER", help="where they go (default: explained)"
+    )
 
 
 def _add_sample(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

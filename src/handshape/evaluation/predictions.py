@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
-from handshape.hands.inputs import Inputs
+from handshape.hands.inputs import Inputs, whole_images
+from handshape.images import Pixels
 from handshape.model import litert
 
 CHUNK = 128
@@ -58,24 +59,36 @@ def predict_all(
     return Predictions(tuple(paths), np.concatenate(parts), truth)
 
 
-def keras_network(model: Any) -> Network:
-    """A Keras classifier as a function of inputs to probabilities [N, C]."""
-    ranks = ranks_of(model)
+class KerasNetwork:
+    """A Keras classifier as a function of inputs."""
 
-    def run(inputs: Inputs) -> NDArray[np.float32]:
-        values = [each.astype(np.float32) for each in inputs.by_rank(ranks)]
-        given = values[0] if len(values) == 1 else values
-        return np.asarray(model.predict_on_batch(given)["probabilities"], np.float32)
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._ranks = [len(tensor.shape) for tensor in model.inputs]
 
-    return run
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Probabilities [N, C]."""
+        return np.asarray(self._outputs(inputs)["probabilities"], np.float32)
+
+    def features(self, images: Pixels) -> NDArray[np.float32]:
+        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
+        return np.asarray(self._outputs(whole_images(images))["features"], np.float32)
+
+    def _outputs(self, inputs: Inputs) -> Any:
+        values = [each.astype(np.float32) for each in inputs.by_rank(self._ranks)]
+        return self._model.predict_on_batch(values[0] if len(values) == 1 else values)
 
 
-def ranks_of(model: Any) -> list[int]:
-    """The number of axes of each input of a Keras model."""
-    return [len(tensor.shape) for tensor in model.inputs]
+class LiteRtNetwork:
+    """A LiteRT classifier as a function of inputs."""
 
+    def __init__(self, content: bytes | Path) -> None:
+        self._network = litert.LiteRtModel(content)
 
-def litert_network(content: bytes | Path) -> Network:
-    """A LiteRT classifier as a function of inputs to probabilities [N, C]."""
-    network = litert.LiteRtModel(content)
-    return lambda inputs: network(*inputs.by_rank(network.ranks))[0]
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Probabilities [N, C]."""
+        return self._network(*inputs.by_rank(self._network.ranks))[0]
+
+    def features(self, images: Pixels) -> NDArray[np.float32]:
+        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
+        return self._network(*whole_images(images).by_rank(self._network.ranks))[1]

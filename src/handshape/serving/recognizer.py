@@ -94,19 +94,31 @@ class Recognizer:
         Raises:
             ImageError: the image cannot be read.
         """
+        return self.explain(source)[0]
+
+    def explain(self, source: Path | bytes) -> tuple[Recognition, NDArray[np.float32] | None]:
+        """As :meth:`recognize`, and the last feature map [h, w, 1280] of the picture that was recognised.
+
+        That picture is the hand's upright crop, of a left hand in a mirror, or the whole photograph in a square.
+        Models without a pixel stream have no feature map.
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
         start = time.perf_counter()
         inputs, hands = self._seen(source)
-        each = self.probabilities(inputs)
+        each, *others = self._network(*inputs.by_rank(self._network.ranks))
         surest = int(each.max(axis=1).argmax())
         probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]
-        return Recognition(
+        recognition = Recognition(
             decision=decide(self.labels, probabilities, bool(hand) if self._finder else None, self.thresholds),
             confidence=round(float(probabilities[order[0]]), 6),
             top=tuple((self.labels[index], round(float(probabilities[index]), 6)) for index in order),
             hand=hand,
             milliseconds=round((time.perf_counter() - start) * 1000, 3),
         )
+        return recognition, others[0][surest] if others else None
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Class probabilities [N, C]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from handshape.evaluation.verdict import Evidence, Verdict, judge_evidence
 from handshape.hands.search import HandSearch
 from handshape.images import read_image
 from handshape.runs import Run
-from handshape.stages.judge import Judgement
+from handshape.stages.judge import Judgement, Shipped
 from handshape.stages.prepare import FoundHands, knows_signers
 
 MOST_MIRRORED = 400  # test images; finding their hands again takes time
@@ -62,6 +62,7 @@ class Findings:
 
 def find_out(
     judgement: Judgement,
+    shipped: Shipped,
     folder: ImageFolder,
     report: CheckReport,
     hands: FoundHands,
@@ -71,11 +72,11 @@ def find_out(
     run: Run,
     console: Console,
 ) -> Findings:
-    """Everything beyond the accuracy, on the test images and on photographs from elsewhere."""
+    """Everything beyond the accuracy: as judged on the test images, as shipped on photographs from elsewhere."""
     slices = slice_test(judgement, hands)
     near = near_copies_in_test(judgement, report)
     mirror = test_mirror(judgement, folder, look, settings, run, console)
-    elsewhere = evaluate_elsewhere(judgement, look, external, settings, console)
+    elsewhere = evaluate_elsewhere(shipped, judgement.labels, look, external, settings, console)
     verdict = judge_evidence(_evidence(judgement, slices, near, elsewhere))
     return Findings(slices, mirror, near, elsewhere, verdict, _advice(judgement, slices, bool(elsewhere)))
 
@@ -116,19 +117,24 @@ def test_mirror(
     console.status("check", f"Mirror test on {len(rows)} test images")
     files = [_mirrored(folder, sample, run.work / "mirrored" / f"{row}.png") for row, sample in enumerate(samples)]
     found = look(files) if look else [None] * len(files)
-    probabilities = predict_files(judgement.network, files, found, settings.model.img_size, console)
+    probabilities = predict_files(judgement.judged.network, files, found, settings.model.img_size, console)
     return run_mirror_test(test.probabilities[rows], probabilities, test.truth[rows], judgement.labels)
 
 
 def evaluate_elsewhere(
-    judgement: Judgement, look: HandSearch | None, external: Mapping[str, Path], settings: Settings, console: Console
+    shipped: Shipped,
+    labels: Sequence[str],
+    look: HandSearch | None,
+    external: Mapping[str, Path],
+    settings: Settings,
+    console: Console,
 ) -> dict[str, OutsideEvaluation]:
     """The model on photographs from elsewhere, by name."""
     results = {}
     for name, path in external.items():
         console.status("chart", f"Evaluating on {name}: {path}")
         results[name] = evaluate_outside(
-            judgement.network, judgement.labels, settings.model.img_size, list_samples(path), look, console
+            shipped.network, labels, settings.model.img_size, list_samples(path), look, console
         )
     return results
 

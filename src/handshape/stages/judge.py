@@ -16,12 +16,12 @@ from handshape.data.splits import Split
 from handshape.evaluation.decisions import DecisionReport, report_decisions
 from handshape.evaluation.metrics import Metrics, classification_report, measure
 from handshape.evaluation.outside import predict_files
-from handshape.evaluation.predictions import Network, Predictions, keras_network, litert_network, predict_all, ranks_of
+from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Network, Predictions, predict_all
 from handshape.evaluation.thresholds import Tuning, tune_thresholds
 from handshape.files import write_json
-from handshape.hands.inputs import Inputs, whole_images
+from handshape.hands.inputs import Inputs
 from handshape.hands.search import HandSearch
-from handshape.images import Pixels, images_below
+from handshape.images import images_below
 from handshape.model import litert
 from handshape.model.classifier import Classifier, in_float32
 from handshape.runs import Run
@@ -59,17 +59,30 @@ class Negatives:
 
 
 @dataclass(frozen=True)
+class Shipped:
+    """A classifier as it leaves the house.
+
+    Attributes:
+        model: in Keras, calibrated, float32.
+        litert: None where TensorFlow, which converts, is not installed.
+        network: the LiteRT model where there is one, else the Keras model, to measure.
+    """
+
+    model: Any
+    litert: bytes | None
+    network: KerasNetwork | LiteRtNetwork
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """The measures of a trained classifier, and the network they were measured on."""
+    """The measures of a trained classifier, and what they were measured on."""
 
     validation: Evaluation
     test: Evaluation
     negatives: Negatives | None
     tuning: Tuning
     weighing: dict[str, Any]  # how the streams are joined and calibrated
-    model: Any  # the Keras model, calibrated, float32
-    network: Network
-    litert: bytes | None  # None where TensorFlow, which converts, is not installed
+    judged: Shipped
     split: Split
     looked_for_hands: bool
 
@@ -77,12 +90,6 @@ class Judgement:
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
         return labels_of(self.split)
-
-    def pixel_features(self, images: Pixels) -> NDArray[np.float32]:
-        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
-        values = [each.astype(np.float32) for each in whole_images(images).by_rank(ranks_of(self.model))]
-        outputs = self.model.predict_on_batch(values[0] if len(values) == 1 else values)
-        return np.asarray(outputs["features"], np.float32)
 
     def hand_found(self, evaluation: Evaluation) -> NDArray[np.bool_] | None:
         """Which images show a hand, [N]; None where nobody looked."""
@@ -102,16 +109,21 @@ def judge(
 ) -> Judgement:
     """Weighs the streams, calibrates and tunes thresholds on validation; measures the network as it is shipped."""
     weighing = weigh_streams(classifier, trainer, decoded)
-    model = classifier.model if runtime.policy == "float32" else in_float32(classifier.model)
-    content = to_litert(model, runtime, run, console)
-    network = keras_network(model) if content is None else litert_network(content)
-    validation = evaluate_part("validation", network, split, decoded, console)
-    test = evaluate_part("test", network, split, decoded, console)
+    judged = ship(classifier, runtime, run, console)
+    validation = evaluate_part("validation", judged.network, split, decoded, console)
+    test = evaluate_part("test", judged.network, split, decoded, console)
     looked = look is not None
-    negatives = evaluate_negatives(network, look, settings, console)
+    negatives = evaluate_negatives(judged.network, look, settings, console)
     tuning = tune(classifier.labels, validation, negatives, looked, settings)
     console.detail(tuning.words)
-    return Judgement(validation, test, negatives, tuning, weighing, model, network, content, split, looked)
+    return Judgement(validation, test, negatives, tuning, weighing, judged, split, looked)
+
+
+def ship(classifier: Classifier, runtime: Runtime, run: Run, console: Console) -> Shipped:
+    """The classifier as it is now, in float32 and on LiteRT."""
+    model = classifier.model if runtime.policy == "float32" else in_float32(classifier.model)
+    content = to_litert(model, runtime, run, console)
+    return Shipped(model, content, KerasNetwork(model) if content is None else LiteRtNetwork(content))
 
 
 def to_litert(model: Any, runtime: Runtime, run: Run, console: Console) -> bytes | None:

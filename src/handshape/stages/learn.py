@@ -15,8 +15,8 @@ from handshape.console import Console
 from handshape.data.splits import Split
 from handshape.errors import RunError
 from handshape.evaluation.calibration import fit_temperature
-from handshape.hands.drawn_hands import drawn_hands_like
 from handshape.hands.geometry import hand_size
+from handshape.hands.known_hands import known_hands_like
 from handshape.model.classifier import Classifier, build_classifier, fusion_kernel
 from handshape.model.weights import StartingWeights, find_weights
 from handshape.runs import Run
@@ -24,7 +24,9 @@ from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, st
 from handshape.stages.prepare import Decoded, knows_signers
 
 if TYPE_CHECKING:
-    from handshape.training.fit import Trainer
+    from handshape.training.fit import Trainer, TrainingFiles
+
+MANY_PEOPLE = 40  # with more, those kept back for judging are hardly missed
 
 
 def choose_weights(settings: Settings, console: Console) -> StartingWeights:
@@ -74,21 +76,36 @@ def build_model(labels: tuple[str, ...], settings: Settings, weights: StartingWe
 def create_trainer(
     classifier: Classifier, decoded: Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
 ) -> Trainer | None:
-    """What trains the pixel stream, with its callbacks' files; None without that stream."""
-    from handshape.training.fit import Trainer, TrainingData, TrainingFiles
+    """What trains the pixel stream, its features prepared; None without that stream."""
+    from handshape.training.fit import TrainingFiles
+
+    files = TrainingFiles(run.best_model, run.checkpoint, run.board, run.work)
+    return _trainer("train", files, classifier, decoded, settings, runtime, console)
+
+
+def _trainer(
+    part: str,
+    files: TrainingFiles,
+    classifier: Classifier,
+    decoded: Decoded,
+    settings: Settings,
+    runtime: Runtime,
+    console: Console,
+) -> Trainer | None:
+    from handshape.training.fit import Trainer, TrainingData
 
     if classifier.pixels is None:
         return None
-    train, validation = (decoded.inputs[part].image for part in ("train", "validation"))
+    images, truth = decoded.inputs[part].image, decoded.truth[part]
     trainer = Trainer(
         classifier.pixels,
-        TrainingData(train, decoded.truth["train"], validation, decoded.truth["validation"]),
+        TrainingData(images, truth, decoded.inputs["validation"].image, decoded.truth["validation"]),
         settings.model.batch_size,
         settings.data.seed,
         settings.augmentation,
         settings.training,
         runtime,
-        TrainingFiles(run.best_model, run.checkpoint, run.board, run.work),
+        files,
         console,
     )
     trainer.prepare()
@@ -96,32 +113,39 @@ def create_trainer(
 
 
 def train_landmark_stream(
-    classifier: Classifier, decoded: Decoded, split: Split, settings: Settings, runtime: Runtime, console: Console
+    classifier: Classifier,
+    decoded: Decoded,
+    split: Split,
+    settings: Settings,
+    runtime: Runtime,
+    console: Console,
+    part: str = "train",
 ) -> None:
-    """The landmark stream, on the hands of the training images and on drawn ones."""
+    """The landmark stream, on the hands of a part of the images and on known ones."""
     from handshape.training.landmarks import balanced, train_landmarks
 
     if classifier.landmarks is None:
         return
-    inputs, truth = decoded.inputs["train"], decoded.truth["train"]
+    inputs, truth = decoded.inputs[part], decoded.truth[part]
     if not inputs.found.any():
         console.warn("No hand was found in any training image, so the landmark stream has nothing to learn from.")
         return
-    landmarks, truth, people = inputs.landmarks[inputs.found], truth[inputs.found], _people(split)[inputs.found]
+    landmarks, truth, people = inputs.landmarks[inputs.found], truth[inputs.found], _people(split, part)[inputs.found]
     console.status("train", f"Training the landmark stream on {len(truth)} hands")
-    if settings.hands.drawn == "auto":
-        drawn = drawn_hands_like(landmarks, truth, classifier.labels)
-        console.detail(drawn.words)
-        landmarks, truth = np.concatenate([landmarks, drawn.landmarks]), np.concatenate([truth, drawn.truth])
-        people = np.concatenate([people, np.full(len(drawn.truth), people.max() + 1)])
+    if settings.hands.known == "auto":
+        others = known_hands_like(landmarks, truth, classifier.labels)
+        console.detail(others.words)
+        landmarks, truth = np.concatenate([landmarks, others.landmarks]), np.concatenate([truth, others.truth])
+        people = np.concatenate([people, np.full(len(others.truth), people.max() + 1)])
     train_landmarks(classifier.landmarks, balanced(landmarks, truth, people), settings.data.seed, runtime, console)
 
 
-def _people(split: Split) -> NDArray[np.int64]:
-    """The number of the signer of each training image; one number for all where signers are not known."""
+def _people(split: Split, part: str) -> NDArray[np.int64]:
+    """The number of the signer of each image of a part; one number for all where signers are not known."""
+    samples = split.parts.get(part) or [sample for each in split.parts.values() for sample in each]
     if not knows_signers(split) or split.groups is None:
-        return np.zeros(len(split.train), np.int64)
-    return np.unique([split.groups[sample.path] for sample in split.train], return_inverse=True)[1]
+        return np.zeros(len(samples), np.int64)
+    return np.unique([split.groups[sample.path] for sample in samples], return_inverse=True)[1]
 
 
 def train_head(trainer: Trainer | None, settings: Settings, console: Console) -> None:
@@ -164,3 +188,35 @@ def weigh_streams(classifier: Classifier, trainer: Trainer | None, decoded: Deco
     classifier.fusion.set_weights([fusion_kernel(weights)])
     names = ("pixels_without_hand", "pixels", "pixels_by_size", "landmarks", "landmarks_by_size")
     return {"fusion": dict(zip(names, map(float, weights), strict=True))}
+
+
+def learns_from_all(split: Split, settings: Settings) -> bool:
+    """Whether, once judged, the classifier goes on to learn from the images kept back: where people are few."""
+    if settings.training.refit != "auto":
+        return settings.training.refit == "on"
+    people = len(set(split.groups.values())) if knows_signers(split) and split.groups else 0
+    return people < MANY_PEOPLE
+
+
+def learn_from_all(
+    classifier: Classifier,
+    decoded: Decoded,
+    split: Split,
+    settings: Settings,
+    runtime: Runtime,
+    run: Run,
+    console: Console,
+) -> None:
+    """Both streams go on learning, now from every image; how they are joined and what is accepted stays."""
+    from handshape.training.fit import TrainingFiles
+    from handshape.training.phases import refit_phase
+
+    console.status("train", "Learning from the validation and test images too, now that they have been judged by")
+    train_landmark_stream(classifier, decoded, split, settings, runtime, console, "all")
+    work = run.work / "refit"
+    work.mkdir(exist_ok=True)
+    files = TrainingFiles(work / "best.h5", work / "state.npz", work / "board", work)
+    trainer = _trainer("all", files, classifier, decoded, settings, runtime, console)
+    if trainer is not None:
+        trainer.run(refit_phase(settings.model))
+        trainer.finish()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from handshape.config import Settings
 from handshape.console import Console
-from handshape.data.checks import CheckReport, check_folder, require_trainable
+from handshape.data.checks import CheckReport, check_folder, require_trainable, with_suspects
 from handshape.data.groups import signer_groups
 from handshape.data.layout import lay_out
 from handshape.data.problems import LEAST_IMAGES
@@ -23,6 +23,7 @@ from handshape.data.store import decode_images
 from handshape.data.words import some
 from handshape.errors import DataError, RunError
 from handshape.files import whole_file, write_text
+from handshape.hands.geometry import right_hand, shape_features
 from handshape.hands.inputs import Inputs, load_view, with_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
@@ -35,7 +36,7 @@ NAMED_WEIGHTS = ("auto", "imagenet", "own", "none")  # whatever else model.weigh
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the classifier is given of each part (train, validation, test), and the class numbers [N]."""
+    """What the classifier is given of each part (train, validation, test, all), and the class numbers [N]."""
 
     inputs: dict[str, Inputs]
     truth: dict[str, NDArray[np.int64]]
@@ -124,6 +125,23 @@ def _with_hands(samples: Sequence[Sample], hands: FoundHands, console: Console) 
     return kept
 
 
+def doubt_labels(report: CheckReport, hands: FoundHands, split: Split, console: Console) -> CheckReport:
+    """The report with the labels that are probably wrong, said aloud."""
+    doubted = with_doubts(report, hands, split.groups or {})
+    for problem in doubted.findings[len(report.findings) :]:
+        console.warn(problem.text)
+    return doubted
+
+
+def with_doubts(report: CheckReport, hands: FoundHands, groups: Mapping[str, str]) -> CheckReport:
+    """The report with the labels that the shape of the hand speaks against; as it was where no hand is known."""
+    shown = [(sample, hand) for sample in report.usable_samples if (hand := hands.get(sample.path))]
+    if not shown:
+        return report
+    landmarks = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for _, hand in shown]
+    return with_suspects(report, [sample for sample, _ in shown], shape_features(np.stack(landmarks)), groups)
+
+
 def knows_signers(split: Split) -> bool:
     """Whether the split's groups are people."""
     return split.by.startswith("by signer")
@@ -183,18 +201,22 @@ def decode_split(
     numbers = {label: number for number, label in enumerate(labels_of(split))}
     size = settings.model.img_size
     console.status("decode", "Decoding images")
-    inputs, truth = {}, {}
-    for part, samples in split.parts.items():
-        images = decode_images(
-            lambda sample: load_view(folder.file(sample), hands.get(sample.path), size),
-            samples,
-            size,
-            console,
-            run.work / f"{part}.npy",
-        )
-        inputs[part] = with_hands(images, [hands.get(sample.path) for sample in samples])
-        truth[part] = np.array([numbers[sample.label] for sample in samples], np.int64)
-    return Decoded(inputs, truth)
+    samples = [sample for part in split.parts.values() for sample in part]
+    images = decode_images(
+        lambda sample: load_view(folder.file(sample), hands.get(sample.path), size),
+        samples,
+        size,
+        console,
+        run.work / "images.npy",
+    )
+    inputs = with_hands(images, [hands.get(sample.path) for sample in samples])
+    truth = np.array([numbers[sample.label] for sample in samples], np.int64)
+    ends = np.cumsum([len(part) for part in split.parts.values()]).tolist()
+    parts = {name: slice(start, end) for name, start, end in zip(split.parts, [0, *ends], ends, strict=False)}
+    parts["all"] = slice(None)
+    return Decoded(
+        {name: inputs[part] for name, part in parts.items()}, {name: truth[part] for name, part in parts.items()}
+    )
 
 
 def labels_of(split: Split) -> tuple[str, ...]:

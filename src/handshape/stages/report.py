@@ -114,7 +114,7 @@ class _Shots:
     def _heat(self, image: NDArray[np.uint8], answer: int) -> NDArray[np.float32] | None:
         if self._weights is None:
             return None
-        features = self._judgement.pixel_features(image[None])[0]
+        features = self._judgement.judged.network.features(image[None])[0]
         return class_activation(features, self._weights[:, answer])
 
 

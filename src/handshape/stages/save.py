@@ -11,7 +11,7 @@ from handshape.files import whole_file, write_json
 from handshape.model.classifier import Classifier
 from handshape.runs import Run
 from handshape.runtime import versions
-from handshape.stages.judge import Evaluation, Judgement
+from handshape.stages.judge import Evaluation, Judgement, Shipped
 
 if TYPE_CHECKING:
     from handshape.training.fit import Trainer
@@ -36,22 +36,25 @@ def draw_figures(run: Run, test: Evaluation, trainer: Trainer | None, console: C
     )
 
 
-def save_model(run: Run, classifier: Classifier, judgement: Judgement, settings: Settings, console: Console) -> Bundle:
+def save_model(
+    run: Run, classifier: Classifier, judgement: Judgement, shipped: Shipped, settings: Settings, console: Console
+) -> Bundle:
     """The finished model, its labels, and the bundle with both."""
     with whole_file(run.final_model) as partial:
-        judgement.model.save(partial)
+        shipped.model.save(partial)
     write_json(run.label_map, {str(number): label for number, label in enumerate(classifier.labels)})
     pixels = classifier.pixels
     details = {
         "accuracy": {part: getattr(judgement, part).metrics.accuracy for part in ("validation", "test")},
         "split": judgement.split.by,
+        "learned_from_all": shipped is not judgement.judged,
         "settings": settings.model_dump(),
         "versions": versions(),
     }
     bundle = write_bundle(
         run.bundle,
         run.final_model,
-        judgement.litert,
+        shipped.litert,
         classifier.labels,
         settings.model.img_size,
         judgement.tuning.thresholds,

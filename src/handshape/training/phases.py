@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from handshape.config import ModelSettings
@@ -38,6 +38,11 @@ class Phase:
 def head_phase(settings: ModelSettings) -> Phase:
     """Phase one: the head alone."""
     return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate, "adam", 1)
+
+
+def refit_phase(settings: ModelSettings) -> Phase:
+    """Phase two again, half as long, when more images have come."""
+    return replace(fine_tune_phase(settings), name="refit", epochs=-(-settings.fine_tune_epochs // 2))
 
 
 def fine_tune_phase(settings: ModelSettings) -> Phase:

@@ -94,7 +94,7 @@ POSES: dict[str, tuple[Pose, ...]] = {
     ),
     "D": (
         Pose((_up(0), *_alike(62, 66, 34)[1:]), _on_tip(MIDDLE, (0.46, 0.6, 0.66)), View(20)),
-        Pose((_up(0), *_alike(76, 90, 40)[1:]), Thumb((0.46, 0.6, 0.66), MIDDLE, 2.6, (4, -2, 11)), View(-4)),
+        Pose((_up(0), *_alike(80, 94, 46)[1:]), Thumb((0.46, 0.6, 0.66), MIDDLE, 2.7, (4, -2, 12)), View(-4)),
         Pose((_up(0, 8), *_alike(68, 78, 40)[1:]), Thumb((0.46, 0.6, 0.66), MIDDLE, 2.8, (4, -4, 8)), View(4)),
         Pose((_up(0, 10), *_alike(58, 56, 30)[1:]), Thumb(_FACING_TIPS, MIDDLE, 3, (4, -8, 2), _BENT_DOWN), View(64)),
     ),
@@ -171,7 +171,7 @@ POSES: dict[str, tuple[Pose, ...]] = {
     "R": (
         Pose((Finger(-11, 20, 5, 4), Finger(16, -2, 14, 8), *_LAST_TWO), _OVER_RING),
         Pose((Finger(-9, 22, 5, 4), Finger(13, 2, 12, 8), *_LAST_TWO), _OVER_RING, View(-14)),
-        Pose((Finger(-14, 24, 8, 6), Finger(20, 2, 18, 12), *_LAST_TWO), _ON_RING, View(14)),
+        Pose((Finger(-12, 24, 6, 5), Finger(18, 2, 16, 10), *_LAST_TWO), _ON_RING, View(14)),
     ),
     "S": (
         Pose(_FISTS, _OVER_MIDDLE),

@@ -1,7 +1,8 @@
-"""Hands that the program drew itself, as the hand finder saw them: what letters and digits look like on anyone.
+"""Hands that everyone knows: what digits and the letters of American fingerspelling look like on other people.
 
-The user's own photographs show few people. The drawn hands show many, in other styles, and so keep the landmark stream
-from taking one signer's habits for the sign. ``scripts/draw_hands.py`` makes the file.
+The user's own photographs show few people. These hands show many, in other styles, most of them drawn by the program
+itself, and so keep the landmark stream from taking one signer's habits for the sign. ``scripts/know_hands.py`` makes
+the file, and ``known_hands.md`` says from what.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from numpy.typing import NDArray
 
 from handshape.hands.geometry import shape_features
 
-FILE = "drawn_hands.npz"
-LIKE = 0.35  # of the user's hands, nearest to the drawn class of their own name; below it the names mean other signs
+FILE = "known_hands.npz"
+LIKE = 0.35  # of the user's hands, nearest to the known class of their own name; below it the names mean other signs
 LOOKED_AT = 2000
 TINY = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnHands:
-    """Drawn hands for some of the user's classes.
+class KnownHands:
+    """Known hands for some of the user's classes.
 
     Attributes:
         landmarks: [N, 21, 6] float32.
@@ -36,11 +37,11 @@ class DrawnHands:
     words: str
 
 
-def drawn_hands_like(landmarks: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str]) -> DrawnHands:
-    """Drawn hands of the classes that have the same names, where they look like the user's.
+def known_hands_like(landmarks: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str]) -> KnownHands:
+    """Known hands of the classes that have the same names, where they look like the user's.
 
     Another alphabet may use the same letters for other handshapes. So the user's hands are compared with the middle of
-    each drawn class first.
+    each known class first.
 
     Args:
         landmarks: [N, 21, 6], the user's hands.
@@ -48,35 +49,35 @@ def drawn_hands_like(landmarks: NDArray[np.float32], truth: NDArray[np.int64], l
         labels: names of the C classes.
     """
     number_of = {label.casefold(): number for number, label in enumerate(labels)}
-    drawn, names = load_drawn_hands()
+    others, names = load_known_hands()
     numbers = np.array([number_of.get(name.casefold(), -1) for name in names], np.int64)
     known = numbers >= 0
-    drawn, numbers = drawn[known], numbers[known]
-    none = DrawnHands(drawn[:0], numbers[:0], "no drawn hands: no class has the name of one")
+    others, numbers = others[known], numbers[known]
+    none = KnownHands(others[:0], numbers[:0], "no known hands: no class has the name of one")
     if not len(numbers):
         return none
-    alike = _likeness(landmarks, truth, drawn, numbers)
+    alike = _likeness(landmarks, truth, others, numbers)
     if alike < LIKE:
-        return DrawnHands(drawn[:0], numbers[:0], f"no drawn hands: only {alike:.0%} of yours look like theirs")
+        return KnownHands(others[:0], numbers[:0], f"no known hands: only {alike:.0%} of yours look like theirs")
     classes = len(np.unique(numbers))
-    return DrawnHands(
-        drawn, numbers, f"with {len(numbers)} drawn hands of {classes} classes: {alike:.0%} of yours look like theirs"
+    return KnownHands(
+        others, numbers, f"with {len(numbers)} known hands of {classes} classes: {alike:.0%} of yours look like theirs"
     )
 
 
-def load_drawn_hands() -> tuple[NDArray[np.float32], list[str]]:
-    """All drawn hands, right ones: landmarks [N, 21, 6] and their labels."""
+def load_known_hands() -> tuple[NDArray[np.float32], list[str]]:
+    """All known hands, right ones: landmarks [N, 21, 6] and their labels."""
     with resources.files("handshape.hands").joinpath(FILE).open("rb") as stream, np.load(stream) as content:
         return content["landmarks"].astype(np.float32), [str(name) for name in content["labels"]]
 
 
 def _likeness(
-    landmarks: NDArray[np.float32], truth: NDArray[np.int64], drawn: NDArray[np.float32], numbers: NDArray[np.int64]
+    landmarks: NDArray[np.float32], truth: NDArray[np.int64], others: NDArray[np.float32], numbers: NDArray[np.int64]
 ) -> float:
-    """The share of the user's hands, of classes that are drawn, whose nearest drawn class is their own."""
+    """The share of the user's hands, of known classes, whose nearest known class is their own."""
     rows = np.flatnonzero(np.isin(truth, numbers))
     rows = rows[:: max(1, len(rows) // LOOKED_AT)]
-    features = shape_features(drawn)
+    features = shape_features(others)
     spread = features.std(axis=0) + TINY
     classes = np.unique(numbers)
     middles = np.stack([features[numbers == number].mean(axis=0) for number in classes]) / spread

@@ -1,0 +1,99 @@
+"""``handshape explain``: the hand that was found and where the model looked, drawn over each photograph."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handshape.cli.shared import for_each_image, in_words, recognizer_of
+from handshape.console import Console
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from handshape.evaluation.saliency import Heat
+    from handshape.export.bundle import Bundle
+    from handshape.images import Pixels
+    from handshape.serving.recognizer import Recognition
+
+    Features = NDArray[np.float32]  # [h, w, 1280]
+    Weights = NDArray[np.float32]
+
+
+def explain(options: argparse.Namespace, console: Console) -> int:
+    """Draws one PNG an image and goes on after a bad image; 1 when no image could be read."""
+    from PIL import Image
+
+    from handshape.export.bundle import find_bundle
+    from handshape.files import whole_file
+
+    bundle = find_bundle(options.model)
+    recognizer = recognizer_of(bundle, console)
+    weights = class_weights(bundle)
+
+    def answer(path: Path) -> None:
+        result, features = recognizer.explain(path)
+        heat = None
+        if features is not None and weights is not None:
+            heat = heat_of(features, weights[:, bundle.labels.index(result.top[0][0])], result)
+        file = free_name(options.out, path)
+        with whole_file(file) as partial:
+            Image.fromarray(draw(path, result, heat)).save(partial, "PNG")
+        console.say(f"{path}: {in_words(result)} → {file}")
+        if options.json:
+            console.emit({"path": str(path), "file": str(file), **result.as_dict()})
+
+    return for_each_image(options, console, answer)
+
+
+def class_weights(bundle: Bundle) -> Weights | None:
+    """What each feature says for a class rather than for the others, [1280, C]; None without a pixel stream.
+
+    A softmax does not see what the dense layer adds to all classes alike. Left in, it hides the hand: on photographs
+    the heat then lay beside it, where taking pixels away changes nothing.
+    """
+    import numpy as np
+
+    if not bundle.activation.is_file():
+        return None
+    weights = np.load(bundle.activation)
+    return weights - weights.mean(axis=1, keepdims=True)
+
+
+def heat_of(features: Features, weights: Weights, result: Recognition) -> Heat:
+    """Where the model looked, [h, w], as the picture lies in the photograph.
+
+    Args:
+        features: of the picture that the model saw.
+        weights: [1280], of the class in question.
+        result: what it recognised.
+    """
+    from handshape.evaluation.saliency import SMOOTH_SIDE, class_activation, enlarge
+
+    heat = class_activation(features, weights)
+    if result.hand and result.hand.handedness == "Left":
+        return enlarge(heat, SMOOTH_SIDE)[:, ::-1]  # mirrored when enlarged: a cell sees more of what is on its right
+    return heat
+
+
+def draw(path: Path, result: Recognition, heat: Heat | None) -> Pixels:
+    """The photograph, explained, [H, W, 3]."""
+    from handshape.evaluation.drawing import Caption, explain_image
+    from handshape.hands.crops import crop_box
+    from handshape.hands.inputs import load_photograph
+
+    photograph, scale = load_photograph(path)
+    hand = result.hand.scaled(1 / scale) if result.hand else None
+    caption = Caption(result.decision, result.confidence, result.top)
+    return explain_image(photograph, hand, crop_box(hand) if hand else None, heat, caption)
+
+
+def free_name(folder: Path, image: Path) -> Path:
+    """A file of the folder that is not there yet, named after the image."""
+    file, number = folder / f"{image.stem}.explained.png", 1
+    while file.exists():
+        number += 1
+        file = folder / f"{image.stem}.explained-{number}.png"
+    return file

@@ -1,0 +1,156 @@
+"""``handshape train``: the settings it asks for, the journey, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from handshape.cli.shared import quoted
+from handshape.config import Settings, describe_settings, load_settings, validate_settings
+from handshape.console import Console
+from handshape.errors import DataError, SettingsError
+
+
+def train(options: argparse.Namespace, console: Console) -> int:
+    """``handshape train``."""
+    if options.help_settings:
+        console.say("\n".join(f"{name}={default}\n    {meaning}" for name, default, meaning in describe_settings()))
+        if options.json:
+            console.emit(
+                {name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()}
+            )
+        return 0
+    from handshape import pipeline
+
+    if options.resume:
+        require_nothing_new(options)
+        result = pipeline.resume(options.resume, console)
+    else:
+        result = pipeline.train(settings_of(options), options.out, options.name, console, externals_of(options))
+    show_training(result, console)
+    if options.json:
+        console.emit(
+            {
+                "run": str(result.run.folder),
+                "bundle": str(result.bundle.folder),
+                "accuracy": {"validation": result.validation.accuracy, "test": result.test.accuracy},
+                "external": {name: outside.metrics.accuracy for name, outside in result.findings.external.items()},
+                "verdict": result.findings.verdict.as_dict(),
+                "report": str(result.run.report),
+                "seconds": result.seconds,
+            }
+        )
+    return 0
+
+
+def externals_of(options: argparse.Namespace) -> dict[str, Path]:
+    """The folders of --external by name.
+
+    Raises:
+        SettingsError: not NAME=FOLDER, or a name twice.
+        DataError: there is no such folder.
+    """
+    found: dict[str, Path] = {}
+    for text in options.external:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in found:
+            raise SettingsError(f"Cannot use --external {text}.", "NAME=FOLDER, each name once")
+        if not Path(folder).is_dir():
+            raise DataError(f"There is no folder {folder}, which --external {name} names.")
+        found[name] = Path(folder)
+    return found
+
+
+def require_nothing_new(options: argparse.Namespace) -> None:
+    """A run that is resumed keeps its photographs and settings.
+
+    Raises:
+        SettingsError: the command line names others.
+    """
+    given = (
+        options.external,
+        options.negatives,
+        options.data,
+        options.name,
+        options.config,
+        options.profile != "default",
+        options.assignments,
+    )
+    if any(given):
+        raise SettingsError(
+            "--resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
+            f"handshape train --resume {quoted(options.resume)}",
+            "Leave --resume out to start a new run with other settings.",
+        )
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings a training asks for; DATA on the command line wins.
+
+    Raises:
+        SettingsError: a setting is at fault.
+        DataError: no photographs were named, and there are none where the settings say.
+    """
+    settings = load_settings(options.profile, options.config, options.assignments)
+    if options.negatives:
+        settings = with_negatives(settings, options.negatives)
+    if options.data is None:
+        if not Path(settings.data.original_data_dir).exists():
+            raise DataError(
+                f"No photographs were named, and there is no folder {settings.data.original_data_dir}.",
+                "a folder with one folder of images a class",
+                "Name yours: handshape train FOLDER. 'handshape sample practice' draws some to try.",
+            )
+        return settings
+    values = settings.model_dump()
+    values["data"]["original_data_dir"] = str(options.data)
+    return validate_settings(values)
+
+
+def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
+    """The settings with folders of photographs without a sign.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"There is no folder {folder}, which --negatives names.")
+    values = settings.model_dump()
+    values["data"]["negatives"] += [str(folder) for folder in folders]
+    return validate_settings(values)
+
+
+def show_training(result: Any, console: Console) -> None:
+    """The test's table, the headline and the next commands."""
+    rows = [
+        (score.label, score.support, *(f"{value:.3f}" for value in (score.precision, score.recall, score.f1)))
+        for score in result.test.per_class
+    ]
+    console.table("Test images", ("class", "images", "precision", "recall", "F1"), rows)
+    run = quoted(result.run.folder)
+    console.status("chart", f"Test accuracy {result.test.accuracy:.1%} on {result.test.n} images, {result.split_by}")
+    console.detail(
+        f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
+        f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
+    )
+    hardest = [score for score in result.test.worst() if score.recall < 1]
+    for name, outside in result.findings.external.items():
+        console.status("chart", f"On {name}: {outside.metrics.accuracy:.1%} of {outside.metrics.n} images")
+    for sentence in result.findings.verdict.sentences:
+        console.detail(sentence)
+    for word, scores in (("best", result.test.best() if hardest else ()), ("hardest", hardest)):
+        if scores:
+            console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
+    if not result.split_by.startswith("by signer"):
+        console.warn(
+            "The split does not know who signed what, so the same people may stand in training and test. Expect less "
+            "on people it has never seen: name the signers with --set data.groups=…, or measure on other photographs."
+        )
+    console.status("done", f"Run folder: {result.run.folder} (report.html; figures and measures in results/)")
+    console.status("hint", "Next:")
+    for command in (f"predict {run} IMAGE", f"evaluate {run} OTHER_PHOTOS"):
+        console.detail(f"handshape {command}")
+    console.detail(f"tensorboard --logdir {run}/logs")
