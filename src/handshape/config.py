@@ -87,7 +87,11 @@ class AugmentationSettings(Section):
     )
     width_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the width to either side")
     height_shift_range: float = Field(0.2, ge=0, lt=1, description="share of the height to either side")
-    horizontal_flip: bool = Field(True, description="mirror half of the images")
+    horizontal_flip: bool = Field(
+        True, description="mirror half of the images, but for hands that were found: they are all shown as right ones"
+    )
+    background: bool = Field(True, description="put other backgrounds behind hands that were found")
+    light: bool = Field(True, description="show hands that were found in other light, and from farther away")
     views: int = Field(
         4, ge=0, le=100, description="views an image, drawn once, the first as it is; 0 draws anew every epoch"
     )

@@ -57,12 +57,17 @@ class Hand:
     @property
     def angle(self) -> float:
         """By how much the hand is turned clockwise from upright, in radians, -pi to pi."""
-        knuckles = self.landmarks[[INDEX_KNUCKLE, MIDDLE_KNUCKLE, MIDDLE_KNUCKLE, RING_KNUCKLE]]
-        return upward(self.landmarks[WRIST], knuckles.mean(axis=0))
+        return upright_angle(self.landmarks)
 
     def scaled(self, factor: float) -> Hand:
         """The same hand in the image made ``factor`` times as large."""
         return replace(self, box=self.box.scaled(factor), landmarks=self.landmarks * np.float32(factor))
+
+
+def upright_angle(landmarks: Array) -> float:
+    """By how much a hand with landmarks [21, 2 or more] is turned clockwise from upright, in radians, -pi to pi."""
+    knuckles = landmarks[[INDEX_KNUCKLE, MIDDLE_KNUCKLE, MIDDLE_KNUCKLE, RING_KNUCKLE]]
+    return upward(landmarks[WRIST], knuckles.mean(axis=0))
 
 
 class LandmarkReader:

@@ -15,6 +15,7 @@ from handshape.console import Console
 from handshape.data.splits import Split
 from handshape.errors import RunError
 from handshape.evaluation.calibration import fit_temperature
+from handshape.hands.crops import points_in_crops
 from handshape.hands.geometry import hand_size
 from handshape.hands.known_hands import known_hands_like
 from handshape.model.classifier import Classifier, build_classifier, fusion_kernel
@@ -96,10 +97,11 @@ def _trainer(
 
     if classifier.pixels is None:
         return None
-    images, truth = decoded.inputs[part].image, decoded.truth[part]
+    inputs, truth = decoded.inputs[part], decoded.truth[part]
+    points = points_in_crops(inputs.landmarks, settings.model.img_size)
     trainer = Trainer(
         classifier.pixels,
-        TrainingData(images, truth, decoded.inputs["validation"].image, decoded.truth["validation"]),
+        TrainingData(inputs.image, points, truth, decoded.inputs["validation"].image, decoded.truth["validation"]),
         settings.model.batch_size,
         settings.data.seed,
         settings.augmentation,

@@ -11,9 +11,20 @@ from handshape.config import AugmentationSettings
 
 
 def draw_affines(
-    rng: np.random.Generator, count: int, size: int, settings: AugmentationSettings
+    rng: np.random.Generator,
+    count: int,
+    size: int,
+    settings: AugmentationSettings,
+    is_right: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Draws one map an image, from output to input pixels.
+
+    Args:
+        rng: decides every one of them.
+        count: of images.
+        size: their side in pixels.
+        settings: how far to go.
+        is_right: [count], crops of right hands: never mirrored, and shifted half as far, being in the middle.
 
     Returns:
         [count, 8] float32: the first eight entries, row by row, of a 3x3 homogeneous matrix, as
@@ -25,6 +36,9 @@ def draw_affines(
     shift_x = rng.uniform(-settings.width_shift_range, settings.width_shift_range, count) * size
     shift_y = rng.uniform(-settings.height_shift_range, settings.height_shift_range, count) * size
     mirrored = rng.random(count) < 0.5 if settings.horizontal_flip else np.zeros(count, bool)
+    if is_right is not None:
+        mirrored &= ~is_right
+        shift_x, shift_y = (np.where(is_right, shift / 2, shift) for shift in (shift_x, shift_y))
 
     cos, sin = np.cos(angle), np.sin(angle)
     sign = np.where(mirrored, -1.0, 1.0)

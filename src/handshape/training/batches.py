@@ -11,11 +11,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.config import AugmentationSettings
 from handshape.runtime import Runtime
-from handshape.training.augment import draw_affines, still_affines, warp
 from handshape.training.features import Features, Trunk
 from handshape.training.phases import Phase
+from handshape.training.views import Views
 
 STILL_SHARE = 0.25  # of the images are shown as they are, as often as with four stored views
 
@@ -74,18 +73,16 @@ class FreshViews(Batches):
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        views: Views,
         trunk: Trunk,
-        augmentation: AugmentationSettings,
         truth: NDArray[np.float32],
         batch_size: int,
         phase: Phase,
         seed: int,
         runtime: Runtime,
     ) -> None:
-        self.images = images
+        self.views = views
         self.trunk = trunk
-        self.augmentation = augmentation
         super().__init__(
             truth,
             batch_size,
@@ -98,8 +95,8 @@ class FreshViews(Batches):
 
     def inputs(self, chosen: NDArray[np.int64], part: slice, index: int) -> NDArray[Any]:
         rng = np.random.default_rng([self.seed, self.phase.number, self.epoch, index, 2])
-        affines = draw_affines(rng, len(chosen), self.images.shape[1], self.augmentation)
+        drawn = self.views.draw(chosen, rng)
         as_they_are = rng.random(len(chosen)) < STILL_SHARE
-        affines[as_they_are] = still_affines(int(as_they_are.sum()))
-        pooled, cut = self.trunk(warp(self.images[chosen], affines))
+        drawn[as_they_are] = self.views.images[chosen[as_they_are]]
+        pooled, cut = self.trunk(drawn)
         return cut if self.phase.inputs == "cut" else pooled

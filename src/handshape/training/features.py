@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.config import AugmentationSettings
 from handshape.console import Console
 from handshape.files import require_room
 from handshape.model import litert
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, is_out_of_memory
-from handshape.training.augment import draw_affines, still_affines, warp
+from handshape.training.views import Views
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 
@@ -83,35 +82,23 @@ def plain_features(images: NDArray[np.uint8], trunk: Trunk, console: Console, la
     return empty
 
 
-def augmented_features(
-    images: NDArray[np.uint8],
-    trunk: Trunk,
-    settings: AugmentationSettings,
-    seed: int,
-    console: Console,
-    folder: Path,
-) -> Features:
-    """Features of ``settings.views`` views an image: as it is, and varied by chance.
+def augmented_features(views: Views, trunk: Trunk, seed: int, console: Console, folder: Path) -> Features:
+    """Features of ``augmentation.views`` views an image: as it is, and varied by chance.
 
     The image as it is belongs among them, because it is what the model is asked about afterwards. The features are on
     disk below ``folder`` where memory would not do.
     """
-    features = _empty_features(settings.views, len(images), trunk(images[:1]), folder)
-    with console.progress("views through the trunk", settings.views * len(images)) as bar:
-        for view in range(settings.views):
-            affines = _view_affines(view, len(images), images.shape[1], settings, seed)
-            for start in range(0, len(images), CHUNK):
-                part = slice(start, start + CHUNK)
-                pooled, cut = trunk(warp(images[part], affines[part]))
+    count = views.settings.views
+    features = _empty_features(count, len(views), trunk(views.images[:1]), folder)
+    with console.progress("views through the trunk", count * len(views)) as bar:
+        for view in range(count):
+            rng = np.random.default_rng([seed, view])
+            for start in range(0, len(views), CHUNK):
+                part = np.arange(start, min(start + CHUNK, len(views)))
+                pooled, cut = trunk(views.draw(part, rng) if view else views.images[part])
                 features.pooled[view, part], features.cut[view, part] = pooled, cut
                 bar.advance(len(pooled))
     return features
-
-
-def _view_affines(view: int, count: int, size: int, settings: AugmentationSettings, seed: int) -> NDArray[np.float32]:
-    if view == 0:
-        return still_affines(count)
-    return draw_affines(np.random.default_rng([seed, view]), count, size, settings)
 
 
 def _empty_features(

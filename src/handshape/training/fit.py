@@ -21,16 +21,19 @@ from handshape.training.callbacks import create_callbacks
 from handshape.training.checkpoints import TrainingState
 from handshape.training.features import Features, augmented_features, frozen_trunk, plain_features
 from handshape.training.phases import Phase
+from handshape.training.views import Views
 
 
 @dataclass(frozen=True)
 class TrainingData:
     """Decoded images and their classes.
 
-    ``images`` [N, S, S, 3] uint8 and ``truth`` [N] class numbers, each for training and validation.
+    ``images`` [N, S, S, 3] uint8 and ``truth`` [N] class numbers, each for training and validation; ``points``
+    [N, 21, 2], the landmarks of the training images in their pixels, not numbers where there is no hand.
     """
 
     images: NDArray[np.uint8]
+    points: NDArray[np.float32]
     truth: NDArray[np.int64]
     validation_images: NDArray[np.uint8]
     validation_truth: NDArray[np.int64]
@@ -89,7 +92,11 @@ class Trainer:
         self._validation = plain_features(self.data.validation_images, self._trunk, self.console, "validation images")
         if self.augmentation.views:
             self._stored = augmented_features(
-                self.data.images, self._trunk, self.augmentation, self.seed, self.console, self.files.work
+                Views(self.data.images, self.data.points, self.augmentation),
+                self._trunk,
+                self.seed,
+                self.console,
+                self.files.work,
             )
 
     def run(self, phase: Phase) -> None:
@@ -165,7 +172,8 @@ class Trainer:
         size, seed, truth = self.state.batch_size, self.seed, self._one_hot(self.data.truth)
         if self._stored is not None:
             return StoredViews(self._stored, truth, size, phase, seed)
-        return FreshViews(self.data.images, self._trunk, self.augmentation, truth, size, phase, seed, self.runtime)
+        views = Views(self.data.images, self.data.points, self.augmentation)
+        return FreshViews(views, self._trunk, truth, size, phase, seed, self.runtime)
 
     def _gauges(self) -> dict[str, float]:
         peak = accelerator_peak_mib(self.runtime)

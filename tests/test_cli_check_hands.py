@@ -1,0 +1,156 @@
+"""handshape check, the part about hands and people: where hands are found, which labels are suspect, who shows what."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Handshape
+
+from handshape.console import Console
+from handshape.errors import DownloadError
+from handshape.hands.boxes import Box
+from handshape.hands.landmarks import Hand
+from handshape.hands.models import hand_models
+
+SHAPES = {name: np.random.default_rng(number).normal(size=(21, 3)) for number, name in enumerate("ABL5")}
+Look = Callable[[Sequence[Path]], Sequence[Hand | None]]
+
+
+@pytest.fixture
+def photos(drawn: Path, tmp_path: Path) -> Path:
+    """Four classes of twelve images; what is shown is the first letter of the file's name."""
+    return Path(shutil.copytree(drawn, tmp_path / "photos", ignore=shutil.ignore_patterns("*.csv")))
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list[Sequence[Path]]:
+    """Every call of a finder that finds the hand it is told, but none in images whose names say so."""
+    calls: list[Sequence[Path]] = []
+
+    def look(files: Sequence[Path]) -> list[Hand | None]:
+        calls.append(files)
+        return [None if "without" in file.name else hand_like(file) for file in files]
+
+    monkeypatch.setattr("handshape.hands.search.hand_search", lambda console, required=False: look)
+    return calls
+
+
+def hand_like(file: Path) -> Hand:
+    shape = SHAPES[file.name[0]] + np.random.default_rng(int(file.stem[-2:])).normal(0, 0.05, (21, 3))
+    world = (shape / 20).astype(np.float32)
+    return Hand(Box(50, 50, 80, 80, 0.0), (40 + 10 * shape).astype(np.float32), world, "Right", 0.9, 0.9)
+
+
+def signers_of(photos: Path, table: Path, people: int) -> Path:
+    """Every file is signed by one of so many people in turn."""
+    paths = sorted(file.relative_to(photos).as_posix() for file in photos.rglob("*.jpg"))
+    lines = [f"{path},person{number % people}" for number, path in enumerate(paths)]
+    table.write_text("\n".join(["path,signer", *lines]))
+    return table
+
+
+def test_counts_the_hands_of_each_class(photos: Path, looks, handshape: Handshape):
+    for file in sorted((photos / "B").iterdir())[:7]:
+        file.rename(file.with_name(f"without {file.name}"))
+    outcome = handshape("check", photos, "--json")
+    assert outcome.code == 0
+    assert outcome.object["hands_found"] == {"5": 12, "A": 12, "B": 5, "L": 12}
+    assert outcome.object["suspects"] == []
+    (problem,) = outcome.object["problems"]
+    assert problem.startswith("1 class shows a hand in less than half of the images: B (5 of 12).")
+    people = handshape("check", photos).err
+    assert "with a hand" in people
+    assert "B (5 of 12)" in people
+
+
+def test_a_class_without_a_sign_needs_no_hand(photos: Path, looks, handshape: Handshape):
+    (photos / "L").rename(photos / "nothing")
+    for file in (photos / "nothing").iterdir():
+        file.rename(file.with_name(f"without {file.name}"))
+    found = handshape("check", photos, "--json").object
+    assert found["hands_found"]["nothing"] == 0
+    assert found["ok"] is True
+
+
+def test_names_suspect_labels(photos: Path, looks, handshape: Handshape):
+    shutil.move(photos / "A" / "A_0003.jpg", photos / "L" / "A_0003.jpg")
+    found = handshape("check", photos, "--json").object
+    assert [(suspect["path"], suspect["suggested"]) for suspect in found["suspects"]] == [("L/A_0003.jpg", "A")]
+    assert any("L/A_0003.jpg looks like A" in problem for problem in found["problems"])
+    people = handshape("check", photos)
+    assert people.out == ""
+    assert "Suspect labels" in people.err
+
+
+def test_quick_looks_for_no_hands(photos: Path, looks, handshape: Handshape):
+    found = handshape("check", photos, "--quick", "--json").object
+    assert looks == []
+    assert (found["hands_found"], found["suspects"], found["ok"]) == (None, None, True)
+    assert "with a hand" not in handshape("check", photos, "--quick").err
+
+
+def test_goes_on_without_the_hand_models(photos: Path, handshape: Handshape, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HANDSHAPE_HAND_MODELS", str(tmp_path / "nowhere"))
+    outcome = handshape("check", photos, "--json")
+    assert outcome.code == 0
+    assert outcome.object["hands_found"] is None
+    assert "Going on without finding hands" in outcome.err
+
+
+def test_nothing_usable_is_told_before_hands_are_looked_for(handshape: Handshape, looks, tmp_path: Path):
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "broken.jpg").write_bytes(b"no image")
+    outcome = handshape("check", tmp_path, "--json")
+    assert (outcome.code, outcome.object["hands_found"], looks) == (1, None, [])
+
+
+def test_says_what_each_signer_showed(photos: Path, looks, handshape: Handshape, tmp_path: Path):
+    table = signers_of(photos, tmp_path / "signers.csv", 4)
+    for file in photos.glob("5/*.jpg"):
+        if f"5/{file.name},person3" in table.read_text().split():
+            file.unlink()
+    outcome = handshape("check", photos, "--groups", table, "--json")
+    assert outcome.code == 0
+    assert outcome.object["signers"] == {
+        f"person{number}": {"images": 12 - 3 * (number == 3), "absent_classes": ["5"] * (number == 3)}
+        for number in range(4)
+    }
+    said = handshape("check", photos, "--groups", table).err
+    assert "classes not shown" in said
+    assert f"handshape train {photos} --set data.groups={table}" in said
+
+
+@pytest.mark.parametrize("rule", ["auto", "none"])
+def test_rules_that_name_nobody_count_no_signers(rule: str, photos: Path, looks, handshape: Handshape):
+    assert handshape("check", photos, "--groups", rule, "--json").object["signers"] == {}
+
+
+def test_a_rule_at_fault_is_told_before_hands_are_looked_for(photos: Path, looks, handshape: Handshape, tmp_path: Path):
+    table = signers_of(photos, tmp_path / "signers.csv", 2)
+    for rule, told in ((table, "finds only 2 signers"), (tmp_path / "none.csv", "cannot be read")):
+        outcome = handshape("check", photos, "--groups", rule, "--json")
+        assert outcome.code == 1
+        assert told in outcome.object["error"]
+    assert looks == []
+
+
+@pytest.mark.photographs
+@pytest.mark.parametrize("by_signer", [True, False])
+def test_finds_the_swapped_labels_among_photographs(
+    by_signer: bool, photographs: Path, handshape: Handshape, tmp_path: Path
+):
+    try:
+        hand_models(Console(quiet=True))
+    except DownloadError as error:
+        pytest.skip(f"the hand models cannot be had: {error.happened}")
+    for label in "01345678":  # eight classes are enough, and quick
+        (tmp_path / label).symlink_to(photographs / "asl36_5_hands" / label)
+    rule = r"/(?P<signer>hand\d)_" if by_signer else "auto"
+    found = handshape("check", tmp_path, "--groups", rule, "--json").object
+    names = {Path(suspect["path"]).name for suspect in found["suspects"]}
+    swapped = {f"hand2_{label}_dif_seg_{number}_cropped.jpg" for label in "45" for number in range(1, 6)}
+    assert swapped <= names
+    assert len(names - swapped) <= 2
+    assert len(found["signers"]) == (5 if by_signer else 0)

@@ -1,0 +1,170 @@
+"""handshape explain: a picture for each image, with the hand, the heat and the answer."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Handshape, Trained
+from PIL import Image
+
+from handshape.cli import explaining
+from handshape.cli.explaining import class_weights, free_name, heat_of
+from handshape.evaluation.saliency import onto_photograph
+from handshape.export.bundle import find_bundle
+from handshape.hands.boxes import Box
+from handshape.hands.landmarks import Hand
+from handshape.images import load_square
+from handshape.serving.recognizer import Recognition, Recognizer
+
+SIDE = 120
+IN_THE_MIDDLE = Box(SIDE / 2, SIDE / 2, SIDE / 2, SIDE / 2, 0.0)
+
+
+def hand(handedness: str = "Right") -> Hand:
+    numbers = np.arange(21)
+    x, y = SIDE * (0.3 + 0.1 * (numbers % 5)), SIDE * (0.7 - 0.1 * (numbers // 5))
+    landmarks = np.stack([x, y, np.zeros(21)], axis=1).astype(np.float32)
+    return Hand(IN_THE_MIDDLE, landmarks, np.zeros((21, 3), np.float32), handedness, 0.9, 0.99)  # type: ignore[arg-type]
+
+
+def recognized(found: Hand | None) -> Recognition:
+    return Recognition("A", 0.9, (("A", 0.9), ("B", 0.05)), found, 1.0)
+
+
+class Pretender:
+    """Recognises an A in every image, and a hand where it is told to."""
+
+    def __init__(self, found: Hand | None, features: np.ndarray | None) -> None:
+        self.answer = recognized(found), features
+
+    def explain(self, source: Path) -> tuple[Recognition, np.ndarray | None]:
+        load_square(source, 32)
+        return self.answer
+
+
+def test_a_picture_for_each_image(trained: Trained, handshape: Handshape, tmp_path: Path):
+    out, images = tmp_path / "pictures", [trained.data / "A" / "A_0001.jpg", trained.data / "L" / "L_0002.jpg"]
+    outcome = handshape("explain", trained.folder, *images, "--out", out, "--json")
+    assert outcome.code == 0
+    files = [out / f"{image.stem}.explained.png" for image in images]
+    assert sorted(out.iterdir()) == files
+    for answer, predicted, file in zip(
+        outcome.objects, handshape("predict", trained.folder, *images, "--json").objects, files, strict=True
+    ):
+        assert answer.pop("file") == str(file)
+        assert answer | {"milliseconds": 0} == predicted | {"milliseconds": 0}
+        with Image.open(file) as picture:
+            assert picture.format == "PNG"
+            assert min(picture.size) >= 480
+
+
+def test_for_people_a_line_an_image_and_a_folder_of_its_own(
+    trained: Trained, handshape: Handshape, tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    image = trained.data / "A" / "A_0001.jpg"
+    said = handshape("explain", trained.folder, image).out
+    predicted = handshape("predict", trained.folder, image).out
+    assert said == f"{predicted.rstrip()} → {Path('explained') / 'A_0001.explained.png'}\n"
+    assert [file.name for file in (tmp_path / "explained").iterdir()] == ["A_0001.explained.png"]
+
+
+def test_no_file_is_overwritten(trained: Trained, handshape: Handshape, tmp_path: Path):
+    mine = tmp_path / "A_0001.explained.png"
+    mine.write_bytes(b"mine")
+    names = []
+    for _ in range(2):
+        outcome = handshape("explain", trained.folder, trained.data / "A" / "A_0001.jpg", "--out", tmp_path, "--json")
+        names.append(Path(outcome.object["file"]).name)
+    assert names == ["A_0001.explained-2.png", "A_0001.explained-3.png"]
+    assert mine.read_bytes() == b"mine"
+    assert free_name(tmp_path, Path("elsewhere/A_0001.webp")).name == "A_0001.explained-4.png"
+
+
+def test_goes_on_after_a_bad_image(trained: Trained, handshape: Handshape, tmp_path: Path):
+    broken, good = tmp_path / "broken.jpg", trained.data / "A" / "A_0001.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0")
+    out = tmp_path / "pictures"
+    outcome = handshape("explain", trained.folder, broken, good, "--out", out, "--json")
+    assert outcome.code == 0
+    assert [set(answer) & {"error", "file"} for answer in outcome.objects] == [{"error"}, {"file"}]
+    assert [file.name for file in out.iterdir()] == ["A_0001.explained.png"]
+    assert handshape("explain", trained.folder, broken, "--out", out).code == 1
+
+
+def test_a_folder_that_cannot_be_written(trained: Trained, handshape: Handshape, tmp_path: Path):
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    outcome = handshape("explain", trained.folder, trained.data / "A" / "A_0001.jpg", "--out", taken, "--json")
+    assert outcome.code == 1
+    assert f"Cannot write {taken}" in outcome.object["error"]
+
+
+def test_needs_no_training_framework(trained: Trained, tmp_path: Path):
+    words = ["explain", str(trained.folder), str(trained.data / "A" / "A_0001.jpg"), "--out", str(tmp_path)]
+    loaded = "{'tensorflow', 'keras'} & set(sys.modules)"
+    code = f"from handshape.cli import main; import sys; main({words!r}); print({loaded})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert len(list(tmp_path.glob("*.png"))) == 1
+
+
+def test_features_are_those_of_the_keras_model(trained: Trained):
+    keras = pytest.importorskip("keras")
+    bundle = find_bundle(trained.folder)
+    image = trained.data / "B" / "B_0003.jpg"
+    recognition, features = Recognizer(bundle, threads=1).explain(image)
+    model = keras.models.load_model(bundle.keras, compile=False)
+    expected = model.predict(load_square(image, bundle.size)[None].astype(np.float32), verbose=0)
+    assert features == pytest.approx(np.asarray(expected["features"][0]), abs=1e-3)
+    weights = class_weights(bundle)
+    assert weights is not None
+    assert weights.shape == (features.shape[2], len(bundle.labels))
+    assert recognition.hand is None
+
+
+def test_what_speaks_for_all_classes_alike_counts_for_none(trained: Trained, tmp_path: Path):
+    bundle = find_bundle(trained.folder)
+    shutil.copytree(bundle.folder, tmp_path / "bundle")
+    changed = replace(bundle, folder=tmp_path / "bundle")
+    weights = np.load(bundle.activation)
+    np.save(changed.activation, weights - np.linspace(0, 1, len(weights), dtype=np.float32)[:, None])
+    assert class_weights(changed) == pytest.approx(class_weights(bundle), abs=1e-5)
+    changed.activation.unlink()
+    assert class_weights(changed) is None
+
+
+def test_the_heat_of_a_left_hand_is_that_of_a_right_one_in_a_mirror():
+    features = np.zeros((4, 4, 2), np.float32)
+    features[1, 0, 0] = 1.0
+    weights = np.array([1, -1], np.float32)
+    right, left = (
+        onto_photograph(heat_of(features, weights, recognized(hand(which))), IN_THE_MIDDLE, SIDE, SIDE)
+        for which in ("Right", "Left")
+    )
+    assert right[:, : SIDE // 2].sum() > 5 * right[:, SIDE // 2 :].sum()
+    assert left == pytest.approx(right[:, ::-1], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("found", "has_features", "panels"),
+    [(hand("Left"), True, 2), (hand(), False, 1), (None, True, 1), (None, False, 1)],
+)
+def test_what_a_picture_shows(
+    found: Hand | None, has_features: bool, panels: int, trained: Trained, handshape: Handshape, tmp_path, monkeypatch
+):
+    features = np.random.default_rng(0).random((3, 3, 1280), np.float32) if has_features else None
+    monkeypatch.setattr(explaining, "recognizer_of", lambda bundle, console: Pretender(found, features))
+    photograph = tmp_path / "grey.png"
+    Image.new("RGB", (SIDE, SIDE), (120, 120, 120)).save(photograph)
+    outcome = handshape("explain", trained.folder, photograph, "--out", tmp_path, "--json")
+    assert (outcome.object["hand"] is None) == (found is None)
+    with Image.open(outcome.object["file"]) as picture:
+        assert picture.width // 480 == panels
+        first = np.asarray(picture.convert("RGB"), int)[12:492, 12:492]
+    is_grey = (np.ptp(first, axis=2) < 3).mean()
+    assert (is_grey > 0.99) == (found is None and not has_features)
