@@ -1,6 +1,7 @@
 """``handshape train`` against the specification's recipe written plainly, on the same split, in one run.
 
-usage: python benchmarks/digits.py DATA SIGNERS.csv WEIGHTS [--seeds 0 1 2] [--baseline-seeds 0]
+usage: python benchmarks/digits.py DATA SIGNERS.csv WEIGHTS [--seeds 0 1 2] [--baseline-seeds 0] [--hands]
+Both see whole images, as the recipe does; with --hands, Handshape finds the hands and uses both streams.
 Prints accuracy, seconds and peak memory of each, their means and the ratio. Run it on an idle machine.
 """
 
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("weights", help="what both start from: a weights file, or own (then without the baseline)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--baseline-seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--hands", action="store_true", help="find hands; both streams")
     parser.add_argument("--set", action="append", default=[], dest="assignments")
     options = parser.parse_args()
     ours, baseline = [], []
@@ -46,6 +48,7 @@ def main() -> None:
 
 def train(options: argparse.Namespace, seed: int, place: Path) -> dict[str, float]:
     settings = [f"data.seed={seed}", f"data.groups={options.signers}", f"model.weights={options.weights}"]
+    settings.append(f"hands.find={'auto' if options.hands else 'off'}")
     assignments = [word for setting in settings + options.assignments for word in ("--set", setting)]
     command = ["-m", "handshape", "train", str(options.data), "--out", str(place), "--name", f"seed{seed}", "--json"]
     result = measured([sys.executable, *command, "--quiet", *assignments])

@@ -1,10 +1,11 @@
 """Makes the package's own starting weights, ``src/handshape/model/own_weights.npz``.
 
 All layers of MobileNetV2 are trained, from ImageNet's weights, to tell handshapes apart: on drawn hands, and on
-photographs whose licence allows weights trained on them to be passed on. Batch normalisation stays frozen, so that
-its statistics are those of the photographs the network has seen most of.
+photographs whose licence allows weights trained on them to be passed on; as crops of the hand that the hand finder
+found, before other backgrounds and in other light, and as whole images. Batch normalisation stays frozen, so that its
+statistics are those of the photographs the network has seen most of.
 
-usage: python scripts/pretrain.py --start WEIGHTS.h5 --digits FOLDER SIGNERS.csv --letters FOLDER [--drawn 100]
+usage: python scripts/pretrain.py --start WEIGHTS.h5 --digits FOLDER SIGNERS.csv --letters FOLDER [--drawn 150]
 
 ``--digits`` is the Sign Language Digits Dataset (Apache-2.0), of which only signers s000 to s099 are used: the first
 eighty to learn from, the others to watch. ``--letters`` is a folder A-Z of one signer (MIT). Writes the weights and
@@ -18,6 +19,9 @@ import csv
 import os
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -29,15 +33,22 @@ import numpy as np
 from handshape.config import AugmentationSettings
 from handshape.console import Console
 from handshape.data.drawn import draw_practice_set
-from handshape.data.samples import Sample, list_samples
+from handshape.data.samples import ImageFolder, Sample, list_samples
 from handshape.data.store import decode_images
+from handshape.data.threads import in_threads
+from handshape.hands.crops import points_in_crops
+from handshape.hands.geometry import LANDMARKS
+from handshape.hands.inputs import Inputs, load_view, with_hands
+from handshape.hands.search import hand_search
+from handshape.images import load_square
 from handshape.model.weights import OWN_FILE, StartingWeights, load_weights, pack_weights
-from handshape.training.augment import draw_affines, warp
+from handshape.training.views import Views
 
 SIZE, BATCH, RATE, SMOOTHING = 128, 32, 1e-4, 0.1
 AUGMENTATION = AugmentationSettings(width_shift_range=0.1, height_shift_range=0.1)
 DRAWN_SEED = 20261122  # hands that no practice set shows: its seeds are small, and what was seen here must not test it
 PHOTOGRAPH_COUNTS = 2  # times a photograph is seen for each time a drawing is
+WHOLE_DRAWINGS = 3  # every so manieth drawing is shown whole as well; every photograph is
 TARGET = Path(__file__).parents[1] / "src" / "handshape" / "model" / OWN_FILE
 
 
@@ -45,22 +56,26 @@ def main() -> None:
     options = parse()
     keras.utils.set_random_seed(options.seed)
     console = Console()
-    drawn, drawn_labels = load_drawn(options.drawn, console)
-    digits, digit_labels, watched, watched_labels = load_digits(*options.digits, console)
-    letters, letter_labels = load_folder(options.letters, console)
-    images = np.concatenate([drawn, *[digits, letters] * PHOTOGRAPH_COUNTS])
-    labels = drawn_labels + (digit_labels + letter_labels) * PHOTOGRAPH_COUNTS
+    drawn = load_drawn(options.drawn, console)
+    digits, watched = load_digits(*options.digits, console)
+    letters = load_all(list_samples(options.letters), None, console)
+    seen = [drawn.crops(), drawn.whole(WHOLE_DRAWINGS), *[digits.crops(), digits.whole()] * PHOTOGRAPH_COUNTS]
+    seen += [letters.crops(), letters.whole()] * PHOTOGRAPH_COUNTS
+    views = Views(
+        *(np.concatenate([getattr(part, name) for part in seen]) for name in ("images", "points")), AUGMENTATION
+    )
+    labels = [label for part in seen for label in part.labels]
     classes = sorted(set(labels))
     truth = np.array([classes.index(label) for label in labels])
-    watched_truth = np.array([classes.index(label) for label in watched_labels])
+    watched_truth = np.array([classes.index(label) for label in watched.labels])
 
-    base, model = build(options.start, len(classes), options.epochs * -(-len(images) // BATCH))
-    history = train(model, images, truth, watched, watched_truth, options, console)
+    base, model = build(options.start, len(classes), options.epochs * -(-len(views) // BATCH))
+    history = train(model, views, truth, watched.inputs.image, watched_truth, options, console)
     with tempfile.TemporaryDirectory() as place:
         packed = Path(place) / OWN_FILE
         pack_weights(base, packed)
-        TARGET.write_bytes(packed.read_bytes())
-    note(options, len(drawn), len(digits), len(letters), history)
+        options.out.write_bytes(packed.read_bytes())
+    note(options, len(drawn.labels), len(digits.labels), len(letters.labels), history)
 
 
 def parse() -> argparse.Namespace:
@@ -68,39 +83,67 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, required=True, help="ImageNet weights of MobileNetV2 without its top")
     parser.add_argument("--digits", type=Path, nargs=2, required=True, metavar=("FOLDER", "SIGNERS"))
     parser.add_argument("--letters", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--drawn", type=int, default=100, help="drawn images a class")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--drawn", type=int, default=150, help="drawn images a class")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--out", type=Path, default=TARGET)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
-def load_drawn(per_class: int, console: Console) -> tuple[np.ndarray, list[str]]:
+@dataclass(frozen=True)
+class Shown:
+    """Images [N, S, S, 3], their landmarks in pixels [N, 21, 2], not numbers for whole images, and labels."""
+
+    images: np.ndarray
+    points: np.ndarray
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Photographs as crops and whole."""
+
+    inputs: Inputs
+    wholes: np.ndarray
+    labels: list[str]
+
+    def crops(self) -> Shown:
+        return Shown(self.inputs.image, points_in_crops(self.inputs.landmarks, SIZE), self.labels)
+
+    def whole(self, step: int = 1) -> Shown:
+        images = self.wholes[::step]
+        return Shown(images, np.full((len(images), LANDMARKS, 2), np.nan, np.float32), self.labels[::step])
+
+
+def load_drawn(per_class: int, console: Console) -> Loaded:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "drawn"
         draw_practice_set(folder, per_class, DRAWN_SEED, None, 160, console)
-        return load_folder(folder, console)
+        return load_all(list_samples(folder), None, console)
 
 
-def load_folder(root: Path, console: Console) -> tuple[np.ndarray, list[str]]:
-    folder = list_samples(root)
-    return decode_images(folder, folder.samples, SIZE, console), [sample.label for sample in folder.samples]
+def load_all(folder: ImageFolder, samples: Sequence[Sample] | None, console: Console) -> Loaded:
+    samples = folder.samples if samples is None else samples
+    files = {sample.path: folder.file(sample) for sample in samples}
+    look = hand_search(console, required=True)
+    hands = dict(zip(files, look(list(files.values())), strict=True))
+    crops = decode_images(
+        lambda sample: load_view(files[sample.path], hands[sample.path], SIZE), samples, SIZE, console
+    )
+    wholes = decode_images(lambda sample: load_square(files[sample.path], SIZE), samples, SIZE, console)
+    inputs = with_hands(crops, [hands[sample.path] for sample in samples])
+    return Loaded(inputs, wholes, [sample.label for sample in samples])
 
 
-def load_digits(root: Path, signers: Path, console: Console) -> tuple[np.ndarray, list[str], np.ndarray, list[str]]:
+def load_digits(root: Path, signers: Path, console: Console) -> tuple[Loaded, Loaded]:
     with signers.open(newline="", encoding="utf-8") as file:
         signer = {row["path"]: row["signer"] for row in csv.DictReader(file)}
     folder = list_samples(root)
 
-    def between(first: str, last: str) -> list[Sample]:
-        return [sample for sample in folder.samples if first <= signer[sample.path] <= last]
+    def between(first: str, last: str) -> Loaded:
+        return load_all(folder, [each for each in folder.samples if first <= signer[each.path] <= last], console)
 
-    learned, watched = between("s000", "s079"), between("s080", "s099")
-    return (
-        decode_images(folder, learned, SIZE, console),
-        [sample.label for sample in learned],
-        decode_images(folder, watched, SIZE, console),
-        [sample.label for sample in watched],
-    )
+    return between("s000", "s079"), between("s080", "s099")
 
 
 def build(start: Path, classes: int, steps: int) -> tuple[keras.Model, keras.Model]:
@@ -121,7 +164,7 @@ def build(start: Path, classes: int, steps: int) -> tuple[keras.Model, keras.Mod
 
 def train(
     model: keras.Model,
-    images: np.ndarray,
+    views: Views,
     truth: np.ndarray,
     watched: np.ndarray,
     watched_truth: np.ndarray,
@@ -132,14 +175,13 @@ def train(
     history = []
     for epoch in range(options.epochs):
         rng = np.random.default_rng([options.seed, epoch])
-        order = rng.permutation(len(images))
+        order = rng.permutation(len(truth))
+        parts = [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
         start = time.perf_counter()
-        model.reset_metrics()
-        with console.progress(f"epoch {epoch + 1} of {options.epochs}", -(-len(order) // BATCH)) as bar:
-            for first in range(0, len(order), BATCH):
-                chosen = order[first : first + BATCH]
-                batch = lit(rng, warp(images[chosen], draw_affines(rng, len(chosen), SIZE, AUGMENTATION)))
-                model.train_on_batch(batch, one_hot[truth[chosen]])
+        with console.progress(f"epoch {epoch + 1} of {options.epochs}", len(parts)) as bar:
+            drawn = in_threads(partial(draw, views, epoch), parts, 1)
+            for part, batch in zip(parts, drawn, strict=True):
+                model.train_on_batch(batch.astype(np.float32), one_hot[truth[part]])
                 bar.advance()
         answers = model.predict(watched.astype(np.float32), batch_size=64, verbose=0).argmax(axis=1)
         history.append(float((answers == watched_truth).mean()))
@@ -148,15 +190,12 @@ def train(
     return history
 
 
-def lit(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
-    """Other light: brightness, contrast and the colour of the lamp, an image at a time."""
-    shape = (len(images), 1, 1, 1)
-    gain = rng.uniform(0.7, 1.3, shape) * rng.uniform(0.9, 1.1, (len(images), 1, 1, 3))
-    return np.clip((images - 127.5) * gain + 127.5 + rng.uniform(-30, 30, shape), 0, 255).astype(np.float32)
+def draw(views: Views, epoch: int, part: np.ndarray) -> np.ndarray:
+    return views.draw(part, np.random.default_rng([part[0], epoch]))
 
 
 def note(options: argparse.Namespace, drawn: int, digits: int, letters: int, history: list[float]) -> None:
-    TARGET.with_name("own_weights.md").write_text(
+    options.out.with_name("own_weights.md").write_text(
         f"""# The package's own weights
 
 `{OWN_FILE}` holds MobileNetV2 1.0 without its top, float16, batch normalisation folded. Made by
@@ -169,8 +208,9 @@ def note(options: argparse.Namespace, drawn: int, digits: int, letters: int, his
 | Sign Language Digits Dataset (ardamavi), signers s000-s079 of 209 | {digits} | Apache-2.0 |
 | ASL-ML (t32rahman), A-Z, one signer | {letters} | MIT |
 
-Each photograph was seen {PHOTOGRAPH_COUNTS} times as often as each drawing. On signers s080-s099, watched and not
-trained on, the share of digits answered right after each epoch: {", ".join(f"{share:.3f}" for share in history)}.
+Shown as crops of the hand and as whole images; each photograph {PHOTOGRAPH_COUNTS} times as often as each drawing. On
+signers s080-s099, watched and not trained on, the share of digits answered right after each epoch:
+{", ".join(f"{share:.3f}" for share in history)}.
 No image of signers s100-s208 was seen.
 """,
         encoding="utf-8",

@@ -10,6 +10,8 @@ import pytest
 from handshape.cli import main
 from handshape.console import Console
 from handshape.data.drawn import draw_practice_set
+from handshape.errors import DownloadError
+from handshape.hands.models import HandModels, hand_models
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
 SETTINGS = {
@@ -117,3 +119,12 @@ def photographs() -> Path:
     if not PHOTOGRAPHS.is_dir():
         pytest.skip(f"real photographs are not at {PHOTOGRAPHS}")
     return PHOTOGRAPHS
+
+
+@pytest.fixture(scope="session")
+def models() -> HandModels:
+    """The networks that find hands; tests that need them are skipped where they cannot be had."""
+    try:
+        return hand_models(Console(quiet=True))
+    except DownloadError as error:
+        pytest.skip(f"the hand models cannot be had: {error.happened}")

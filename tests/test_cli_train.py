@@ -145,7 +145,9 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     shutil.copytree(drawn, data)
     for image in sorted((data / "A").iterdir())[4:]:
         image.unlink()
-    config.write_text("data:\n  layout: link\n  groups: none\nhands:\n  find: off\nmodel:\n  fine_tune_epochs: 0\n  num_epochs: 9\n")
+    config.write_text(
+        "data:\n  layout: link\n  groups: none\nhands:\n  find: off\nmodel:\n  fine_tune_epochs: 0\n  num_epochs: 9\n"
+    )
     weighed = []
     weigh = fit.weigh_classes
     monkeypatch.setattr(fit, "weigh_classes", lambda *args: weighed.append(weigh(*args)) or weighed[-1])

@@ -12,8 +12,8 @@ from conftest import Handshape, Trained
 from PIL import Image
 
 from handshape.cli import explaining
-from handshape.cli.explaining import class_weights, free_name, heat_of
-from handshape.evaluation.saliency import onto_photograph
+from handshape.cli.explaining import free_name, heat_of
+from handshape.evaluation.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import Hand
@@ -121,30 +121,37 @@ def test_features_are_those_of_the_keras_model(trained: Trained):
     model = keras.models.load_model(bundle.keras, compile=False)
     expected = model.predict(load_square(image, bundle.size)[None].astype(np.float32), verbose=0)
     assert features == pytest.approx(np.asarray(expected["features"][0]), abs=1e-3)
-    weights = class_weights(bundle)
-    assert weights is not None
+    weights = np.load(bundle.activation)
     assert weights.shape == (features.shape[2], len(bundle.labels))
     assert recognition.hand is None
 
 
-def test_what_speaks_for_all_classes_alike_counts_for_none(trained: Trained, tmp_path: Path):
+def test_what_speaks_for_all_classes_alike_counts_for_none():
+    rng = np.random.default_rng(0)
+    features, weights = rng.random((4, 4, 5), np.float32), rng.normal(size=(5, 3)).astype(np.float32)
+    shared = rng.normal(size=(5, 1)).astype(np.float32)
+    expected = where_it_looked(features, weights, 1, mirrored=False)
+    assert expected.max() == pytest.approx(1)
+    assert where_it_looked(features, weights + shared, 1, mirrored=False) == pytest.approx(expected, abs=1e-4)
+
+
+def test_without_a_pixel_stream_there_is_no_heat(trained: Trained, tmp_path: Path):
     bundle = find_bundle(trained.folder)
     shutil.copytree(bundle.folder, tmp_path / "bundle")
     changed = replace(bundle, folder=tmp_path / "bundle")
-    weights = np.load(bundle.activation)
-    np.save(changed.activation, weights - np.linspace(0, 1, len(weights), dtype=np.float32)[:, None])
-    assert class_weights(changed) == pytest.approx(class_weights(bundle), abs=1e-5)
     changed.activation.unlink()
-    assert class_weights(changed) is None
+    features = np.zeros((3, 3, 1280), np.float32)
+    assert heat_of(features, changed, recognized(hand())) is None
+    assert heat_of(None, bundle, recognized(hand())) is None
 
 
 def test_the_heat_of_a_left_hand_is_that_of_a_right_one_in_a_mirror():
     features = np.zeros((4, 4, 2), np.float32)
     features[1, 0, 0] = 1.0
-    weights = np.array([1, -1], np.float32)
+    weights = np.array([[1, -1], [-1, 1]], np.float32)
     right, left = (
-        onto_photograph(heat_of(features, weights, recognized(hand(which))), IN_THE_MIDDLE, SIDE, SIDE)
-        for which in ("Right", "Left")
+        onto_photograph(where_it_looked(features, weights, 0, mirrored), IN_THE_MIDDLE, SIDE, SIDE)
+        for mirrored in (False, True)
     )
     assert right[:, : SIDE // 2].sum() > 5 * right[:, SIDE // 2 :].sum()
     assert left == pytest.approx(right[:, ::-1], abs=0.05)

@@ -107,7 +107,7 @@ def test_variations_are_hands_of_the_same_kind(hands):
     for part in (IMAGE, WORLD):
         size = np.linalg.norm(varied[:, KNUCKLES, part].mean(axis=1) - varied[:, 0, part], axis=1)
         before = np.linalg.norm(hands[:, KNUCKLES, part].mean(axis=1) - hands[:, 0, part], axis=1)
-        assert ((0.5 < size / before) & (size / before < 1.5)).all()
+        assert ((size / before > 0.5) & (size / before < 1.5)).all()
     assert np.median(np.abs(cosines(varied[:, :, WORLD]) - cosines(hands[:, :, WORLD]))) < 0.15
 
 

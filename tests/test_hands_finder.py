@@ -6,26 +6,18 @@ import pytest
 from PIL import Image
 
 from handshape.console import Console
-from handshape.errors import DownloadError, ImageError
+from handshape.errors import ImageError
 from handshape.hands import search
 from handshape.hands.crops import crop_hand
 from handshape.hands.finder import HandFinder
 from handshape.hands.landmarks import Hand
-from handshape.hands.models import HandModels, hand_models
+from handshape.hands.models import HandModels
 from handshape.hands.search import find_hands, find_in_file
 from handshape.images import read_image, to_square
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 OPEN_HAND = "asl24_signer_t/B/B136.jpg"
 FILLS_THE_FRAME = "asl36_5_hands/0/hand2_0_left_seg_1_cropped.jpg"
-
-
-@pytest.fixture(scope="module")
-def models() -> HandModels:
-    try:
-        return hand_models(Console(quiet=True))
-    except DownloadError as error:
-        pytest.skip(f"the hand models cannot be had: {error.happened}")
 
 
 @pytest.fixture(scope="module")

@@ -137,5 +137,5 @@ def test_a_resumed_run_must_start_as_it_began(tmp_path):
     for other in (StartingWeights("imagenet", None, "", "2" * 64), StartingWeights("own", None, "", "2" * 64)):
         with pytest.raises(RunError, match="began with own weights"):
             require_same_start(run, other, runtime, settings)
-    with pytest.raises(RunError, match="hands.find=auto; now .*hands.find=off"):  # the hand models are gone since
+    with pytest.raises(RunError, match=r"hands\.find=auto; now .*hands\.find=off"):  # the hand models are gone since
         require_same_start(run, own, runtime, load_settings(assignments=["hands.find=off"]))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from handshape.serving.recognizer import Recognition
 
     Features = NDArray[np.float32]  # [h, w, 1280]
-    Weights = NDArray[np.float32]
 
 
 def explain(options: argparse.Namespace, console: Console) -> int:
@@ -31,13 +30,10 @@ def explain(options: argparse.Namespace, console: Console) -> int:
 
     bundle = find_bundle(options.model)
     recognizer = recognizer_of(bundle, console)
-    weights = class_weights(bundle)
 
     def answer(path: Path) -> None:
         result, features = recognizer.explain(path)
-        heat = None
-        if features is not None and weights is not None:
-            heat = heat_of(features, weights[:, bundle.labels.index(result.top[0][0])], result)
+        heat = heat_of(features, bundle, result)
         file = free_name(options.out, path)
         with whole_file(file) as partial:
             Image.fromarray(draw(path, result, heat)).save(partial, "PNG")
@@ -48,34 +44,16 @@ def explain(options: argparse.Namespace, console: Console) -> int:
     return for_each_image(options, console, answer)
 
 
-def class_weights(bundle: Bundle) -> Weights | None:
-    """What each feature says for a class rather than for the others, [1280, C]; None without a pixel stream.
-
-    A softmax does not see what the dense layer adds to all classes alike. Left in, it hides the hand: on photographs
-    the heat then lay beside it, where taking pixels away changes nothing.
-    """
+def heat_of(features: Features | None, bundle: Bundle, result: Recognition) -> Heat | None:
+    """Where the model looked, as the picture lies in the photograph; None without a pixel stream."""
     import numpy as np
 
-    if not bundle.activation.is_file():
+    from handshape.evaluation.saliency import where_it_looked
+
+    if features is None or not bundle.activation.is_file():
         return None
-    weights = np.load(bundle.activation)
-    return weights - weights.mean(axis=1, keepdims=True)
-
-
-def heat_of(features: Features, weights: Weights, result: Recognition) -> Heat:
-    """Where the model looked, [h, w], as the picture lies in the photograph.
-
-    Args:
-        features: of the picture that the model saw.
-        weights: [1280], of the class in question.
-        result: what it recognised.
-    """
-    from handshape.evaluation.saliency import SMOOTH_SIDE, class_activation, enlarge
-
-    heat = class_activation(features, weights)
-    if result.hand and result.hand.handedness == "Left":
-        return enlarge(heat, SMOOTH_SIDE)[:, ::-1]  # mirrored when enlarged: a cell sees more of what is on its right
-    return heat
+    is_left = result.hand is not None and result.hand.handedness == "Left"
+    return where_it_looked(features, np.load(bundle.activation), bundle.labels.index(result.top[0][0]), is_left)
 
 
 def draw(path: Path, result: Recognition, heat: Heat | None) -> Pixels:

@@ -43,7 +43,7 @@ def _add_check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         verbs,
         "check",
         "what is wrong with these photographs",
-        "Reads every image and reports broken, misnamed, tiny and duplicate files, look-alikes, empty and uneven "
+        "Reads every image and reports broken, misnamed, tiny, duplicate and similar files, empty and uneven "
         "classes. Finds the hands, and reports classes where few are found and labels that are probably wrong. "
         "Changes nothing.",
         [

@@ -31,6 +31,22 @@ HUES = (290.0, 460.0)  # degrees, violet over red to yellow-green
 VIVIDNESS = 0.155  # OKLab chroma in the middle of the scale; more leaves sRGB
 
 
+def where_it_looked(features: Floats, weights: Floats, number: int, mirrored: bool) -> Heat:
+    """The heat of a picture of a hand for one class, [h, w] float32, as the hand lies in the photograph.
+
+    Each class's weights are taken less what all classes have in common: a softmax does not see that part, but left in
+    it hides the hand. On photographs the heat then lay beside it, where taking pixels away changes nothing.
+
+    Args:
+        features: [h, w, F], the last feature map.
+        weights: [F, C], the dense layer's weights.
+        number: of the class.
+        mirrored: whether the picture was mirrored, as those of left hands are.
+    """
+    heat = class_activation(features, weights[:, number] - weights.mean(axis=1))
+    return enlarge(heat, SMOOTH_SIDE)[:, ::-1] if mirrored else heat  # enlarged first: cells see more to their right
+
+
 def class_activation(features: Floats, weights: Floats) -> Heat:
     """How much each place speaks for a class, [h, w] float32, 1 at the strongest; all 0 where nothing does.
 

@@ -90,7 +90,7 @@ def vary(hands: Array, rng: np.random.Generator) -> Array:
         rng: decides every one of them.
 
     Returns:
-        [N, 21, 6] float32, the wrist at the origin.
+        [N, 21, 6] float32, the wrist about at the origin.
     """
     count = len(hands)
     turn = _turns(rng.uniform(-TURN, TURN, (count, 3)))

@@ -53,9 +53,8 @@ def known_hands_like(landmarks: NDArray[np.float32], truth: NDArray[np.int64], l
     numbers = np.array([number_of.get(name.casefold(), -1) for name in names], np.int64)
     known = numbers >= 0
     others, numbers = others[known], numbers[known]
-    none = KnownHands(others[:0], numbers[:0], "no known hands: no class has the name of one")
-    if not len(numbers):
-        return none
+    if not np.isin(truth, numbers).any():
+        return KnownHands(others[:0], numbers[:0], "no known hands: none of yours has the name of one")
     alike = _likeness(landmarks, truth, others, numbers)
     if alike < LIKE:
         return KnownHands(others[:0], numbers[:0], f"no known hands: only {alike:.0%} of yours look like theirs")

@@ -39,7 +39,8 @@ def in_float32(model: Any) -> Any:
     import keras
 
     def plain(layer: Any) -> Any:
-        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+        policy = {"dtype": "float32"} if isinstance(layer, keras.layers.Layer) else {}  # a bare operation has none
+        return type(layer).from_config(layer.get_config() | policy)
 
     copy = keras.models.clone_model(model, clone_function=plain, recursive=True)
     copy.set_weights(model.get_weights())

@@ -27,7 +27,7 @@ from handshape.evaluation.report.content import (
     Verdict,
 )
 from handshape.evaluation.report.pairs import typical_image
-from handshape.evaluation.saliency import class_activation
+from handshape.evaluation.saliency import where_it_looked
 from handshape.evaluation.slices import Slice
 from handshape.hands.crops import crop_box
 from handshape.model.classifier import Classifier
@@ -99,23 +99,21 @@ class _Shots:
         test, sample = self._judgement.test, self._judgement.split.test[row]
         answer = int(test.predictions.probabilities[row].argmax())
         hand = self._hands.get(sample.path)
-        heat = self._heat(test.inputs.image[row], answer)
-        if heat is not None and hand is not None and hand.handedness == "Left":
-            heat = heat[:, ::-1]  # its crop was mirrored
+        is_left = hand is not None and hand.handedness == "Left"
         return Shot(
             file=self._folder.file(sample),
             label=sample.label,
             answer=self._judgement.labels[answer],
             confidence=float(test.predictions.confidence[row]),
-            heat=heat,
+            heat=self._heat(test.inputs.image[row], answer, is_left),
             box=crop_box(hand) if hand else None,
         )
 
-    def _heat(self, image: NDArray[np.uint8], answer: int) -> NDArray[np.float32] | None:
+    def _heat(self, image: NDArray[np.uint8], answer: int, is_left: bool) -> NDArray[np.float32] | None:
         if self._weights is None:
             return None
         features = self._judgement.judged.network.features(image[None])[0]
-        return class_activation(features, self._weights[:, answer])
+        return where_it_looked(features, self._weights, answer, is_left)
 
 
 def _accuracies(judgement: Judgement, findings: Findings) -> Accuracies:

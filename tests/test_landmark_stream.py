@@ -1,0 +1,119 @@
+"""The landmark stream, and the known hands it learns from beside the user's own."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from handshape.config import load_settings
+from handshape.console import Console
+from handshape.hands.known_hands import known_hands_like, load_known_hands
+from handshape.model.streams import build_landmark_stream
+from handshape.runtime import choose_runtime, start_runtime
+from handshape.training import landmarks as training
+from handshape.training.landmarks import Hands, balanced, train_landmarks
+
+LABELS = ("A", "B", "C", "D", "F", "I", "L", "O", "W", "Y")
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    settings = load_settings()
+    chosen = choose_runtime(settings.gpu)
+    start_runtime(chosen, settings.gpu, 0)
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def known() -> tuple[np.ndarray, np.ndarray]:
+    """Hands [N, 21, 6] of ten letters, and which they are [N]."""
+    hands, names = load_known_hands()
+    rows = np.array([row for row, name in enumerate(names) if name in LABELS])
+    return hands[rows], np.array([LABELS.index(names[row]) for row in rows])
+
+
+def learned(hands: Hands, runtime, seed: int = 0):
+    keras.utils.set_random_seed(0)
+    stream = build_landmark_stream(len(LABELS))
+    train_landmarks(stream, hands, seed, runtime, Console(quiet=True))
+    return stream
+
+
+def test_it_learns_hands_and_knows_others(known, runtime, monkeypatch):
+    monkeypatch.setattr(training, "LEAST_STEPS", 300)
+    hands, truth = known
+    half = np.arange(len(truth)) % 2 == 0
+    stream = learned(balanced(hands[half], truth[half], np.zeros(half.sum(), int)), runtime)
+    answers = stream.model.predict(hands[~half], verbose=0)
+    assert answers.shape == ((~half).sum(), len(LABELS))
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+    assert (answers.argmax(axis=1) == truth[~half]).mean() > 0.85  # chance is a tenth
+    features = stream.scale(np.asarray(training.shape_features(hands[half])))
+    np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-2)
+
+
+def test_the_seed_decides_the_weights(known, runtime, monkeypatch):
+    monkeypatch.setattr(training, "EPOCHS", 3)
+    monkeypatch.setattr(training, "LEAST_STEPS", 0)
+    hands = balanced(*known, np.zeros(len(known[1]), int))
+    one, same, other = (learned(hands, runtime, seed).model.get_weights() for seed in (1, 1, 2))
+    for weights, again in zip(one, same, strict=True):
+        np.testing.assert_array_equal(weights, again)
+    assert any(not np.array_equal(weights, again) for weights, again in zip(one, other, strict=True))
+
+
+def test_every_hand_once_an_epoch_varied_anew(known):
+    hands, truth = known
+    batches = training._VariedHands(balanced(hands, truth, np.zeros(len(truth), int)), len(LABELS), 0)
+    epochs = []
+    for epoch in (0, 1, 0):
+        batches.start_epoch(epoch)
+        shown = [batches[index] for index in range(len(batches))]
+        features, labels, weights = (np.concatenate(parts) for parts in zip(*shown, strict=True))
+        assert np.bincount(labels.argmax(axis=1)).tolist() == np.bincount(truth).tolist()
+        assert features.shape == (len(truth), 666)
+        assert weights.mean() == pytest.approx(1, abs=1e-5)
+        epochs.append(features)
+    np.testing.assert_array_equal(epochs[0], epochs[2])
+    assert not np.allclose(np.sort(epochs[0], axis=0), np.sort(epochs[1], axis=0), atol=1e-3)
+
+
+def test_classes_count_the_same_and_people_by_the_root_of_their_hands():
+    truth = np.array([0] * 90 + [1] * 10 + [0] * 10)
+    people = np.array([0] * 90 + [0] * 10 + [1] * 10)
+    weights = balanced(np.zeros((110, 21, 6), np.float32), truth, people).weights
+    assert weights.mean() == pytest.approx(1, abs=1e-5)
+    assert weights[truth == 0].sum() == pytest.approx(weights[truth == 1].sum(), rel=1e-5)
+    assert weights[-1] / weights[0] == pytest.approx(np.sqrt(100 / 10), rel=1e-5)
+
+
+def test_known_hands_help_where_they_are_alike(known):
+    hands, truth = known
+    added = known_hands_like(hands[::3], truth[::3], [label.lower() for label in LABELS])
+    assert len(added.truth) == len(added.landmarks) == len(truth)
+    assert np.bincount(added.truth).tolist() == np.bincount(truth).tolist()
+    assert f"{len(truth)} known hands of {len(LABELS)} classes" in added.words
+
+
+def test_only_classes_of_known_names_are_helped(known):
+    hands, truth = known
+    labels = ["zebra" if label in "ABC" else label for label in LABELS]
+    added = known_hands_like(hands, truth, labels)
+    assert set(added.truth) == set(range(3, len(LABELS)))
+
+
+def test_names_that_mean_other_signs_are_noticed(known):
+    hands, truth = known
+    elsewhere = [*LABELS[3:], *LABELS[:3]]
+    added = known_hands_like(hands, truth, elsewhere)
+    assert len(added.truth) == len(added.landmarks) == 0
+    assert "of yours look like theirs" in added.words
+    assert added.landmarks.shape[1:] == (21, 6)
+
+
+@pytest.mark.parametrize("labels", [["zebra", "lion"], ["zebra", "A"]])
+def test_nothing_is_added_where_no_hand_of_a_known_class_was_found(labels, known):
+    hands, _ = known
+    added = known_hands_like(hands[:5], np.zeros(5, int), labels)
+    assert len(added.truth) == len(added.landmarks) == 0
+    assert added.words.startswith("no known hands")
