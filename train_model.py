@@ -16,7 +16,7 @@ from handshape.console import Console
 from handshape.data.checks import CheckReport
 from handshape.data.samples import ImageFolder
 from handshape.data.splits import Split
-from handshape.errors import HandshapeError
+from handshape.errors import HandshapeError, SettingsError
 from handshape.export.bundle import Bundle
 from handshape.model.classifier import Classifier
 from handshape.runs import Run, run_in_progress
@@ -130,6 +130,12 @@ def train(console: Console) -> None:
     """Every step in its order, in the working folder."""
     run = Run(Path(), time.strftime("%Y%m%d_%H%M%S"))
     settings = validate_settings(CONFIG)
+    if settings.hands.find != "off":
+        raise SettingsError(
+            f"train_model.py looks at whole images, so hands.find cannot be {settings.hands.find} in its CONFIG.",
+            "hands.find: off",
+            f"Find hands with: handshape train {settings.data.original_data_dir}",
+        )
     folder, report = validate_data(settings, console)
     split = split_data(folder, report, settings, console)
     with run_in_progress(run, console, keep=True):

@@ -10,7 +10,7 @@ from handshape.errors import DownloadError, ModelError
 from handshape.model import litert
 from handshape.model.backbone import build_backbone, set_tail_trainable
 from handshape.model.classifier import in_float32
-from handshape.model.streams import build_pixel_stream
+from handshape.model.streams import build_pixel_stream, fold_temperature
 from handshape.model.weights import OWN_FILE, StartingWeights, find_weights, load_weights, pack_weights
 
 NONE = StartingWeights("none", None, "a test")
@@ -85,7 +85,7 @@ def test_what_is_not_a_litert_model_is_refused(tmp_path):
 def test_a_folded_temperature_changes_confidence_and_no_answer(images):
     stream = build_pixel_stream(3, SMALL, NONE)
     before = stream.model.predict(images.astype("float32"), verbose=0)["probabilities"].astype(np.float64)
-    stream.fold_temperature(0.5)
+    fold_temperature(stream, 0.5)
     after = stream.model.predict(images.astype("float32"), verbose=0)["probabilities"]
     sharper = before**2 / (before**2).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(after, sharper, atol=1e-5)

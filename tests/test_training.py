@@ -18,6 +18,7 @@ from handshape.training.batches import FreshViews, StoredViews
 from handshape.training.checkpoints import TrainingState
 from handshape.training.features import Features, frozen_trunk
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
+from handshape.training.views import Views
 
 MODEL = ModelSettings(img_size=96, num_epochs=2, fine_tune_epochs=2, batch_size=8)
 
@@ -41,7 +42,10 @@ def data():
         noise = rng.integers(-40, 40, (len(truth), 96, 96, 3))
         return np.clip(colours[truth][:, None, None] + noise, 0, 255).astype(np.uint8), truth.astype(np.int64)
 
-    return fit.TrainingData(*draw(8), *draw(4))
+    images, truth = draw(8)
+    points = np.full((len(images), 21, 2), np.nan, np.float32)
+    points[::2] = rng.uniform(20, 76, (len(images[::2]), 21, 2))  # every second image shows a hand
+    return fit.TrainingData(images, points, truth, *draw(4))
 
 
 def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=None):
@@ -283,8 +287,8 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
         return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
 
     phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
-    settings = AugmentationSettings(views=0)
-    batches = FreshViews(data.images, trunk, settings, data.truth, 8, phase, 0, runtime)
+    views = Views(data.images, data.points, AugmentationSettings(views=0))
+    batches = FreshViews(views, trunk, data.truth, 8, phase, 0, runtime)
     assert (batches.workers, batches.max_queue_size) == (runtime.workers, runtime.queue)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])
     first = batches[0][0]

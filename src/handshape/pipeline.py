@@ -134,7 +134,7 @@ def _train_in(run: Run, begun: _Begun, watch: Stopwatch, console: Console) -> Tr
     shipped = judgement.judged
     if learn.learns_from_all(split, settings):
         with watch.stage("refit"):
-            learn.learn_from_all(classifier, decoded, split, settings, runtime, run, console)
+            learn.learn_from_all(classifier, judgement.weighing, decoded, split, settings, runtime, run, console)
             shipped = judge.ship(classifier, runtime, run, console)
     with watch.stage("findings"):
         external = {name: Path(path) for name, path in run.record().get("external", {}).items()}

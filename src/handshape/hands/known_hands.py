@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from handshape.hands.geometry import shape_features
 
 FILE = "known_hands.npz"
-LIKE = 0.35  # of the user's hands, nearest to the known class of their own name; below it the names mean other signs
+LIKE = 0.45  # of the user's hands, nearest to the known class of their own name; below it the names mean other signs
 LOOKED_AT = 2000
 TINY = 1e-3
 

@@ -31,10 +31,6 @@ class PixelStream:
     backbone: Backbone
     logits: Any  # the dense layer
 
-    def fold_temperature(self, temperature: float) -> None:
-        """Divides the logits by ``temperature`` for good: probabilities come out calibrated, the order stays."""
-        self.logits.set_weights([value / temperature for value in self.logits.get_weights()])
-
 
 @dataclass(frozen=True)
 class LandmarkStream:
@@ -44,6 +40,12 @@ class LandmarkStream:
     model: Any  # landmarks [N, 21, 6] → probabilities [N, C]
     head: Any  # shape features [N, 666] → probabilities [N, C]
     scale: Any  # the layer that brings each feature to mean 0 and variance 1
+    logits: Any  # the last dense layer
+
+
+def fold_temperature(stream: PixelStream | LandmarkStream, temperature: float) -> None:
+    """Divides a stream's logits by ``temperature`` for good: probabilities come out calibrated, the order stays."""
+    stream.logits.set_weights([value / temperature for value in stream.logits.get_weights()])
 
 
 def build_pixel_stream(classes: int, settings: ModelSettings, weights: StartingWeights) -> PixelStream:
@@ -95,6 +97,7 @@ def build_landmark_stream(classes: int) -> LandmarkStream:
     for units in LANDMARK_UNITS:
         hidden = keras.layers.Dense(units, activation="relu", dtype="float32")(hidden)
         hidden = keras.layers.Dropout(LANDMARK_DROPOUT, dtype="float32")(hidden)
-    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32")(hidden)
+    logits = keras.layers.Dense(classes, dtype="float32")
+    probabilities = keras.layers.Softmax(dtype="float32")(logits(hidden))
     head = keras.Model(entry, probabilities, name="landmark_head")
-    return LandmarkStream(classes, keras.Model(landmarks, head(features), name="landmark_stream"), head, scale)
+    return LandmarkStream(classes, keras.Model(landmarks, head(features), name="landmark_stream"), head, scale, logits)

@@ -121,7 +121,7 @@ def judge(
 
 def ship(classifier: Classifier, runtime: Runtime, run: Run, console: Console) -> Shipped:
     """The classifier as it is now, in float32 and on LiteRT."""
-    model = classifier.model if runtime.policy == "float32" else in_float32(classifier.model)
+    model = in_float32(classifier.model)  # a copy: the classifier may go on learning
     content = to_litert(model, runtime, run, console)
     return Shipped(model, content, KerasNetwork(model) if content is None else LiteRtNetwork(content))
 

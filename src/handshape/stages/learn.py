@@ -5,6 +5,7 @@ Keras is imported by the stages that need it, after :func:`start_machine` has ch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from handshape.hands.crops import points_in_crops
 from handshape.hands.geometry import hand_size
 from handshape.hands.known_hands import known_hands_like
 from handshape.model.classifier import Classifier, build_classifier, fusion_kernel
+from handshape.model.streams import LandmarkStream, PixelStream, fold_temperature
 from handshape.model.weights import StartingWeights, find_weights
 from handshape.runs import Run
 from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
@@ -27,6 +29,8 @@ from handshape.stages.prepare import Decoded, knows_signers
 if TYPE_CHECKING:
     from handshape.training.fit import Trainer, TrainingFiles
 
+LEAST = 1e-30  # of a probability, before its logarithm
+FUSION_NAMES = ("pixels_without_hand", "pixels", "pixels_by_size", "landmarks", "landmarks_by_size")
 MANY_PEOPLE = 40  # with more, those kept back for judging are hardly missed
 
 
@@ -178,18 +182,26 @@ def weigh_streams(classifier: Classifier, trainer: Trainer | None, decoded: Deco
     from handshape.training.fusion import fit_fusion
 
     inputs, truth = decoded.inputs["validation"], decoded.truth["validation"]
-    if trainer is None:
-        return {}
-    seen = trainer.validation_probabilities()
-    if classifier.landmarks is None or classifier.pixels is None:
-        temperature = fit_temperature(np.log(np.maximum(seen, 1e-30)), truth)
-        trainer.stream.fold_temperature(temperature)
-        return {"temperature": temperature}
-    shapes = np.asarray(classifier.landmarks.model.predict(inputs.landmarks, batch_size=256, verbose=0))
-    weights = fit_fusion(seen, shapes, inputs.hand_present, hand_size(inputs.landmarks), truth)
-    classifier.fusion.set_weights([fusion_kernel(weights)])
-    names = ("pixels_without_hand", "pixels", "pixels_by_size", "landmarks", "landmarks_by_size")
-    return {"fusion": dict(zip(names, map(float, weights), strict=True))}
+    seen: Any = trainer.validation_probabilities() if trainer else None
+    shapes = None
+    if classifier.landmarks is not None:
+        shapes = np.asarray(classifier.landmarks.model.predict(inputs.landmarks, batch_size=256, verbose=0))
+    if seen is not None and shapes is not None:
+        weights = fit_fusion(seen, shapes, inputs.hand_present, hand_size(inputs.landmarks), truth)
+        classifier.fusion.set_weights([fusion_kernel(weights)])
+        return {"fusion": dict(zip(FUSION_NAMES, map(float, weights), strict=True))}
+    if shapes is not None:
+        seen, truth = shapes[inputs.found], truth[inputs.found]
+    temperature = fit_temperature(np.log(np.maximum(seen, LEAST)), truth)
+    fold_temperature(_only_stream(classifier), temperature)
+    return {"temperature": temperature}
+
+
+def _only_stream(classifier: Classifier) -> PixelStream | LandmarkStream:
+    stream = classifier.pixels or classifier.landmarks
+    if stream is None:
+        raise ValueError("A classifier has at least one stream.")
+    return stream
 
 
 def learns_from_all(split: Split, settings: Settings) -> bool:
@@ -202,6 +214,7 @@ def learns_from_all(split: Split, settings: Settings) -> bool:
 
 def learn_from_all(
     classifier: Classifier,
+    weighing: Mapping[str, Any],
     decoded: Decoded,
     split: Split,
     settings: Settings,
@@ -209,11 +222,17 @@ def learn_from_all(
     run: Run,
     console: Console,
 ) -> None:
-    """Both streams go on learning, now from every image; how they are joined and what is accepted stays."""
+    """The streams go on learning, now from every image; how they are joined and calibrated, what is accepted, stays.
+
+    Args:
+        weighing: what :func:`weigh_streams` returned.
+    """
     from handshape.training.fit import TrainingFiles
     from handshape.training.phases import refit_phase
 
     console.status("train", "Learning from the validation and test images too, now that they have been judged by")
+    temperature = weighing.get("temperature", 1.0)
+    fold_temperature(_only_stream(classifier), 1 / temperature)  # training goes on where it was
     train_landmark_stream(classifier, decoded, split, settings, runtime, console, "all")
     work = run.work / "refit"
     work.mkdir(exist_ok=True)
@@ -222,3 +241,4 @@ def learn_from_all(
     if trainer is not None:
         trainer.run(refit_phase(settings.model))
         trainer.finish()
+    fold_temperature(_only_stream(classifier), temperature)
