@@ -15,7 +15,7 @@ from handshape.hands.known_hands import load_known_hands
 from handshape.model import litert
 from handshape.model.classifier import build_classifier, fused_scores, fusion_kernel, gate, in_float32
 from handshape.model.weights import find_weights
-from handshape.training.fusion import PULL, USUAL, fit_fusion
+from handshape.training.fusion import USUAL, fit_fusion, pull_of
 
 LABELS = ("A", "B", "C")
 WEIGHTS = np.array([1.3, 0.7, -0.2, 1.6, 0.4])
@@ -37,7 +37,7 @@ def people(rng: np.random.Generator, count: int, with_hand: float = 0.8) -> tupl
     return rng.integers(0, 5, count), present, present * np.exp(rng.uniform(2, 6, (count, 1)))
 
 
-def misery(pixels, landmarks, present, size, truth, weights, pull=PULL) -> float:
+def misery(pixels, landmarks, present, size, truth, weights, pull) -> float:
     """What the weights are to make small, from the definition alone."""
     scores = fused_scores(pixels, landmarks, gate(present, size) @ fusion_kernel(weights).astype(np.float64))
     likelihood = softmax(scores)[np.arange(len(truth)), truth]
@@ -48,11 +48,11 @@ def test_a_stream_that_knows_nothing_counts_little():
     rng = np.random.default_rng(0)
     truth, present, size = people(rng, 2000)
     ignorant, skilled = answers(rng, truth, 0), answers(rng, truth, 3)
-    without, pixels, _, landmarks, _ = fit_fusion(ignorant, skilled, present, size, truth)
+    without, pixels, _, landmarks, _ = fit_fusion(ignorant, skilled, present, size, truth, len(truth))
     assert abs(pixels) < 0.1
     assert abs(without) < 0.2
     assert landmarks == pytest.approx(3, abs=0.5)  # noise of variance 1 makes the log-odds three times as large
-    without, pixels, _, landmarks, _ = fit_fusion(skilled, ignorant, present, size, truth)
+    without, pixels, _, landmarks, _ = fit_fusion(skilled, ignorant, present, size, truth, len(truth))
     assert abs(landmarks) < 0.1
     assert pixels == pytest.approx(3, abs=0.5)
     assert without > 2  # fewer images, so it is kept nearer to the usual weight
@@ -63,7 +63,7 @@ def test_the_size_of_a_hand_may_decide():
     truth, present, size = people(rng, 2000, with_hand=1)
     tiny = size[:, 0] < 48
     landmarks = np.where(tiny[:, None], answers(rng, truth, 0), answers(rng, truth, 3))
-    weights = fit_fusion(answers(rng, truth, 2), landmarks, present, size, truth)
+    weights = fit_fusion(answers(rng, truth, 2), landmarks, present, size, truth, len(truth))
     assert weights[4] > 0.5  # landmarks count more for large hands
     assert weights[3] - weights[4] < 0.5 < weights[3] + weights[4]
 
@@ -71,11 +71,19 @@ def test_the_size_of_a_hand_may_decide():
 def test_few_images_change_little():
     rng = np.random.default_rng(0)
     truth, present, size = people(rng, 3)
-    few = fit_fusion(answers(rng, truth, 0), answers(rng, truth, 3), present, size, truth)
+    few = fit_fusion(answers(rng, truth, 0), answers(rng, truth, 3), present, size, truth, 3)
     assert np.abs(few - USUAL).max() < 0.5
     nothing = np.empty((0, 5))
-    none = fit_fusion(nothing, nothing, np.empty((0, 1)), np.empty((0, 1)), np.empty(0, np.int64))
+    none = fit_fusion(nothing, nothing, np.empty((0, 1)), np.empty((0, 1)), np.empty(0, np.int64), 0)
     np.testing.assert_allclose(none, USUAL)
+
+
+def test_few_people_change_little_however_many_their_images():
+    rng = np.random.default_rng(0)
+    truth, present, size = people(rng, 2000)
+    streams = answers(rng, truth, 0), answers(rng, truth, 3)
+    one, many = (fit_fusion(*streams, present, size, truth, count) for count in (1, 500))
+    assert np.abs(one - USUAL).sum() < 0.6 * np.abs(many - USUAL).sum()
 
 
 @settings(max_examples=25, deadline=None)
@@ -84,13 +92,15 @@ def test_few_images_change_little():
     count=st.integers(1, 60),
     skills=st.tuples(st.floats(0, 30), st.floats(0, 30)),
     with_hand=st.sampled_from([0.0, 0.5, 1.0]),
-    pull=st.sampled_from([0.1, PULL]),
+    share=st.sampled_from([0.01, 0.2, 1.0]),
 )
-def test_no_other_weights_are_better(seed, count, skills, with_hand, pull):
+def test_no_other_weights_are_better(seed, count, skills, with_hand, share):
     rng = np.random.default_rng(seed)
     truth, present, size = people(rng, count, with_hand)
     case = (*(answers(rng, truth, skill) for skill in skills), present, size, truth)
-    best = fit_fusion(*case, pull)
+    signers = max(1, round(share * count))
+    pull = pull_of(count, signers)
+    best = fit_fusion(*case, signers)
     least = misery(*case, best, pull)
     for scale in (1e-2, 0.1, 1, 5):
         other = best + rng.normal(0, scale, 5)

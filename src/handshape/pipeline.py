@@ -23,7 +23,7 @@ from handshape.export.bundle import Bundle
 from handshape.hands.search import HandSearch
 from handshape.runs import Run, new_run, open_run, read_record, run_in_progress
 from handshape.runtime import peak_memory_mib
-from handshape.stages import findings, judge, learn, prepare, report, save
+from handshape.stages import findings, judge, learn, prepare, report, save, track
 from handshape.stages.findings import Findings
 from handshape.stages.prepare import FoundHands
 
@@ -147,7 +147,9 @@ def _train_in(run: Run, begun: _Begun, watch: Stopwatch, console: Console) -> Tr
     with watch.stage("report"):
         report.write_html(run, classifier, judgement, found, folder, begun.checked, begun.hands, settings, console)
     with watch.stage("save"):
-        bundle = save.save_model(run, classifier, judgement, shipped, settings, console)
+        bundle = save.save_model(run, classifier, judgement, shipped, settings, console, found)
+    with watch.stage("track"):
+        track.track_run(run, bundle, trainer.state.history if trainer else {}, settings, console)
     console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
     return TrainResult(
         run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, found, watch.seconds

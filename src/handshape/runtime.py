@@ -310,4 +310,5 @@ def _quieten() -> None:
     os.environ.setdefault("TF_ENABLE_DEPRECATION_WARNINGS", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ.setdefault("GLOG_minloglevel", "3")
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)

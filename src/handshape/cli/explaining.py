@@ -25,10 +25,10 @@ def explain(options: argparse.Namespace, console: Console) -> int:
     """Draws one PNG an image and goes on after a bad image; 1 when no image could be read."""
     from PIL import Image
 
-    from handshape.export.bundle import find_bundle
     from handshape.files import whole_file
+    from handshape.registry import resolve
 
-    bundle = find_bundle(options.model)
+    bundle = resolve(options.model)
     recognizer = recognizer_of(bundle, console)
 
     def answer(path: Path) -> None:
@@ -56,13 +56,13 @@ def heat_of(features: Features | None, bundle: Bundle, result: Recognition) -> H
     return where_it_looked(features, np.load(bundle.activation), bundle.labels.index(result.top[0][0]), is_left)
 
 
-def draw(path: Path, result: Recognition, heat: Heat | None) -> Pixels:
+def draw(photo: Path | bytes, result: Recognition, heat: Heat | None) -> Pixels:
     """The photograph, explained, [H, W, 3]."""
     from handshape.evaluation.drawing import Caption, explain_image
     from handshape.hands.crops import crop_box
     from handshape.hands.inputs import load_photograph
 
-    photograph, scale = load_photograph(path)
+    photograph, scale = load_photograph(photo)
     hand = result.hand.scaled(1 / scale) if result.hand else None
     caption = Caption(result.decision, result.confidence, result.top)
     return explain_image(photograph, hand, crop_box(hand) if hand else None, heat, caption)

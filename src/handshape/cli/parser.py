@@ -6,8 +6,14 @@ import argparse
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handshape import __version__
+from handshape.cli.models_parser import EXAMPLES, MODEL, add_actions
+from handshape.errors import HandshapeError
+
+if TYPE_CHECKING:
+    from handshape.export.formats import Format
 
 HELP_WIDTH = 79
 
@@ -33,7 +39,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"handshape {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
-    for add in (_add_check, _add_train, _add_evaluate, _add_predict, _add_explain, _add_sample, _add_doctor):
+    for add in (
+        _add_check,
+        _add_train,
+        _add_evaluate,
+        _add_predict,
+        _add_explain,
+        _add_models,
+        _add_export,
+        _add_serve,
+        _add_sample,
+        _add_doctor,
+    ):
         add(verbs)
     return parser
 
@@ -122,7 +139,7 @@ def _add_evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "not know are named and left out.",
         ["handshape evaluate runs/first other-people", "handshape evaluate runs/first other-people --json"],
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of images a class")
 
 
@@ -134,7 +151,7 @@ def _add_predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "Recognises the handshape in each image. A folder stands for the images in it.",
         ["handshape predict runs/first photo.jpg", "handshape predict runs/first *.jpg --json > answers.jsonl"],
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
 
 
@@ -147,11 +164,87 @@ def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "answer. No file is ever overwritten.",
         ["handshape explain runs/first photo.jpg", "handshape explain runs/first photos --out pictures --json"],
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="run folder or bundle folder")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
     parser.add_argument(
         "--out", type=Path, default=Path("explained"), metavar="FOLDER", help="where they go (default: explained)"
     )
+
+
+def _add_serve(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "serve",
+        "a model over HTTP, for other programs",
+        "Serves a model until Ctrl-C: POST /v1/recognize and /v1/explain (images as form field 'image'), WebSocket "
+        "/v1/stream, GET /v1/models, /metrics, /healthz, /openapi.json. On this machine alone unless --host says "
+        "otherwise. With --json one JSON object a request goes to stdout.",
+        [
+            "handshape serve runs/first",
+            "curl -F image=@photo.jpg http://127.0.0.1:8000/v1/recognize",
+            "handshape serve asl@production --host 0.0.0.0 --token-file tokens",
+        ],
+    )
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="run, bundle or registered name (default: the newest in runs)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000; 0 takes any that is free")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="tokens, one a line; each request needs one")
+    parser.add_argument("--workers", type=int, metavar="N", help="images computed at a time (default: one a core)")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        dest="limits",
+        metavar="NAME=N",
+        help="bytes, frame, pixels, images, rate, requests, streams, connections, seconds or stop",
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="another name it answers to, behind a proxy"
+    )
+
+
+def _add_export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "export",
+        "other formats, each proved on photographs",
+        "Writes a model in other formats and runs each against Keras on photographs. What is no match for Keras is not "
+        "kept; int8 then falls back to float16 and says which class lost how much.",
+        [
+            "handshape export runs/first --to litert-int8,onnx",
+            "handshape export runs/first --to litert-int8 --data other-people --out app/model",
+        ],
+    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+    parser.add_argument(
+        "--to",
+        type=_formats,
+        required=True,
+        metavar="FORMAT,…",
+        help="litert, litert-float16, litert-int8, onnx, openvino, saved_model",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="photographs to compare on (default: what the run kept back)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where they go (default: exports/ in the run folder)"
+    )
+
+
+def _formats(names: str) -> tuple[Format, ...]:
+    from handshape.export.formats import formats_named
+
+    try:
+        return formats_named(names)
+    except HandshapeError as error:
+        raise argparse.ArgumentTypeError(error.text.replace("\n", " ")) from None
+
+
+def _add_models(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(verbs, "models", "versions: list, add, promote, roll back, compare", "", EXAMPLES)
+    add_actions(parser, HELP_WIDTH)
 
 
 def _add_sample(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

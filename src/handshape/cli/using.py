@@ -15,11 +15,11 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     from handshape.data.samples import list_samples
     from handshape.evaluation.decisions import report_decisions
     from handshape.evaluation.outside import evaluate_outside
-    from handshape.export.bundle import find_bundle
     from handshape.hands.search import hand_search
+    from handshape.registry import resolve
     from handshape.serving.recognizer import Recognizer
 
-    bundle = find_bundle(options.model)
+    bundle = resolve(options.model)
     recognizer = Recognizer(bundle)
     folder = list_samples(options.data)
     look = hand_search(console) if bundle.hands else None
@@ -67,9 +67,9 @@ def show_decisions(decisions: Any, console: Console) -> None:
 
 def predict(options: argparse.Namespace, console: Console) -> int:
     """``handshape predict``: goes on after a bad image; 1 when no image could be read."""
-    from handshape.export.bundle import find_bundle
+    from handshape.registry import resolve
 
-    recognizer = recognizer_of(find_bundle(options.model), console)
+    recognizer = recognizer_of(resolve(options.model), console)
 
     def answer(path: Path) -> None:
         result = recognizer.recognize(path)

@@ -7,6 +7,9 @@ import argparse
 from handshape.cli.data import check, sample
 from handshape.cli.doctor import doctor
 from handshape.cli.explaining import explain
+from handshape.cli.exporting import export
+from handshape.cli.models import models
+from handshape.cli.serving import serve
 from handshape.cli.training import train
 from handshape.cli.using import evaluate, predict
 from handshape.console import Console
@@ -20,7 +23,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         "evaluate": evaluate,
         "predict": predict,
         "explain": explain,
+        "export": export,
+        "models": models,
         "sample": sample,
+        "serve": serve,
         "doctor": doctor,
     }[options.verb]
     return verb(options, console)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +13,13 @@ from numpy.typing import NDArray
 
 from handshape.downloads import file_sha256
 from handshape.errors import ModelError
-from handshape.files import cannot_write, write_bytes, write_json
+from handshape.export.archive import pack, unpack
+from handshape.export.card import card_of
+from handshape.export.manifest import FORMAT, MANIFEST, damaged, manifest_sha256, read_manifest
+from handshape.files import cannot_write, write_bytes, write_json, write_text
 from handshape.model.decisions import Thresholds
 
-FORMAT = 2  # 1 had no hands and no thresholds; it still loads
-MANIFEST = "bundle.json"
+CARD = "CARD.md"
 LITERT = "model.tflite"
 KERAS = "model.keras"
 ACTIVATION = "class_activation.npy"
@@ -60,6 +60,32 @@ class Bundle:
         """The Keras model."""
         return self.folder / KERAS
 
+    @property
+    def sha256(self) -> str:
+        """Of the manifest, and by it of every file: two bundles with the same are the same."""
+        return str(self.details["sha256"])
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files, the manifest last."""
+        return (*self.details["files"], MANIFEST)
+
+    @property
+    def card(self) -> str:
+        """The model card, as Markdown; written anew for a bundle from before there were cards."""
+        try:
+            return card_of(self.details) if CARD not in self.files else (self.folder / CARD).read_text(encoding="utf-8")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise damaged(self.folder, MANIFEST, "does not say what a model card needs") from None
+
+    def pack(self, target: Path) -> None:
+        """Writes the whole bundle as one zip.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        pack(self.folder, self.files, target)
+
 
 def write_bundle(
     folder: Path,
@@ -93,11 +119,14 @@ def write_bundle(
             "hands": hands,
             "thresholds": thresholds.as_dict(),
             **details,
+        }
+        write_text(partial / CARD, card_of(manifest))
+        manifest = {
+            **manifest,
             "files": {file.name: file_sha256(file) for file in sorted(partial.iterdir())},
         }
         write_json(partial / MANIFEST, {**manifest, "sha256": manifest_sha256(manifest)})
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+        _replace(folder, partial)
     except OSError as error:
         raise cannot_write(folder, error) from None
     finally:
@@ -106,11 +135,13 @@ def write_bundle(
 
 
 def find_bundle(path: Path) -> Bundle:
-    """The bundle that a run folder or a bundle folder stands for.
+    """The bundle that a run folder, a bundle folder or the zip of one stands for.
 
     Raises:
         ModelError: there is none, it is unfinished, or a file in it is not what it was when written.
     """
+    if path.is_file():
+        return read_bundle(unpack(path))
     if (path / MANIFEST).is_file():
         return read_bundle(path)
     if (path / "bundle" / MANIFEST).is_file():
@@ -124,7 +155,7 @@ def find_bundle(path: Path) -> Bundle:
     what = "There is no folder" if not path.exists() else "There is no model in"
     raise ModelError(
         f"{what} {path}.",
-        "a run folder that handshape train made, or the bundle/ folder in it",
+        "a run folder that handshape train made, the bundle/ folder in it, or a zip of that",
         "Train one with: handshape train DATA",
     )
 
@@ -136,39 +167,25 @@ def read_bundle(folder: Path) -> Bundle:
         ModelError: damaged, or of a newer format.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        labels, size, files = tuple(manifest["labels"]), int(manifest["input"]["size"]), dict(manifest["files"])
-        version, sha256 = int(manifest["format"]), str(manifest["sha256"])
-        hands = int(manifest.get("hands", 0))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, MANIFEST, f"cannot be read ({type(error).__name__}: {error})") from None
-    if version > FORMAT:
-        raise ModelError(
-            f"The bundle {folder} has format {version}, which this version of Handshape does not know.",
-            f"format {FORMAT} or older",
-            "Update: pip install --upgrade handshape",
-        )
-    if manifest_sha256(manifest) != sha256:
-        raise _damaged(folder, MANIFEST, "has changed since it was written")
-    for name, sha256 in files.items():
-        file = folder / Path(name).name
+        manifest = read_manifest((folder / MANIFEST).read_bytes(), folder)
+    except OSError as error:
+        raise damaged(folder, MANIFEST, f"cannot be read ({error.strerror})") from None
+    for name, sha256 in manifest["files"].items():
+        file = folder / name
         if not file.is_file():
-            raise _damaged(folder, name, "is missing")
+            raise damaged(folder, name, "is missing")
         if file_sha256(file) != sha256:
-            raise _damaged(folder, name, "has changed since it was written")
+            raise damaged(folder, name, "has changed since it was written")
+    labels, size, hands = tuple(manifest["labels"]), int(manifest["input"]["size"]), int(manifest.get("hands", 0))
     thresholds = Thresholds.from_dict(manifest["thresholds"]) if "thresholds" in manifest else Thresholds(0.0, 0.0)
     return Bundle(folder, labels, size, thresholds, hands, manifest)
 
 
-def manifest_sha256(manifest: Mapping[str, Any]) -> str:
-    """What a manifest says of itself: the SHA-256 of the rest of it."""
-    rest = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _damaged(folder: Path, name: str, state: str) -> ModelError:
-    return ModelError(
-        f"The bundle {folder} is damaged: {name} {state}.",
-        "the files as handshape train wrote them",
-        "Copy the bundle again from where it came.",
-    )
+def _replace(folder: Path, partial: Path) -> None:
+    """The earlier one is moved aside, which takes no time, and only then removed, which does."""
+    earlier = folder.with_name(f".replaced-{folder.name}")
+    shutil.rmtree(earlier, ignore_errors=True)
+    if folder.exists():
+        folder.rename(earlier)
+    partial.replace(folder)
+    shutil.rmtree(earlier, ignore_errors=True)

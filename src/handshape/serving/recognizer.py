@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import queue
 import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.errors import ModelError
+from handshape.errors import ImageError, ModelError
 from handshape.export.bundle import Bundle
 from handshape.hands.finder import HandFinder
-from handshape.hands.inputs import Inputs, load_photograph, view_of, whole_images, with_hands
+from handshape.hands.inputs import Inputs, view_of, whole_images, with_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
-from handshape.images import load_square
+from handshape.images import Pixels
 from handshape.model.decisions import decide
 from handshape.model.litert import LiteRtModel
+from handshape.serving.pictures import Picture, photograph_of, square_of
 
 TOP = 5
 
@@ -63,12 +66,12 @@ def hand_as_dict(hand: Hand) -> dict[str, Any]:
 
 
 class Recognizer:
-    """A loaded bundle; one thread may recognise at a time.
+    """A loaded bundle; any number of threads may recognise at once, ``threads`` of them at full speed.
 
     Args:
         bundle: what :func:`handshape.export.bundle.find_bundle` returns.
         models: the hand networks; None recognises whole images.
-        threads: images computed at a time.
+        threads: images computed at a time; None takes one a core.
 
     Raises:
         ModelError: the bundle has no LiteRT model.
@@ -85,34 +88,73 @@ class Recognizer:
         self.size = bundle.size
         self.thresholds = bundle.thresholds
         self._hands = bundle.hands
-        self._finder = HandFinder(models) if models and bundle.hands else None
         self._network = LiteRtModel(bundle.litert, threads)
+        self.threads = self._network.threads
+        self.finds_hands = models is not None and bundle.hands > 0
+        self._finders: queue.SimpleQueue[HandFinder] = queue.SimpleQueue()  # one thread may use a finder at a time
+        if models and self.finds_hands:
+            for _ in range(self.threads):
+                self._finders.put(HandFinder(models))
 
-    def recognize(self, source: Path | bytes) -> Recognition:
-        """Recognises the handshape in one image; of several hands, the one it is surest of.
+    def recognize(self, picture: Picture) -> Recognition:
+        """Recognises the handshape in one picture; of several hands, the one it is surest of.
+
+        Args:
+            picture: a path, the bytes of an image file, a Pillow image, or an array [H, W, 3] uint8 in RGB order.
 
         Raises:
-            ImageError: the image cannot be read.
+            ImageError: the picture cannot be read.
         """
-        return self.explain(source)[0]
+        return self.explain(picture)[0]
 
-    def explain(self, source: Path | bytes) -> tuple[Recognition, NDArray[np.float32] | None]:
+    def recognize_all(self, pictures: Iterable[Picture]) -> list[Recognition | ImageError]:
+        """As :meth:`recognize`, for many pictures, several at a time; where one cannot be read, its error."""
+
+        def answer(picture: Picture) -> Recognition | ImageError:
+            try:
+                return self.recognize(picture)
+            except ImageError as error:
+                return error
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(answer, pictures))
+
+    def follow(self, frame: Picture, previous: Hand | None) -> Recognition:
+        """As :meth:`recognize`, for a frame of a film: the hand is first looked for where it was.
+
+        Args:
+            frame: a picture.
+            previous: the hand of the frame before, as that one's recognition gave it.
+
+        Raises:
+            ImageError: the frame cannot be read.
+        """
+        return self._answer(frame, previous)[0]
+
+    def explain(self, picture: Picture) -> tuple[Recognition, NDArray[np.float32] | None]:
         """As :meth:`recognize`, and the last feature map [h, w, 1280] of the picture that was recognised.
 
         That picture is the hand's upright crop, of a left hand in a mirror, or the whole photograph in a square.
         Models without a pixel stream have no feature map.
 
         Raises:
-            ImageError: the image cannot be read.
+            ImageError: the picture cannot be read.
         """
+        return self._answer(picture, None)
+
+    def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Class probabilities [N, C]."""
+        return self._network(*inputs.by_rank(self._network.ranks))[0]
+
+    def _answer(self, picture: Picture, previous: Hand | None) -> tuple[Recognition, NDArray[np.float32] | None]:
         start = time.perf_counter()
-        inputs, hands = self._seen(source)
+        inputs, hands = self._seen(picture, previous)
         each, *others = self._network(*inputs.by_rank(self._network.ranks))
         surest = int(each.max(axis=1).argmax())
         probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]
         recognition = Recognition(
-            decision=decide(self.labels, probabilities, bool(hand) if self._finder else None, self.thresholds),
+            decision=decide(self.labels, probabilities, bool(hand) if self.finds_hands else None, self.thresholds),
             confidence=round(float(probabilities[order[0]]), 6),
             top=tuple((self.labels[index], round(float(probabilities[index]), 6)) for index in order),
             hand=hand,
@@ -120,17 +162,23 @@ class Recognizer:
         )
         return recognition, others[0][surest] if others else None
 
-    def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Class probabilities [N, C]."""
-        return self._network(*inputs.by_rank(self._network.ranks))[0]
-
-    def _seen(self, source: Path | bytes) -> tuple[Inputs, list[Hand | None]]:
+    def _seen(self, picture: Picture, previous: Hand | None) -> tuple[Inputs, list[Hand | None]]:
         """Inputs for each hand, or for the whole image where there is none."""
-        if self._finder:
-            photograph, scale = load_photograph(source)
-            hands = self._finder.find(photograph, self._hands)
+        if self.finds_hands:
+            photograph, scale = photograph_of(picture)
+            hands = self._find(photograph, previous.scaled(1 / scale) if previous else None)
             if hands:
                 views = np.stack([view_of(photograph, hand, self.size) for hand in hands])
                 whole = [hand.scaled(scale) for hand in hands]
                 return with_hands(views, whole), list(whole)
-        return whole_images(load_square(source, self.size)[None]), [None]
+        return whole_images(square_of(picture, self.size)[None]), [None]
+
+    def _find(self, photograph: Pixels, previous: Hand | None) -> Sequence[Hand]:
+        finder = self._finders.get()
+        try:
+            if previous is None or self._hands > 1:  # the finder follows one hand alone
+                return finder.find(photograph, self._hands)
+            hand = finder.track(photograph, previous)
+            return [hand] if hand else []
+        finally:
+            self._finders.put(finder)

@@ -108,7 +108,7 @@ def judge(
     console: Console,
 ) -> Judgement:
     """Weighs the streams, calibrates and tunes thresholds on validation; measures the network as it is shipped."""
-    weighing = weigh_streams(classifier, trainer, decoded)
+    weighing = weigh_streams(classifier, trainer, decoded, split)
     judged = ship(classifier, runtime, run, console)
     validation = evaluate_part("validation", judged.network, split, decoded, console)
     test = evaluate_part("test", judged.network, split, decoded, console)

@@ -177,7 +177,7 @@ def fine_tune(trainer: Trainer | None, settings: Settings, console: Console) -> 
     trainer.finish()
 
 
-def weigh_streams(classifier: Classifier, trainer: Trainer | None, decoded: Decoded) -> dict[str, Any]:
+def weigh_streams(classifier: Classifier, trainer: Trainer | None, decoded: Decoded, split: Split) -> dict[str, Any]:
     """Fits what joins and calibrates the streams on the validation images, puts it into the model and reports it."""
     from handshape.training.fusion import fit_fusion
 
@@ -187,7 +187,8 @@ def weigh_streams(classifier: Classifier, trainer: Trainer | None, decoded: Deco
     if classifier.landmarks is not None:
         shapes = np.asarray(classifier.landmarks.model.predict(inputs.landmarks, batch_size=256, verbose=0))
     if seen is not None and shapes is not None:
-        weights = fit_fusion(seen, shapes, inputs.hand_present, hand_size(inputs.landmarks), truth)
+        people = len(set(_people(split, "validation")))
+        weights = fit_fusion(seen, shapes, inputs.hand_present, hand_size(inputs.landmarks), truth, people)
         classifier.fusion.set_weights([fusion_kernel(weights)])
         return {"fusion": dict(zip(FUSION_NAMES, map(float, weights), strict=True))}
     if shapes is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handshape.config import Settings
 from handshape.console import Console
@@ -11,7 +11,9 @@ from handshape.files import whole_file, write_json
 from handshape.model.classifier import Classifier
 from handshape.runs import Run
 from handshape.runtime import versions
+from handshape.stages.findings import Findings
 from handshape.stages.judge import Evaluation, Judgement, Shipped
+from handshape.stages.prepare import knows_signers
 
 if TYPE_CHECKING:
     from handshape.training.fit import Trainer
@@ -37,7 +39,13 @@ def draw_figures(run: Run, test: Evaluation, trainer: Trainer | None, console: C
 
 
 def save_model(
-    run: Run, classifier: Classifier, judgement: Judgement, shipped: Shipped, settings: Settings, console: Console
+    run: Run,
+    classifier: Classifier,
+    judgement: Judgement,
+    shipped: Shipped,
+    settings: Settings,
+    console: Console,
+    findings: Findings | None = None,
 ) -> Bundle:
     """The finished model, its labels, and the bundle with both."""
     with whole_file(run.final_model) as partial:
@@ -47,6 +55,7 @@ def save_model(
     details = {
         "accuracy": {part: getattr(judgement, part).metrics.accuracy for part in ("validation", "test")},
         "split": judgement.split.by,
+        **facts(judgement, findings),
         "learned_from_all": shipped is not judgement.judged,
         "settings": settings.model_dump(),
         "versions": versions(),
@@ -64,3 +73,26 @@ def save_model(
     )
     console.status("save", f"Saved {run.final_model} and {bundle.folder}")
     return bundle
+
+
+def facts(judgement: Judgement, findings: Findings | None) -> dict[str, Any]:
+    """What the model card tells: on how many images and people, and how well. No signer is named."""
+    split = judgement.split
+    measures = {part: getattr(judgement, part).metrics.as_dict() for part in ("validation", "test")}
+    if judgement.looked_for_hands:
+        measures["hands_found"] = float(judgement.test.inputs.found.mean())
+    if findings is not None:
+        worst, external = findings.slices.worst_signer, findings.external
+        measures |= {
+            "external": {
+                name: {"n": each.metrics.n, "accuracy": each.metrics.accuracy} for name, each in external.items()
+            },
+            "worst_signer": {"n": worst.n, "accuracy": worst.share} if worst else None,
+            "near_copy_share": findings.near_copies,
+            "level": findings.verdict.level,
+        }
+    return {
+        "images": {part: len(samples) for part, samples in split.parts.items()},
+        "signers": len(set(split.groups.values())) if knows_signers(split) and split.groups else None,
+        "measures": measures,
+    }

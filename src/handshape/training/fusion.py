@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from handshape.model.classifier import LEAST, gate
 
-USUAL = np.array([1.0, 0.5, 0.0, 1.0, 0.0])  # pixels without a hand, with one, by size; landmarks with one, by size
+USUAL = np.array([1.0, 0.35, 0.0, 1.0, 0.0])  # pixels without a hand, with one, by size; landmarks with one, by size
 PULL = 10.0  # towards them, as strong as so many images
+IMAGES_A_PERSON = 20  # so many images of one person say as much as all: they are alike
 STEPS = 50
 
 Floats = NDArray[np.floating]
@@ -25,7 +26,7 @@ def fit_fusion(
     hand_present: Floats,
     size: Floats,
     truth: NDArray[np.integer],
-    pull: float = PULL,
+    people: int,
 ) -> NDArray[np.float64]:
     """The five weights that make the truth most likely, as :func:`handshape.model.classifier.fusion_kernel` takes them.
 
@@ -35,8 +36,9 @@ def fit_fusion(
         hand_present: [N, 1], 0 or 1.
         size: [N, 1], pixels from wrist to knuckles.
         truth: [N], the true class of each image.
-        pull: how strongly the weights are kept near the usual ones, as a number of images.
+        people: how many signed them. Few people say little about others, however many their images.
     """
+    pull = pull_of(len(truth), people)
     terms = _terms(pixels, landmarks, hand_present, size)
     right = np.eye(pixels.shape[1])[truth]
     weights = USUAL.copy()
@@ -54,6 +56,11 @@ def fit_fusion(
         if done:
             break
     return weights
+
+
+def pull_of(images: int, people: int) -> float:
+    """How strongly the weights are kept near the usual ones, against the likelihood of so many images."""
+    return PULL * max(1.0, images / (IMAGES_A_PERSON * max(1, people)))
 
 
 def _terms(pixels: Floats, landmarks: Floats, hand_present: Floats, size: Floats) -> Floats:

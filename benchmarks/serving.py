@@ -1,0 +1,121 @@
+"""The API against the recogniser's own loop, in one run: how long a request takes alone, and how many go at once.
+
+usage: python benchmarks/serving.py MODEL PHOTOGRAPHS [--requests 500] [--concurrency 8]
+The photographs are made JPEGs of 640 x 480. The server runs in a process of its own; the clients keep their
+connections. The loop recognises the same bytes, one after the other on one thread, then on as many as the server has.
+"""
+
+import argparse
+import http.client
+import io
+import itertools
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from handshape.console import Console
+from handshape.hands.models import hand_models_or_none
+from handshape.images import images_below, read_image
+from handshape.registry import resolve
+from handshape.serving.recognizer import Recognizer
+
+SIZE = (640, 480)
+BOUNDARY = "benchmark"
+WARM_UP = 20  # requests
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("photographs", type=Path, nargs="+")
+    parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--concurrency", type=int, default=8)
+    options = parser.parse_args()
+    images = [as_jpeg(path) for path in itertools.islice(images_below(options.photographs), 0, None, 7)][:100]
+    work = list(itertools.islice(itertools.cycle(images), options.requests))
+    alone, many = loops(options.model, work)
+    with server(options.model) as (port, ready):
+        print(f"start to ready           {ready:7.2f} s")
+        client(port, images[:1] * WARM_UP)
+        times = client(port, work)
+        start = time.perf_counter()
+        with ThreadPoolExecutor(options.concurrency) as pool:
+            shares = [work[number :: options.concurrency] for number in range(options.concurrency)]
+            list(pool.map(lambda share: client(port, share), shares))
+        rate = len(work) / (time.perf_counter() - start)
+    print(f"one request at a time    p50 {percentile(times, 50):.1f} ms, p99 {percentile(times, 99):.1f} ms")
+    print(f"the loop on one thread   p50 {percentile(alone, 50):.1f} ms, p99 {percentile(alone, 99):.1f} ms")
+    print(f"{options.concurrency} requests at a time     {rate:7.1f} a second, {rate / many:.0%} of the loop")
+    print(f"the loop on all threads  {many:7.1f} a second")
+
+
+def as_jpeg(path: Path) -> bytes:
+    stream = io.BytesIO()
+    ImageOps.pad(read_image(path), SIZE, Image.Resampling.BILINEAR).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+def loops(model: str, work: Sequence[bytes]) -> tuple[list[float], float]:
+    """Milliseconds of each image on one thread, and images a second on all."""
+    bundle = resolve(model)
+    recognizer = Recognizer(bundle, hand_models_or_none(Console()) if bundle.hands else None)
+    recognizer.recognize_all(work[:WARM_UP])
+    alone = [timed(lambda image=image: recognizer.recognize(image)) for image in work]
+    return alone, len(work) / (timed(lambda: recognizer.recognize_all(work)) / 1000)
+
+
+@contextmanager
+def server(model: str) -> Iterator[tuple[int, float]]:
+    """A server's port, and how many seconds it took to get ready."""
+    command = [sys.executable, "-m", "handshape", "serve", model, "--port", "0", "--json"]
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr is not None
+        said = next(line for line in program.stderr if "http://" in line)
+        port = int(re.findall(r":(\d+) ", said)[0])
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/readyz")
+        assert connection.getresponse().status == 200
+        yield port, time.perf_counter() - start
+        connection.close()
+        program.terminate()
+
+
+def client(port: int, images: Sequence[bytes]) -> list[float]:
+    """Milliseconds of each request on one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    times = [timed(lambda image=image: ask(connection, image)) for image in images]
+    connection.close()
+    return times
+
+
+def ask(connection: http.client.HTTPConnection, image: bytes) -> None:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n\r\n'
+    body = head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode()
+    connection.request("POST", "/v1/recognize", body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
+    response = connection.getresponse()
+    assert response.read().startswith(b'{"results"')
+    assert response.status == 200
+
+
+def timed(work) -> float:
+    """Milliseconds it takes."""
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1000
+
+
+def percentile(times: Sequence[float], share: int) -> float:
+    return statistics.quantiles(times, n=100)[share - 1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""``handshape models compare``: two models side by side, and on the same photographs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handshape.console import Console
+
+if TYPE_CHECKING:
+    from handshape.evaluation.outside import OutsideEvaluation
+    from handshape.evaluation.paired import Paired
+    from handshape.export.bundle import Bundle
+
+
+def compare(options: argparse.Namespace, console: Console) -> None:
+    """What was measured when they were trained; with photographs, what they do on those now."""
+    from handshape.registry import resolve
+
+    names = (options.first, options.second)
+    bundles = (resolve(options.first), resolve(options.second))
+    sides = [_facts(bundle) for bundle in bundles]
+    keys = dict.fromkeys(key for side in sides for key, value in side.items() if value is not None)
+    console.table("as trained", ("", *names), [(key, *(_shown(side.get(key)) for side in sides)) for key in keys])
+    missing = _only_one_knows(*bundles)
+    for name, labels in zip(names, missing, strict=True):
+        if labels:
+            console.warn(f"Only {name} knows: {', '.join(labels)}")
+    result: dict[str, Any] = {
+        "models": [
+            {"model": name, **side, "only_here": list(labels)}
+            for name, side, labels in zip(names, sides, missing, strict=True)
+        ]
+    }
+    if options.data:
+        result["data"] = _on_photographs(names, bundles, options.data, console)
+    else:
+        console.detail("Measured on different photographs, perhaps: name some to measure both on.")
+    if options.json:
+        console.emit(result)
+
+
+def _facts(bundle: Bundle) -> dict[str, Any]:
+    """What there is to compare, by what it is called."""
+    details = bundle.details
+    measures: Mapping[str, Any] = details.get("measures", {})
+    worst, external = measures.get("worst_signer"), measures.get("external", {})
+    return {
+        "handshapes": len(bundle.labels),
+        "hands": bundle.hands,
+        "side in pixels": bundle.size,
+        "megabytes": round(sum((bundle.folder / name).stat().st_size for name in bundle.files) / 1e6, 1),
+        "split": details.get("split"),
+        "people": details.get("signers"),
+        "accuracy, test": details.get("accuracy", {}).get("test"),
+        "accuracy, worst signer": worst["accuracy"] if worst else None,
+        **{f"accuracy, {name}": outside["accuracy"] for name, outside in external.items()},
+        "hands found": measures.get("hands_found"),
+    }
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) and value <= 1 else str(value)
+
+
+def _only_one_knows(first: Bundle, second: Bundle) -> tuple[list[str], list[str]]:
+    return (
+        [label for label in first.labels if label not in second.labels],
+        [label for label in second.labels if label not in first.labels],
+    )
+
+
+def _on_photographs(
+    names: tuple[str, str], bundles: tuple[Bundle, Bundle], data: Path, console: Console
+) -> dict[str, Any]:
+    """Both on the photographs of the classes that both know."""
+    first, second = (_measure(bundle, data, console) for bundle in bundles)
+    pair = paired(first, second)
+    rows = [
+        (name, f"{accuracy:.3f}", only)
+        for name, accuracy, only in zip(names, pair.accuracies, (pair.only_first, pair.only_second), strict=True)
+    ]
+    console.table(f"on {pair.n} photographs of {data}", ("model", "accuracy", "alone right"), rows)
+    console.status("chart", in_words(pair, names))
+    console.detail("This takes each photograph as another person's; with several of each, chance plays a larger part.")
+    return pair.as_dict()
+
+
+def _measure(bundle: Bundle, data: Path, console: Console) -> OutsideEvaluation:
+    from handshape.data.samples import list_samples
+    from handshape.evaluation.outside import evaluate_outside
+    from handshape.hands.search import hand_search
+    from handshape.serving.recognizer import Recognizer
+
+    look = hand_search(console) if bundle.hands else None
+    recognizer = Recognizer(bundle)
+    return evaluate_outside(recognizer.probabilities, bundle.labels, bundle.size, list_samples(data), look, console)
+
+
+def paired(first: OutsideEvaluation, second: OutsideEvaluation) -> Paired:
+    """The two on the photographs that both were measured on.
+
+    Raises:
+        DataError: there are none.
+    """
+    import numpy as np
+
+    from handshape.errors import DataError
+    from handshape.evaluation.paired import Paired
+
+    right = [
+        dict(zip(outside.predictions.paths, outside.predictions.correct.tolist(), strict=True))
+        for outside in (first, second)
+    ]
+    shared = [path for path in right[0] if path in right[1]]
+    if not shared:
+        raise DataError("The two models know none of these classes both.", "photographs of a class that both know")
+    return Paired.of(*(np.array([answers[path] for path in shared]) for answers in right))
+
+
+def in_words(pair: Paired, names: tuple[str, str]) -> str:
+    """Which is better, by how much, and whether that may be chance."""
+    from handshape.evaluation.paired import SURE
+
+    if pair.difference == 0:
+        return f"{names[0]} and {names[1]} are right equally often"
+    is_second = pair.difference > 0
+    low, high = pair.interval if is_second else (-pair.interval[1], -pair.interval[0])
+    points = f"{100 * abs(pair.difference):.1f} points better"
+    certainty = "more than chance" if pair.chance < SURE else "it may be chance"
+    return f"{names[is_second]} is {points} (95 %: {100 * low:+.1f} to {100 * high:+.1f}); {certainty}"

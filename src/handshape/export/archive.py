@@ -1,0 +1,139 @@
+"""A bundle as one zip to pass on, and bundles from elsewhere, each kept once in the cache under its checksum."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+from typing import IO
+from uuid import uuid4
+
+from handshape.downloads import cache_folder, file_sha256
+from handshape.errors import ModelError
+from handshape.export.manifest import MANIFEST, damaged, read_manifest
+from handshape.files import cannot_write, whole_file
+
+LARGEST_MANIFEST, LARGEST_BUNDLE = 4 << 20, 2 << 30  # bytes; a bundle comes to about 30 MB
+CHUNK = 1 << 20
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same bundle gives the same bytes, whenever it is packed
+_NO_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+
+
+def pack(folder: Path, names: Iterable[str], target: Path) -> None:
+    """Writes the named files of a folder as one zip, whole or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with whole_file(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name, _LONG_AGO)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            with (folder / name).open("rb") as file, archive.open(entry, "w", force_zip64=True) as packed:
+                shutil.copyfileobj(file, packed, CHUNK)
+
+
+def unpack(file: Path) -> Path:
+    """The folder in the cache with the bundle of a zip.
+
+    Only what the manifest names is taken out, so nothing can be written anywhere else.
+
+    Raises:
+        ModelError: it is no zip of a bundle, is damaged, or is larger than any bundle.
+        RunError: the cache cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            place = _manifest_in(archive, file)
+            with archive.open(str(place)) as stream:
+                manifest = stream.read(LARGEST_MANIFEST)
+            return keep(manifest, lambda name: archive.open(str(place.with_name(name))), file)
+    except _NO_ZIP as error:
+        raise _not_packed(file, str(error)) from None
+
+
+def keep(manifest: bytes, open_file: Callable[[str], IO[bytes]], where: Path | str) -> Path:
+    """The folder in the cache with a bundle from elsewhere; it is fetched once, and verified before it is there.
+
+    Args:
+        manifest: the content of its manifest.
+        open_file: opens a file that the manifest names; KeyError or FileNotFoundError where there is none.
+        where: it comes from, for messages.
+
+    Raises:
+        ModelError: damaged, of a newer format, or larger than any bundle.
+        RunError: the cache cannot be written.
+    """
+    details = read_manifest(manifest, where)
+    files: dict[str, str] = details["files"]
+    folder = cache_folder() / "bundles" / details["sha256"]
+    if _is_whole(folder, manifest, files):
+        return folder
+    partial = folder.with_name(f".partial-{folder.name}-{uuid4().hex}")
+    try:
+        partial.mkdir(parents=True)
+        _fetch(files, open_file, partial, where)
+        (partial / MANIFEST).write_bytes(manifest)
+        _put_in_place(partial, folder, manifest, files)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _manifest_in(archive: zipfile.ZipFile, file: Path) -> PurePosixPath:
+    """At the top, or in the one folder that somebody zipped."""
+    places = [PurePosixPath(name) for name in archive.namelist()]
+    found = [place for place in places if place.name == MANIFEST and len(place.parts) <= 2]
+    if not found:
+        raise _not_packed(file, f"there is no {MANIFEST} in it")
+    return min(found, key=lambda place: len(place.parts))
+
+
+def _fetch(files: dict[str, str], open_file: Callable[[str], IO[bytes]], folder: Path, where: Path | str) -> None:
+    room = LARGEST_BUNDLE
+    for name, sha256 in files.items():
+        try:
+            source = open_file(name)
+        except (KeyError, FileNotFoundError):
+            raise damaged(where, name, "is missing") from None
+        with source, (folder / name).open("xb") as target:
+            while chunk := source.read(CHUNK):
+                room -= len(chunk)
+                if room < 0:
+                    raise damaged(where, name, f"brings it above {LARGEST_BUNDLE >> 30} GB")
+                target.write(chunk)
+        if file_sha256(folder / name) != sha256:
+            raise damaged(where, name, "has changed since it was written")
+
+
+def _is_whole(folder: Path, manifest: bytes, files: dict[str, str]) -> bool:
+    place = folder / MANIFEST
+    return (
+        place.is_file()
+        and place.read_bytes() == manifest
+        and all((folder / name).is_file() and file_sha256(folder / name) == sha256 for name, sha256 in files.items())
+    )
+
+
+def _put_in_place(partial: Path, folder: Path, manifest: bytes, files: dict[str, str]) -> None:
+    """Another process may have put the same there meanwhile; what is damaged makes room."""
+    try:
+        partial.rename(folder)
+    except OSError:
+        if _is_whole(folder, manifest, files):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+
+
+def _not_packed(file: Path, reason: str) -> ModelError:
+    return ModelError(
+        f"{file} is not a bundle: {reason}.",
+        "a zip that handshape models pack wrote",
+        "Get the file again from where it came.",
+    )

@@ -1,0 +1,133 @@
+"""The model card: what a model recognises, whom it was tested on, and what it must not be used for.
+
+Everything in it comes from the manifest; what was not measured is said to be unknown. Nobody is named: the worst
+signer counts, not who that is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Manifest = Mapping[str, Any]
+
+WEAKEST = 5  # classes
+
+NOT_FOR = """\
+- It does not translate a sign language. Handshapes are one part of a sign; movement, place and face are others, and a
+  language is more than its signs.
+- It knows nothing of signs that move, such as J and Z of American fingerspelling, words or sentences.
+- It must not decide about people: who they are, whether they are deaf, how well they sign, what they are allowed to do.
+- It is no means of calling for help, and not for anything where a wrong answer does harm.
+- It was tested on the photographs above and no others. Before it meets other people, photograph some of them and
+  measure it: `handshape evaluate MODEL PHOTOGRAPHS`."""
+
+LICENCE = """\
+Handshape, which made this model, is under Apache-2.0. Whether the model may be passed on is for those to say whose
+photographs it learned from, and for the people in them; this file grants nothing."""
+
+
+def card_of(manifest: Manifest) -> str:
+    """The card of a bundle, as Markdown; ``manifest`` is its bundle.json, with or without checksums."""
+    labels = manifest["labels"]
+    parts = (
+        f"# A recogniser of {len(labels)} handshapes",
+        _what(manifest),
+        "## Trained on\n\n" + _trained_on(manifest),
+        "## Tested on\n\n" + _tested_on(manifest),
+        "## Not for\n\n" + NOT_FOR,
+        "## How it decides\n\n" + _decides(manifest),
+        "## Licence\n\n" + LICENCE,
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(manifest: Manifest) -> str:
+    side, hands = manifest["input"]["size"], manifest.get("hands", 0)
+    whole = f"it sees the whole photograph, in {side}x{side} pixels"
+    found = f"It finds {hands} hand{'s' * (hands != 1)} at most"
+    sees = f"a crop, {side}x{side} pixels, and 21 landmarks"
+    looks = f"{found}, and of each sees {sees}." if hands else f"It looks for no hands: {whole}."
+    names = ", ".join(_code(label) for label in manifest["labels"])
+    return f"It recognises one static handshape in a photograph: {names}. {looks}"
+
+
+def _trained_on(manifest: Manifest) -> str:
+    images, signers = manifest.get("images"), manifest.get("signers")
+    sentences = [
+        f"{images['train']:,} photographs." if images else "How many photographs is not known.",
+        f"They and those below are of {signers} people." if signers else "How many people are in them is not known.",
+        f"Training, validation and test were split {manifest['split']}." if "split" in manifest else "",
+    ]
+    if manifest.get("learned_from_all"):
+        sentences.append("After it had been measured it went on learning, from the photographs it was measured on too.")
+    if "versions" in manifest:
+        sentences.append(
+            f"Made with {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}."
+        )
+    return " ".join(filter(None, sentences))
+
+
+def _tested_on(manifest: Manifest) -> str:
+    rows = list(_measured(manifest))
+    if not rows:
+        return "Nothing was measured."
+    table = ["| photographs | how many | answered right |", "|---|---:|---:|"]
+    table += [f"| {name} | {n} | {share:.1%} |" for name, n, share in rows]
+    return "\n".join(table) + "".join(f"\n\n{remark}" for remark in _remarks(manifest))
+
+
+def _measured(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
+    measures, accuracy = manifest.get("measures", {}), manifest.get("accuracy", {})
+    people = "people kept out of training" if manifest.get("signers") else "perhaps the same people as in training"
+    for part, words in (("test", f"kept for the test: {people}"), ("validation", "validation, which chose thresholds")):
+        if part in accuracy:
+            yield words, _count(measures.get(part)), accuracy[part]
+    for name, outside in measures.get("external", {}).items():
+        yield f"from elsewhere: {_code(name)}", _count(outside), outside["accuracy"]
+    worst = measures.get("worst_signer")
+    if worst:
+        yield "of the person it reads worst", _count(worst), worst["accuracy"]
+
+
+def _remarks(manifest: Manifest) -> Iterator[str]:
+    measures = manifest.get("measures", {})
+    if not measures.get("external"):
+        yield "How well it does with photographs from elsewhere is not known."
+    if measures.get("hands_found") is not None:
+        yield f"A hand was found in {measures['hands_found']:.1%} of the test photographs."
+    scored = {
+        label: score for label, score in measures.get("test", {}).get("per_class", {}).items() if score["support"]
+    }
+    weak = sorted((score["recall"], label) for label, score in scored.items() if score["recall"] < 1)[:WEAKEST]
+    if weak:
+        yield "It reads worst: " + ", ".join(f"{_code(label)} ({recall:.0%} right)" for recall, label in weak) + "."
+
+
+def _decides(manifest: Manifest) -> str:
+    thresholds = manifest.get("thresholds")
+    if not thresholds:
+        return "It always answers with a label, whatever it sees."
+    sentences = [f"It answers with a label when its confidence is {_from(thresholds['with_hand'])}, else `unknown`."]
+    if manifest.get("hands"):
+        least = thresholds["without_hand"]
+        exception = "" if least is None else f", unless its confidence is {_from(least)}"
+        sentences.append(f"Where it finds no hand it answers `no hand`{exception}.")
+    sentences.append("Which handshapes it knows, thresholds, settings and all measures are in `bundle.json`.")
+    return " ".join(sentences)
+
+
+def _from(least: float | None) -> str:
+    return "never enough" if least is None else f"{least:.3f} or more"
+
+
+def _count(part: Mapping[str, Any] | None) -> str:
+    return f"{part['n']:,}" if part else "?"
+
+
+def _code(name: str) -> str:
+    """A class or a collection may be named anything; in code, nothing of it is Markdown."""
+    text = re.sub(r"[|\s]+", " ", name)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if len(fence) > 1 else f"`{text}`"

@@ -1,0 +1,221 @@
+"""Exports that prove themselves: each is run against Keras on photographs, and only what matches is kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.console import Console
+from handshape.downloads import file_sha256
+from handshape.errors import HandshapeError
+from handshape.evaluation.predictions import KerasNetwork, Network, predict_all
+from handshape.export.bundle import Bundle
+from handshape.export.formats import FORMATS, Format, Source, load_keras
+from handshape.export.parity import Parity, compare
+from handshape.export.photographs import Photographs
+from handshape.files import cannot_write, require_room, write_json
+from handshape.hands.inputs import Inputs
+
+RECORD = "exports.json"
+ROOM = 150_000_000  # bytes: the largest, a SavedModel, takes about 12 MB, and each is written once more to convert it
+WARM_UPS, TIMED = 5, 50  # calls
+
+
+@dataclass(frozen=True)
+class Export:
+    """One format, written and proved.
+
+    Attributes:
+        format: what it is.
+        size: of its files, in bytes.
+        milliseconds: a photograph, one a call: the median of fifty.
+        parity: beside Keras.
+        fault: why it is not kept; "" where it is.
+        files: SHA-256 of each, by its path in the folder of exports.
+    """
+
+    format: Format
+    size: int
+    milliseconds: float
+    parity: Parity
+    fault: str
+    files: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        measures = {"bytes": self.size, "milliseconds": round(self.milliseconds, 3), **self.parity.as_dict()}
+        return {"path": self.format.path, "kept": not self.fault, "fault": self.fault, "files": self.files, **measures}
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What one command made.
+
+    Attributes:
+        folder: where the exports are.
+        each: every format that was tried, in order.
+        keras_size: of the Keras model, in bytes.
+        keras_milliseconds: a photograph, one a call, on every core.
+    """
+
+    folder: Path
+    each: tuple[Export, ...]
+    keras_size: int
+    keras_milliseconds: float
+
+    @property
+    def failed(self) -> tuple[Export, ...]:
+        """Those that are not kept, and that no other took the place of."""
+        kept = {export.format.name for export in self.each if not export.fault}
+        return tuple(export for export in self.each if export.fault and export.format.fallback not in kept)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "folder": str(self.folder),
+            "keras": {"bytes": self.keras_size, "milliseconds": round(self.keras_milliseconds, 3)},
+            "exports": {export.format.name: export.as_dict() for export in self.each},
+        }
+
+
+def export_model(
+    bundle: Bundle,
+    formats: Sequence[Format],
+    calibration: Inputs,
+    proof: Photographs,
+    folder: Path,
+    console: Console,
+) -> Exports:
+    """Writes a model in every format asked for, and in those that take the place of one that fails.
+
+    Everything is made aside and moved to ``folder`` as whole files at the end; exports made before stay.
+
+    Args:
+        bundle: of the model.
+        formats: what :func:`~handshape.export.formats.require_modules` let pass.
+        calibration: photographs as the model will see them.
+        proof: other photographs, to compare on.
+        folder: where the exports go.
+        console: shows the progress.
+
+    Raises:
+        RuntimeUnavailableError: Keras already runs on another backend than TensorFlow in this process.
+        RunError: the folder cannot be written.
+    """
+    require_room(folder, ROOM)
+    aside = folder / ".partial-exports"
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(parents=True)
+        model = load_keras(bundle)
+        reference = KerasNetwork(model)
+        expected = predict_all(reference, proof.inputs, proof.truth, proof.paths, console).probabilities
+        source = Source(bundle, model, calibration)
+        made = _make_all(source, formats, proof, expected, aside, console)
+        exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
+        _keep(bundle, exports, aside)
+        return exports
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def read_exports(folder: Path) -> dict[str, Any]:
+    """What was recorded of the exports in a folder; nothing where there is no record that can be read."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _make_all(
+    source: Source,
+    formats: Sequence[Format],
+    proof: Photographs,
+    expected: NDArray[np.float32],
+    aside: Path,
+    console: Console,
+) -> tuple[Export, ...]:
+    queue, made = list(formats), []
+    for each in queue:
+        console.status("save", f"Exporting to {each.name}")
+        export = _make(each, source, proof, expected, aside / each.path, console)
+        made.append(export)
+        if export.fault:
+            console.warn(f"{each.name}: {export.fault}." + f" Making {each.fallback} instead." * bool(each.fallback))
+        if export.fault and each.fallback and FORMATS[each.fallback] not in queue:
+            queue.append(FORMATS[each.fallback])
+    return tuple(made)
+
+
+def _make(
+    each: Format, source: Source, proof: Photographs, expected: NDArray[np.float32], path: Path, console: Console
+) -> Export:
+    each.write(source, path)
+    network = each.open(path)
+    answers = predict_all(network, proof.inputs, proof.truth, proof.paths, console).probabilities
+    parity = compare(source.bundle.labels, expected, answers, proof.truth)
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return Export(
+        format=each,
+        size=sum(file.stat().st_size for file in files),
+        milliseconds=_milliseconds(network, proof.inputs),
+        parity=parity,
+        fault=parity.fault(each.tolerance),
+        files={file.relative_to(path.parent).as_posix(): file_sha256(file) for file in files},
+    )
+
+
+def _milliseconds(network: Network, inputs: Inputs) -> float:
+    """The median time of a call with one photograph."""
+    seconds = []
+    for call in range(WARM_UPS + TIMED):
+        number = call % len(inputs)
+        start = time.perf_counter()
+        network(inputs[number : number + 1])
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[WARM_UPS:])) * 1000
+
+
+def _keep(bundle: Bundle, exports: Exports, aside: Path) -> None:
+    """Moves what matches Keras to its place, and records it beside earlier exports of the same model."""
+    folder, model = exports.folder, file_sha256(bundle.keras)
+    before = read_exports(folder)
+    known = dict(before.get("exports", {})) if before.get("model_sha256") == model else {}
+    for export in exports.each:
+        _settle(export, aside, folder)
+    details = {name: bundle.details[name] for name in ("labels", "input", "thresholds") if name in bundle.details}
+    now = exports.as_dict()
+    record = {"model_sha256": model, **details, "keras": now["keras"], "exports": known | now["exports"]}
+    write_json(folder / RECORD, record)
+
+
+def _settle(export: Export, aside: Path, folder: Path) -> None:
+    """Puts an export in its place; an earlier one of its format that it cannot stand for goes."""
+    target = folder / export.format.path
+    if target.is_dir() or (export.fault and target.exists()):  # no rename replaces a folder that holds something
+        target.replace(aside / f"old-{target.name}")
+    if not export.fault:
+        (aside / target.name).replace(target)
+
+
+def failure(exports: Exports) -> HandshapeError | None:
+    """What to tell a user whose formats are not all there; None where they are."""
+    if not exports.failed:
+        return None
+    names = ", ".join(export.format.name for export in exports.failed)
+    return HandshapeError(
+        f"Not kept, because it is no match for Keras: {names}.",
+        "the same answers as Keras, and no class that loses more than a point",
+        "Use another format, or give more photographs with --data, so that one image counts for less.",
+    )

@@ -1,0 +1,268 @@
+"""The formats a trained model is exported to: how each is written, and how it runs again to be proved.
+
+TensorFlow converts, whatever the model was trained on. LiteRT models take one photograph a call, because browsers
+accept no other; the other formats take any number. Inputs and outputs are float32 everywhere, under the names they
+have in Keras.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.config import GpuSettings
+from handshape.errors import HandshapeError, RuntimeUnavailableError
+from handshape.evaluation.predictions import LiteRtNetwork, Network
+from handshape.export.bundle import Bundle
+from handshape.hands.inputs import Inputs
+from handshape.runtime import INSTALL_HINT, Runtime, is_installed, native_chatter_hidden, start_runtime
+
+SAME = 1e-4  # probabilities that differ by no more are the same; what float32 formats must keep
+ANY = 1.0  # formats that round weights are judged by what they recognise
+
+
+@dataclass(frozen=True)
+class Source:
+    """What exports are made from.
+
+    Attributes:
+        bundle: of the trained model.
+        model: the same in Keras, on TensorFlow.
+        calibration: photographs as it will see them, from which int8 learns the range of every value.
+    """
+
+    bundle: Bundle
+    model: Any
+    calibration: Inputs
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: as users write it.
+        path: of its file or folder, inside the folder of exports.
+        modules: what writing and running it imports beside TensorFlow.
+        tolerance: how far a probability may be from Keras'.
+        write: makes the file or folder.
+        open: the network in it, computing one photograph on one core where the format lets that be said.
+        fallback: the format that takes its place where it recognises less than Keras.
+    """
+
+    name: str
+    path: str
+    modules: tuple[str, ...]
+    tolerance: float
+    write: Callable[[Source, Path], None]
+    open: Callable[[Path], Network]
+    fallback: str = ""
+
+
+def load_keras(bundle: Bundle) -> Any:
+    """The bundle's Keras model, on TensorFlow and the CPU.
+
+    Raises:
+        RuntimeUnavailableError: Keras already runs on another backend in this process.
+    """
+    start_runtime(Runtime("tensorflow", "", "float32", False, 1, 1, ()), GpuSettings(), seed=0)
+    import keras
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # TensorFlow has begun to compute, so devices are chosen already
+        tf.config.set_visible_devices([], "GPU")  # GPUs round float32 to fewer bits
+    model = keras.models.load_model(bundle.keras, compile=False)
+    model.jit_compile = False
+    return model
+
+
+def require_modules(formats: Sequence[Format]) -> None:
+    """Passes when everything that these formats need is installed.
+
+    Raises:
+        RuntimeUnavailableError: something is not.
+    """
+    if not (is_installed("keras") and is_installed("tensorflow")):
+        raise RuntimeUnavailableError(
+            "Exporting needs Keras and TensorFlow, which converts.", "the extra [train]", INSTALL_HINT
+        )
+    missing = {module: each.name for each in formats for module in each.modules if not is_installed(module)}
+    if missing:
+        names = ", ".join(name.replace("_", "-") for name in missing)
+        raise RuntimeUnavailableError(
+            f"Exporting to {', '.join(dict.fromkeys(missing.values()))} needs {names}, not installed here.",
+            "the extra [export]",
+            "Install it, in Handshape's folder: pip install -e '.[export]'",
+        )
+
+
+def _write_litert(source: Source, path: Path) -> None:
+    if source.bundle.litert.is_file():
+        path.write_bytes(source.bundle.litert.read_bytes())
+    else:
+        _convert(source.model, path)
+
+
+def _write_float16(source: Source, path: Path) -> None:
+    import tensorflow as tf
+
+    _convert(
+        source.model, path, optimizations=[tf.lite.Optimize.DEFAULT], target_spec={"supported_types": [tf.float16]}
+    )
+
+
+def _write_int8(source: Source, path: Path) -> None:
+    """Convolutions, nearly all of the work, in integers; the rest stays float32.
+
+    Distances between landmarks, and logarithms of probabilities, do not survive 256 steps: with everything in integers
+    the network does not even run, because a hand's size is rounded to a zero that it then divides by.
+    """
+    from ai_edge_quantizer import qtyping, quantizer
+
+    names = qtyping.TFLOperationName
+    _convert(source.model, path)
+    with _words_hidden():
+        work = quantizer.Quantizer(str(path))
+        for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D):
+            work.add_static_config(".*", operation, activation_num_bits=8, weight_num_bits=8)
+        result = work.quantize(work.calibrate({"serving_default": _one_by_one(source)}))
+    path.write_bytes(bytes(result.quantized_model))
+
+
+def _one_by_one(source: Source) -> list[dict[str, NDArray[np.float32]]]:
+    ranks = {tensor.name: len(tensor.shape) for tensor in source.model.inputs}
+    count = len(source.calibration)
+    return [_named(source.calibration[number : number + 1], ranks) for number in range(count)]
+
+
+def _convert(model: Any, path: Path, **options: Any) -> None:
+    """To LiteRT, one photograph a call."""
+    import keras
+
+    specs = [keras.InputSpec(shape=(1, *each.shape[1:]), dtype="float32", name=each.name) for each in model.inputs]
+    with _words_hidden():
+        signature = specs if len(specs) == 1 else [specs]
+        model.export(str(path), format="litert", verbose=False, input_signature=signature, **options)
+
+
+def _write_onnx(source: Source, path: Path) -> None:
+    with _words_hidden():
+        source.model.export(str(path), format="onnx", verbose=False)
+
+
+def _write_saved_model(source: Source, path: Path) -> None:
+    with _words_hidden():
+        source.model.export(str(path), format="tf_saved_model", verbose=False)
+
+
+def _write_openvino(source: Source, path: Path) -> None:
+    openvino = _openvino()
+    path.mkdir()
+    with tempfile.TemporaryDirectory() as folder:
+        _write_saved_model(source, Path(folder) / "model")
+        model = openvino.Core().read_model(Path(folder) / "model")
+        openvino.save_model(model, path / "model.xml", compress_to_fp16=False)
+
+
+def _openvino() -> Any:
+    """OpenVINO without what it sends to its makers whenever it is imported: nobody was asked."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+@contextlib.contextmanager
+def _words_hidden() -> Iterator[None]:
+    """Keeps what converters print, warn and draw off the user's screen and out of the results."""
+    words = io.StringIO()
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(words),
+        contextlib.redirect_stderr(words),
+        native_chatter_hidden(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _named(inputs: Inputs, ranks: Mapping[str, int]) -> dict[str, NDArray[np.float32]]:
+    """The inputs of a network by their names, told by the number of their axes."""
+    values = inputs.by_rank(ranks.values())
+    return {name: value.astype(np.float32) for name, value in zip(ranks, values, strict=True)}
+
+
+def _open_onnx(path: Path) -> Network:
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    ranks = {each.name: len(each.shape) for each in session.get_inputs()}
+    return lambda inputs: np.asarray(session.run(["probabilities"], _named(inputs, ranks))[0])
+
+
+def _open_openvino(path: Path) -> Network:
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}  # else it may round to bfloat16
+    model = _openvino().Core().compile_model(path / "model.xml", "CPU", options)
+    ranks = {each.any_name: len(each.partial_shape) for each in model.inputs}
+    return lambda inputs: np.array(model(_named(inputs, ranks))["probabilities"])
+
+
+def _open_saved_model(path: Path) -> Network:
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(path))
+    function = model.signatures["serving_default"]
+    ranks = {name: len(spec.shape) for name, spec in function.structured_input_signature[1].items()}
+
+    def network(inputs: Inputs, keep_alive: Any = model) -> NDArray[np.float32]:
+        tensors = {name: tf.constant(value) for name, value in _named(inputs, ranks).items()}
+        return np.asarray(function(**tensors)["probabilities"])
+
+    return network
+
+
+FORMATS: dict[str, Format] = {
+    each.name: each
+    for each in (
+        Format("litert", "model.tflite", (), SAME, _write_litert, LiteRtNetwork),
+        Format("litert-float16", "model_float16.tflite", (), ANY, _write_float16, LiteRtNetwork),
+        Format(
+            "litert-int8",
+            "model_int8.tflite",
+            ("ai_edge_quantizer",),
+            ANY,
+            _write_int8,
+            LiteRtNetwork,
+            fallback="litert-float16",
+        ),
+        Format("onnx", "model.onnx", ("tf2onnx", "onnxruntime"), SAME, _write_onnx, _open_onnx),
+        Format("openvino", "openvino", ("openvino",), SAME, _write_openvino, _open_openvino),
+        Format("saved_model", "saved_model", (), SAME, _write_saved_model, _open_saved_model),
+    )
+}
+
+
+def formats_named(names: str) -> tuple[Format, ...]:
+    """The formats that a list with commas names, each once.
+
+    Raises:
+        HandshapeError: there is no format of a name.
+    """
+    asked = list(dict.fromkeys(name.strip() for name in names.split(",")))
+    unknown = [name for name in asked if name not in FORMATS]
+    if unknown:
+        raise HandshapeError(f"There is no export format '{unknown[0]}'.", ", ".join(FORMATS))
+    return tuple(FORMATS[name] for name in asked)

@@ -1,0 +1,70 @@
+"""The manifest of a bundle: what it says, and whether it says what it said when it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from handshape.errors import ModelError
+
+FORMAT = 2  # 1 had no hands and no thresholds; it still loads
+MANIFEST = "bundle.json"
+
+
+def read_manifest(content: bytes, where: Path | str) -> dict[str, Any]:
+    """A manifest whose own checksum fits, with labels, input, and files by name.
+
+    Args:
+        content: the file.
+        where: the bundle, for messages.
+
+    Raises:
+        ModelError: damaged, or of a newer format.
+    """
+    try:
+        manifest = dict(json.loads(content))
+        version, sha256, files = int(manifest["format"]), str(manifest["sha256"]), _named(manifest["files"])
+        tuple(manifest["labels"]), int(manifest["input"]["size"]), int(manifest.get("hands", 0))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(where, MANIFEST, f"cannot be read ({type(error).__name__}: {error})") from None
+    if version > FORMAT:
+        raise ModelError(
+            f"The bundle {where} has format {version}, which this version of Handshape does not know.",
+            f"format {FORMAT} or older",
+            "Update: pip install --upgrade handshape",
+        )
+    if manifest_sha256(manifest) != sha256:
+        raise damaged(where, MANIFEST, "has changed since it was written")
+    for name in files:
+        if not _is_plain(name):
+            raise damaged(where, MANIFEST, f"names a file outside of it, {name!r}")
+    return manifest
+
+
+def manifest_sha256(manifest: Mapping[str, Any]) -> str:
+    """What a manifest says of itself: the SHA-256 of the rest of it."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def damaged(where: Path | str, name: str, state: str) -> ModelError:
+    """What to tell a user whose bundle is not as it was written."""
+    return ModelError(
+        f"The bundle {where} is damaged: {name} {state}.",
+        "the files as handshape train wrote them",
+        "Copy the bundle again from where it came.",
+    )
+
+
+def _named(files: Any) -> Mapping[str, str]:
+    if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
+        raise TypeError("files are not names with checksums")
+    return files
+
+
+def _is_plain(name: str) -> bool:
+    """Windows takes more for a path than other systems, so its rules decide."""
+    return name not in ("", ".", "..", MANIFEST) and PureWindowsPath(name).name == name and "\0" not in name

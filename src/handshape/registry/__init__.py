@@ -1,0 +1,11 @@
+"""The registry: finished models under names and numbers, and which number is in use for what.
+
+``asl@3`` is a version, which never changes. ``asl@production`` is an alias, which promoting moves from version to
+version. ``asl`` alone is what is in production, or the newest where nothing is.
+"""
+
+from handshape.registry.history import Event
+from handshape.registry.names import Reference, name_from, parse
+from handshape.registry.registry import Registry, Version, open_registry, resolve
+
+__all__ = ["Event", "Reference", "Registry", "Version", "name_from", "open_registry", "parse", "resolve"]

@@ -1,0 +1,152 @@
+"""Where a registry lies: here in a folder, in ``remote`` behind a URL. Both keep the same files:
+
+NAME/bundles/SHA256/      a bundle, named after its manifest's checksum
+NAME/events/00000007.json what happened, in order
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from handshape.errors import ModelError
+from handshape.export.bundle import Bundle, read_bundle
+from handshape.files import cannot_write
+
+HIDDEN = "."  # what begins so is not finished, or no longer wanted
+LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
+
+
+class Place(Protocol):
+    """Files below one root, named by paths with slashes; as text, it is what a user calls it."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, sorted; none where it is missing."""
+
+    def read(self, files: Sequence[str]) -> list[bytes]:
+        """The contents of files."""
+
+    def create(self, file: str, content: bytes) -> bool:
+        """Writes a new file, whole; False where it is there already."""
+
+    def put(self, folder: str, bundle: Bundle) -> None:
+        """Stores a bundle; nothing happens where it is there already, and whole."""
+
+    def bundle(self, folder: str) -> Bundle:
+        """A stored bundle, on this machine and verified."""
+
+    def delete(self, folder: str) -> None:
+        """Removes a bundle."""
+
+
+class LocalPlace:
+    """A folder. Everything appears there by one renaming or linking, so it is whole or not there at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def names(self, folder: str) -> list[str]:
+        """See :class:`Place`."""
+        try:
+            return sorted(path.name for path in (self.root / folder).iterdir() if not path.name.startswith(HIDDEN))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ModelError(f"Cannot read {self.root / folder}: {reason}.", "a folder that you may read") from None
+
+    def read(self, files: Sequence[str]) -> list[bytes]:
+        """See :class:`Place`."""
+        return [(self.root / file).read_bytes() for file in files]
+
+    def create(self, file: str, content: bytes) -> bool:
+        """See :class:`Place`."""
+        target = self.root / file
+        partial = target.with_name(f".partial-{uuid4().hex}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target.parent)
+            _write(partial, content)
+            _link(partial, target)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise cannot_write(target, error) from None
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def put(self, folder: str, bundle: Bundle) -> None:
+        """See :class:`Place`."""
+        target = self.root / folder
+        if _is_whole(target):
+            return
+        if target.exists():
+            self.delete(folder)
+        partial = target.with_name(f".partial-{uuid4().hex}")
+        try:
+            partial.mkdir(parents=True)
+            _sweep(partial.parent)
+            for name in bundle.files:
+                _write(partial / name, (bundle.folder / name).read_bytes())
+            read_bundle(partial)
+            with suppress(OSError):  # another program stored the same meanwhile
+                partial.rename(target)
+        except OSError as error:
+            raise cannot_write(target, error) from None
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def bundle(self, folder: str) -> Bundle:
+        """See :class:`Place`."""
+        return read_bundle(self.root / folder)
+
+    def delete(self, folder: str) -> None:
+        """See :class:`Place`."""
+        gone = (self.root / folder).with_name(f".removed-{uuid4().hex}")
+        with suppress(OSError):
+            (self.root / folder).rename(gone)
+            shutil.rmtree(gone)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(read_bundle(folder))
+    except ModelError:
+        return False
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Synced, so that a name never stands for a file that a power cut took."""
+    with file.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _link(partial: Path, target: Path) -> None:
+    """A second name for a file that is whole; raises FileExistsError where the name is taken."""
+    try:
+        target.hardlink_to(partial)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links, such as exFAT
+        _write(target, partial.read_bytes())
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what programs left behind that were killed long ago."""
+    for path in folder.glob(f"{HIDDEN}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFT_OVER:
+                path.unlink() if path.is_file() else shutil.rmtree(path)

@@ -1,0 +1,297 @@
+"""Models by name: adding versions, promoting them, and finding the one that is meant."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handshape.downloads import cache_folder
+from handshape.errors import HandshapeError, ModelError
+from handshape.export.bundle import Bundle, find_bundle
+from handshape.registry.history import Event, State, read_event, replay
+from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_reference, parse, require_alias
+from handshape.registry.places import LocalPlace, Place
+from handshape.registry.remote import RemotePlace
+
+VARIABLE = "HANDSHAPE_REGISTRY"
+ATTEMPTS = 100  # at a change, when other programs come first again and again
+_EVENT = re.compile(r"[0-9]{8}\.json")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model. It never changes; its number is never given again.
+
+    Attributes:
+        name: of the model.
+        number: 1, 2, 3 …
+        sha256: of its bundle's manifest.
+        source: where it was added from.
+        added: when, in UTC, as ISO 8601.
+        aliases: that stand for it.
+    """
+
+    name: str
+    number: int
+    sha256: str
+    source: str
+    added: str
+    aliases: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+
+def resolve(model: str | Path) -> Bundle:
+    """The bundle that a word stands for: a run, a bundle or its zip on disk, else a registered model.
+
+    Args:
+        model: a path, ``NAME``, ``NAME@NUMBER`` or ``NAME@ALIAS``.
+
+    Raises:
+        ModelError: it stands for none, or for a damaged one.
+    """
+    path = Path(model).expanduser()
+    if path.exists() or not is_reference(str(model)):
+        return find_bundle(path)
+    registry = open_registry()
+    reference = parse(str(model))
+    if reference.name not in registry.names():
+        raise _unknown_model(str(model), reference.name, registry)
+    return registry.bundle(registry.find(reference))
+
+
+def open_registry(where: str | None = None) -> Registry:
+    """The registry at a path or URL; by default the one that ``HANDSHAPE_REGISTRY`` names, else the user's own.
+
+    Raises:
+        RuntimeUnavailableError: a URL that this machine lacks the packages for.
+    """
+    where = (where or os.environ.get(VARIABLE) or str(_own_folder())).removeprefix("file://")
+    return Registry(RemotePlace(where) if "://" in where else LocalPlace(Path(where).expanduser()))
+
+
+class Registry:
+    """Models in one place. Several programs may use and change it at once; one killed anywhere changes nothing."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._read: dict[str, Event] = {}  # events never change, so each is read once
+
+    def names(self) -> list[str]:
+        """The models that have a version."""
+        return [name for name in self.place.names("") if is_reference(name) and self.state(name).added]
+
+    def versions(self, name: str) -> list[Version]:
+        """The versions of a model, oldest first.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        state = self._known(name)
+        return [_version(name, number, state) for number in state.added]
+
+    def state(self, name: str) -> State:
+        """Versions and aliases of a model; empty where there is none."""
+        return replay(self.events(name))
+
+    def events(self, name: str) -> list[Event]:
+        """What happened to a model, in order."""
+        return self._events(self._files(name))
+
+    def find(self, reference: Reference) -> Version:
+        """The version that is meant; without number and alias the one in production, else the newest.
+
+        Raises:
+            ModelError: there is no such model, version or alias.
+        """
+        state = self._known(reference.name)
+        at = reference.at or (PRODUCTION if PRODUCTION in state.aliases else NEWEST)
+        number = at if isinstance(at, int) else max(state.added) if at == NEWEST else state.aliases.get(at)
+        if number not in state.added:
+            raise _unknown_version(reference, state)
+        return _version(reference.name, number, state)
+
+    def bundle(self, version: Version) -> Bundle:
+        """What a version is, verified; from elsewhere it is fetched into the cache once.
+
+        Raises:
+            ModelError: damaged, or out of reach.
+        """
+        return self.place.bundle(f"{version.name}/bundles/{version.sha256}")
+
+    def add(self, name: str, bundle: Bundle, source: str) -> Version:
+        """A new version, under the next number; the one that is there where it is the same bundle.
+
+        Raises:
+            ModelError: the name cannot be one.
+            RunError: the place cannot be written.
+        """
+        folder = f"{parse(name).name}/bundles/{bundle.sha256}"
+        self.place.put(folder, bundle)
+
+        def next_version(state: State) -> Event | None:
+            if _same(state, bundle.sha256):
+                return None
+            return Event("add", state.newest + 1, bundle=bundle.sha256, source=source)
+
+        state = self._change(name, next_version)
+        self.place.put(folder, bundle)  # again, if another program removed the same bundle meanwhile
+        return _version(name, _same(state, bundle.sha256)[-1], state)
+
+    def promote(self, reference: Reference, alias: str = PRODUCTION) -> Version:
+        """Lets an alias stand for a version.
+
+        Raises:
+            ModelError: there is no such version, or the alias cannot be one.
+            RunError: the place cannot be written.
+        """
+        alias = require_alias(alias, to_set=True)
+        number = self.find(reference).number
+
+        def promoted(state: State) -> Event | None:
+            if number not in state.added:
+                raise _unknown_version(Reference(reference.name, number), state)
+            return None if state.aliases.get(alias) == number else Event("promote", number, alias)
+
+        return _version(reference.name, number, self._change(reference.name, promoted))
+
+    def rollback(self, name: str, alias: str = PRODUCTION) -> Version:
+        """Lets an alias stand for the version that it stood for before.
+
+        Raises:
+            ModelError: it stood for none before, or that is gone.
+            RunError: the place cannot be written.
+        """
+
+        def rolled_back(state: State) -> Event:
+            before = state.before(alias)
+            if before is None:
+                raise ModelError(
+                    f"{name}@{alias} has no earlier version to go back to.",
+                    "an alias that was promoted twice",
+                    f"See what there is: handshape models show {name}",
+                )
+            return Event("rollback", before, alias)
+
+        self._known(name)
+        state = self._change(name, rolled_back)
+        return _version(name, state.aliases[alias], state)
+
+    def release(self, name: str, alias: str) -> None:
+        """Takes an alias away; its version stays.
+
+        Raises:
+            ModelError: there is no such model or alias.
+            RunError: the place cannot be written.
+        """
+
+        def released(state: State) -> Event:
+            if alias not in state.aliases:
+                raise _unknown_version(Reference(name, alias), state)
+            return Event("release", state.aliases[alias], alias)
+
+        self._known(name)
+        self._change(name, released)
+
+    def remove(self, name: str, number: int) -> None:
+        """Removes a version.
+
+        Raises:
+            ModelError: there is no such version, or an alias stands for it.
+            RunError: the place cannot be written.
+        """
+        version = self.find(Reference(name, number))
+
+        def removed(state: State) -> Event:
+            if number not in state.added:
+                raise _unknown_version(Reference(name, number), state)
+            in_use = [alias for alias, other in state.aliases.items() if other == number]
+            if in_use:
+                raise ModelError(
+                    f"{version} is in use as {', '.join(in_use)}.",
+                    "a version that no alias stands for",
+                    f"Promote another one first, or: handshape models remove {name}@{in_use[0]}",
+                )
+            return Event("remove", number)
+
+        state = self._change(name, removed)
+        if not _same(state, version.sha256):
+            self.place.delete(f"{name}/bundles/{version.sha256}")
+
+    def _change(self, name: str, decide: Callable[[State], Event | None]) -> State:
+        """Adds the event that the state calls for, if any; where another program was first, looks at it again."""
+        for _ in range(ATTEMPTS):
+            files = self._files(name)
+            state = replay(self._events(files))
+            event = decide(state)
+            if event is None:
+                return state
+            number = 1 + (int(Path(files[-1]).stem) if files else 0)
+            if self.place.create(f"{name}/events/{number:08}.json", event.to_bytes()):
+                return self.state(name)
+        raise HandshapeError(f"Other programs are changing {name} in {self.place} all the time.", fix="Try again.")
+
+    def _files(self, name: str) -> list[str]:
+        """Of the events, in order."""
+        return [f"{name}/events/{file}" for file in self.place.names(f"{name}/events") if _EVENT.fullmatch(file)]
+
+    def _events(self, files: Sequence[str]) -> list[Event]:
+        new = [file for file in files if file not in self._read]
+        for file, content in zip(new, self.place.read(new), strict=True):
+            event = read_event(content)
+            if event is not None:
+                self._read[file] = event
+        return [self._read[file] for file in files if file in self._read]
+
+    def _known(self, name: str) -> State:
+        state = self.state(name)
+        if not state.added:
+            raise _unknown_model(name, name, self)
+        return state
+
+
+def _own_folder() -> Path:
+    """Beside downloads where the user said where, else where a system keeps data: a cache may be emptied."""
+    if os.environ.get("HANDSHAPE_HOME"):
+        return cache_folder() / "registry"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "handshape" / "registry"
+
+
+def _same(state: State, sha256: str) -> list[int]:
+    return [number for number, event in state.added.items() if event.bundle == sha256]
+
+
+def _version(name: str, number: int, state: State) -> Version:
+    event = state.added[number]
+    aliases = tuple(alias for alias, version in state.aliases.items() if version == number)
+    return Version(name, number, event.bundle, event.source, event.at, aliases)
+
+
+def _unknown_model(word: str, name: str, registry: Registry) -> ModelError:
+    names = registry.names()
+    near = difflib.get_close_matches(name, names, n=1)
+    return ModelError(
+        f"There is no model '{word}': neither a folder or zip here, nor one in the registry {registry.place}.",
+        "a run folder, a bundle folder, its zip, or a name" + (f": {_some(names)}" if names else ""),
+        f"Did you mean {near[0]}?" if near else "Add one: handshape models add RUN --name NAME",
+    )
+
+
+def _unknown_version(reference: Reference, state: State) -> ModelError:
+    numbers, aliases = [str(number) for number in state.added], [*state.aliases, NEWEST]
+    near = difflib.get_close_matches(str(reference.at), aliases, n=1)
+    see = f"See what there is: handshape models show {reference.name}"
+    return ModelError(
+        f"There is no {reference}.",
+        f"a version ({_some(numbers)}) or an alias ({_some(aliases)})",
+        f"Did you mean {reference.name}@{near[0]}?" if near else see,
+    )
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:10]) + (" …" if len(words) > 10 else "")

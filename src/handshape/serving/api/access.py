@@ -1,0 +1,101 @@
+"""Who may ask: tokens, and no web pages from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+from handshape.errors import SettingsError
+from handshape.serving.api.refusals import Refusal
+
+SHORTEST = 16  # characters of a token
+SUBPROTOCOL = "handshape"  # of a stream; browsers give the token in a second one, as they cannot set headers
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Access:
+    """Decides on the headers of a request.
+
+    Args:
+        tokens: any of them opens the door; none at all leaves it open.
+        hosts: names the server answers to; none answers to all. A page from elsewhere whose name was made to point to
+            this machine is turned away by it.
+    """
+
+    def __init__(self, tokens: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
+        self._digests = [_digest(token) for token in tokens]
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    def check(self, headers: Headers) -> None:
+        """Passes where a request may go on.
+
+        Raises:
+            Refusal: 401 without a valid token, 403 from a web page of another origin or under another name.
+        """
+        host = headers.get("host", "")
+        if self._hosts and _name(host) not in self._hosts:
+            raise Refusal(
+                403, "wrong_host", "This server does not answer to that name.", fix="Start it with --allow-host NAME."
+            )
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            raise Refusal(403, "other_origin", "Web pages from other origins may not use this server.")
+        if self._digests and not self._is_known(_token(headers)):
+            raise Refusal(
+                401,
+                "unauthorized",
+                "A valid token is missing.",
+                "the header Authorization: Bearer TOKEN",
+                "Ask whoever runs this server for a token.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+
+    def _is_known(self, token: str) -> bool:
+        digest = _digest(token)
+        return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all of them are compared
+
+
+def read_tokens(file: Path) -> list[str]:
+    """The tokens of a file, one a line; empty lines and those that begin with # are left out.
+
+    Raises:
+        SettingsError: it cannot be read, has none, or has one that is easily guessed.
+    """
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"Cannot read the tokens in {file}: {getattr(error, 'strerror', 'not text')}.") from None
+    tokens = [line for line in lines if line and not line.startswith("#")]
+    if not tokens or any(len(token) < SHORTEST or not token.isascii() or " " in token for token in tokens):
+        raise SettingsError(
+            f"{file} has no tokens that are safe to use.",
+            f"one token a line, of at least {SHORTEST} ASCII characters without spaces",
+            f"Make one: python -c 'import secrets; print(secrets.token_urlsafe())' > {file}",
+        )
+    return tokens
+
+
+def _digest(token: str) -> bytes:
+    """Of equal length whatever the token's, so that comparing takes equally long."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _token(headers: Headers) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    offered = [name.strip() for name in headers.get("sec-websocket-protocol", "").split(",")]
+    return next((name.removeprefix("bearer.") for name in offered if name.startswith("bearer.")), "")
+
+
+def _name(host: str) -> str:
+    """A host header without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""

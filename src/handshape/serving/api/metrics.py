@@ -1,0 +1,37 @@
+"""What Prometheus reads. Every server has a registry of its own."""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+
+SECONDS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.06, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+class Metrics:
+    """Counts of one server."""
+
+    media_type = CONTENT_TYPE_LATEST
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self.requests = Counter(
+            "handshape_requests", "Requests answered.", ("route", "status"), registry=registry
+        )  # the client library adds _total
+        self.seconds = Histogram(
+            "handshape_request_seconds", "From head to answer.", ("route",), buckets=SECONDS, registry=registry
+        )
+        self.images = Counter(
+            "handshape_images", "Images and frames, by what came of them.", ("outcome",), registry=registry
+        )
+        self.recognition = Histogram(
+            "handshape_recognition_seconds", "One image, on its core.", buckets=SECONDS, registry=registry
+        )
+        self.late = Counter("handshape_late_frames", "Frames dropped because newer ones had come.", registry=registry)
+        self.working = Gauge("handshape_requests_in_progress", "Requests being worked on.", registry=registry)
+        self.streams = Gauge("handshape_streams_open", "Streams that are open.", registry=registry)
+        self.model = Info("handshape_model", "The model being served.", registry=registry)
+        self._registry = registry
+
+    def page(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self._registry)

@@ -1,0 +1,111 @@
+"""The model being served, replaced while requests go on as soon as its name stands for another one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handshape.errors import HandshapeError, ModelError
+from handshape.export.bundle import Bundle
+from handshape.export.manifest import MANIFEST, read_manifest
+from handshape.registry import open_registry, parse, resolve
+from handshape.registry.names import is_reference
+from handshape.serving.recognizer import Recognizer
+
+POLL_SECONDS = 2.0
+BLANK = np.zeros((256, 256, 3), np.uint8)
+
+Log = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready.
+
+    Attributes:
+        version: of a registered model its name and number, else a checksum.
+        bundle: where it comes from.
+        recognizer: what recognises.
+        since: when it was loaded.
+    """
+
+    version: str
+    bundle: Bundle
+    recognizer: Recognizer
+    since: datetime
+
+
+class Served:
+    """The model being served. Whoever asks for ``current`` keeps what it got until it is done.
+
+    Args:
+        name: a run, a bundle, its zip, or a registered model, as :func:`handshape.registry.resolve` takes it.
+        build: loads a recogniser.
+        log: is told of every change.
+
+    Raises:
+        HandshapeError: there is no model that can be loaded.
+    """
+
+    def __init__(self, name: str, build: Callable[[Bundle], Recognizer], log: Log) -> None:
+        self.name = name
+        self._build = build
+        self._log = log
+        self._trouble = ""
+        self._look = _version_of(name)
+        self._seen = self._look()
+        self.current = self._load(self._seen)
+
+    async def keep_current(self) -> None:
+        """Looks for a change again and again, for ever."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.to_thread(self.refresh)
+
+    def refresh(self) -> None:
+        """Loads another model if another one is meant; where it cannot be loaded, the old one stays."""
+        try:
+            version = self._look()
+            if version != self._seen:
+                self._seen = version  # even of one that is broken: it is tried again once it changes
+                self.current = self._load(version)
+        except HandshapeError as error:
+            if error.text != self._trouble:
+                self._log({"event": "model kept", "model": self.name, "reason": error.text})
+            self._trouble = error.text
+
+    def _load(self, version: str) -> Loaded:
+        bundle = resolve(self.name)
+        recognizer = self._build(bundle)
+        recognizer.recognize_all([BLANK] * recognizer.threads)  # a network's first answer takes several times as long
+        loaded = Loaded(version, bundle, recognizer, datetime.now(UTC))
+        self._trouble = ""
+        self._log({"event": "model", "model": self.name, "version": version})
+        return loaded
+
+
+def _version_of(name: str) -> Callable[[], str]:
+    """What tells, and cheaply, which version a name stands for now."""
+    path = Path(name).expanduser()
+    if path.exists() or not is_reference(name):
+        return lambda: _version_at(path)
+    registry, reference = open_registry(), parse(name)
+    return lambda: str(registry.find(reference))
+
+
+def _version_at(path: Path) -> str:
+    """The checksum in a bundle's manifest; of a zip the time it was written."""
+    try:
+        if path.is_file():
+            return str(path.stat().st_mtime_ns)
+        folder = path if (path / MANIFEST).is_file() else path / "bundle"
+        return str(read_manifest((folder / MANIFEST).read_bytes(), folder)["sha256"])
+    except OSError:
+        resolve(path)  # says best what is wrong
+        raise ModelError(f"The model at {path} is just being replaced.", fix="Try again.") from None

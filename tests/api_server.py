@@ -1,0 +1,104 @@
+"""A real server in a thread of the tests, and clients that speak to it through real sockets."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+
+from handshape.cli.serving import explained, load
+from handshape.console import Console
+from handshape.serving.api.access import LOOPBACK, Access
+from handshape.serving.api.app import make_app
+from handshape.serving.api.limits import Limits
+from handshape.serving.api.models import Served
+from handshape.serving.api.server import make_server, open_socket
+
+BOUNDARY = "handshape-boundary"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def object(self) -> dict[str, Any]:
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+    @property
+    def refusal(self) -> str:
+        """The code of a refusal that is as it should be."""
+        error = self.object["error"]
+        assert set(error) == {"code", "message", "expected", "fix"}
+        assert error["message"]
+        assert 400 <= self.status < 500
+        return error["code"]
+
+
+@dataclass
+class Running:
+    port: int
+    served: Served
+    server: uvicorn.Server
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def send(self, *images: bytes, path: str = "/v1/recognize", names: Sequence[str] = (), **headers: str) -> Answer:
+        headers = {"Content_Type": f"multipart/form-data; boundary={BOUNDARY}", **headers}
+        return self.ask("POST", path, form(images, names), **headers)
+
+
+def form(images: Sequence[bytes], names: Sequence[str] = ()) -> bytes:
+    """The images as files of a multipart form."""
+    parts = []
+    for number, image in enumerate(images):
+        name = names[number] if names else f"{number}.jpg"
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n\r\n'
+        parts.append(head.encode() + image + b"\r\n")
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+@contextmanager
+def running(model: object, tokens: Sequence[str] = (), workers: int = 2, **limits: float) -> Iterator[Running]:
+    """A server for a model, stopped gracefully at the end."""
+    served = load(str(model), workers, Console(quiet=True))
+    events: list[dict[str, Any]] = []
+    served._log = events.append
+    bounds = Limits(**limits)
+    app = make_app(served, explained, Access(tokens, LOOPBACK), bounds, events.append)
+    with open_socket("127.0.0.1", 0) as socket:
+        server = make_server(app, bounds)
+        here = Running(socket.getsockname()[1], served, server, events)
+        thread = threading.Thread(target=server.run, args=([socket],))
+        thread.start()
+        try:
+            wait_for(lambda: server.started)
+            yield here
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def wait_for(condition, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.02)

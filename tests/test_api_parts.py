@@ -1,0 +1,198 @@
+"""The parts of the API that need no server: rates, access, tokens, limits, and the model that is replaced."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from api_server import running, wait_for
+from conftest import Trained
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
+
+from handshape.cli.serving import limits_from, load, newest_run
+from handshape.console import Console
+from handshape.errors import ModelError, SettingsError
+from handshape.export.bundle import Bundle, find_bundle, write_bundle
+from handshape.registry import open_registry, parse
+from handshape.serving.api import limits as limits_module
+from handshape.serving.api import models
+from handshape.serving.api.access import LOOPBACK, Access, read_tokens
+from handshape.serving.api.limits import Limits, Rate
+from handshape.serving.api.refusals import Refusal
+
+
+@given(rate=st.floats(0.1, 100), pauses=st.lists(st.floats(0, 30), max_size=200))
+def test_a_client_never_gets_more_than_its_rate_and_one_burst(rate, pauses):
+    now = 0.0
+    bucket = Rate(rate, lambda: now)
+    passed = 0
+    for pause in pauses:
+        now += pause
+        passed += bucket.wait("client") == 0
+        assert passed <= max(1, Rate.BURST * rate) + now * rate + 1e-6
+
+
+@given(rate=st.floats(0.1, 100), asked=st.integers(1, 50))
+def test_who_waits_as_long_as_told_may_pass(rate, asked):
+    now = 0.0
+    bucket = Rate(rate, lambda: now)
+    for _ in range(asked):
+        wait = bucket.wait("client")
+        now += wait * 1.000001
+        assert not wait or bucket.wait("client") == 0
+        assert bucket.wait("another") == 0 or asked > 1
+
+
+def test_rates_of_any_number_of_clients_stay_small(monkeypatch):
+    monkeypatch.setattr(limits_module, "REMEMBERED", 100)
+    bucket = Rate(1, lambda: 0.0)
+    assert all(bucket.wait(str(client)) == 0 for client in range(1000))
+    assert len(bucket._buckets) <= 100
+
+
+def test_without_a_rate_nobody_waits():
+    bucket = Rate(0)
+    assert not any(bucket.wait("client") for _ in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"host": "localhost:8000"}, None),
+        ({"host": "[::1]:8000"}, None),
+        ({"host": "LOCALHOST"}, None),
+        ({"host": "localhost.evil.example"}, "wrong_host"),
+        ({"host": "[broken"}, "wrong_host"),
+        ({}, "wrong_host"),
+        ({"host": "localhost:8000", "origin": "http://localhost:8000"}, None),
+        ({"host": "localhost:8000", "origin": "http://localhost:9000"}, "other_origin"),
+    ],
+)
+def test_names_and_origins(headers, code):
+    access = Access((), LOOPBACK)
+    if code is None:
+        access.check(Headers(headers))
+        return
+    with pytest.raises(Refusal) as caught:
+        access.check(Headers(headers))
+    assert caught.value.error["code"] == code
+
+
+@given(st.text())
+def test_no_word_but_the_token_opens(word):
+    access = Access(["the-only-token-there-is"])
+    raw = [(b"authorization", b"Bearer " + word.encode("utf-8", "replace"))]
+    with pytest.raises(Refusal):
+        access.check(Headers(raw=raw))
+
+
+def test_tokens_of_a_file(tmp_path: Path):
+    file = tmp_path / "tokens"
+    file.write_text("# for the laptop\nsixteen-characters\n\n  another-long-token  \n")
+    assert read_tokens(file) == ["sixteen-characters", "another-long-token"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "# nothing\n", "short\n", "a token with spaces in it\n", "schlüssel-schlüssel\n"]
+)
+def test_a_file_without_safe_tokens(content, tmp_path: Path):
+    (tmp_path / "tokens").write_text(content)
+    with pytest.raises(SettingsError, match="no tokens that are safe"):
+        read_tokens(tmp_path / "tokens")
+    with pytest.raises(SettingsError, match="Cannot read the tokens"):
+        read_tokens(tmp_path / "absent")
+
+
+def test_limits_by_name():
+    assert limits_from([], is_private=True) == Limits()
+    assert limits_from([], is_private=False).rate == 30
+    assert limits_from(["images=4", "rate=2.5", "images=5"], is_private=False) == Limits(images=5, rate=2.5)
+
+
+@pytest.mark.parametrize(
+    "word", ["images", "images=", "images=0", "images=-1", "images=many", "colour=3", "rate=nan", "rate=inf"]
+)
+def test_limits_that_are_none(word):
+    with pytest.raises(SettingsError, match="There is no limit") as caught:
+        limits_from([word], is_private=True)
+    assert "images=32" in caught.value.expected
+
+
+def test_the_newest_run_is_served(tmp_path: Path):
+    with pytest.raises(ModelError, match="Which model"):
+        newest_run(tmp_path)
+    for name, written in (("a", 1), ("c", 2), ("b", 3)):
+        (tmp_path / name / "bundle").mkdir(parents=True)
+        (tmp_path / name / "bundle" / "bundle.json").touch()
+        os.utime(tmp_path / name / "bundle" / "bundle.json", (written, written))
+    (tmp_path / "unfinished").mkdir()
+    assert newest_run(tmp_path) == str(tmp_path / "b")
+
+
+def renamed(bundle: Bundle, folder: Path) -> Bundle:
+    """The same model with other labels."""
+    return write_bundle(
+        folder, bundle.keras, bundle.litert.read_bytes(), [*"WXYZ"], bundle.size, bundle.thresholds, 0, None, {}
+    )
+
+
+@pytest.fixture
+def registered(trained: Trained, tmp_path: Path, monkeypatch):
+    """One model as two versions, told apart by their labels; the first is in production."""
+    monkeypatch.setenv("HANDSHAPE_REGISTRY", str(tmp_path / "registry"))
+    monkeypatch.setattr(models, "POLL_SECONDS", 0.05)
+    registry = open_registry()
+    bundle = find_bundle(trained.folder)
+    registry.add("asl", bundle, "first")
+    registry.add("asl", renamed(bundle, tmp_path / "again"), "second")
+    registry.promote(parse("asl@1"))
+    return registry
+
+
+def test_a_promoted_version_is_served_without_dropping_a_request(registered, trained: Trained):
+    photo = next(trained.data.glob("*/*.*")).read_bytes()
+    with running("asl@production") as server:
+        assert server.ask("GET", "/v1/models").object["models"][0]["version"] == "asl@1"
+        old = server.served.current
+        registered.promote(parse("asl@2"))
+        answers = []
+        wait_for(lambda: answers.append(server.send(photo)) or server.served.current is not old)
+        answers.append(server.send(photo))
+        assert {answer.status for answer in answers} == {200}
+        assert answers[0].object["results"][0]["decision"] in {"A", "B", "L", "5"}
+        assert answers[-1].object["results"][0]["decision"] in set("WXYZ")
+        assert server.ask("GET", "/v1/models").object["models"][0]["version"] == "asl@2"
+        registered.rollback("asl")
+        wait_for(lambda: server.served.current.version == "asl@1")
+
+
+def test_a_broken_version_leaves_the_old_one_serving(registered, trained: Trained, tmp_path: Path):
+    events = []
+    served = load("asl", 1, Console(quiet=True))
+    served._log = events.append
+    old = served.current
+    registered.promote(parse("asl@2"))
+    folder = registered.bundle(registered.find(parse("asl@2"))).folder
+    (folder / "model.tflite").write_bytes(b"broken")
+    for _ in range(3):
+        served.refresh()
+    assert served.current is old
+    assert [event["event"] for event in events] == ["model kept"]
+    assert "model.tflite" in events[0]["reason"]
+
+
+def test_a_run_that_is_replaced_is_loaded_again(trained: Trained, tmp_path: Path):
+    folder = tmp_path / "bundle"
+    shutil.copytree(trained.folder / "bundle", folder)
+    served = load(str(folder), 1, Console(quiet=True))
+    old = served.current
+    served.refresh()
+    assert served.current is old
+    shutil.rmtree(folder)
+    served.refresh()
+    assert served.current is old
+    renamed(find_bundle(trained.folder), folder)
+    served.refresh()
+    assert served.current.bundle.labels == tuple("WXYZ")

@@ -1,0 +1,154 @@
+"""Frames in, decisions out, through real WebSockets."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from api_server import Running, running, wait_for
+from conftest import Trained
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+TOKEN = "a-token-for-these-tests"
+
+
+@pytest.fixture(scope="module")
+def server(trained: Trained):
+    with running(trained.folder, frame=500_000, streams=3) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def frames(trained: Trained) -> list[bytes]:
+    return [photo.read_bytes() for photo in sorted(trained.data.glob("*/*.*"))[::6]]
+
+
+def open_stream(server: Running, **options) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{server.port}/v1/stream", compression=None, proxy=None, **options)
+
+
+def ask(stream: ClientConnection, frame: bytes) -> dict:
+    stream.send(frame)
+    return json.loads(stream.recv(10))
+
+
+@pytest.fixture
+def slowly(server: Running, monkeypatch):
+    """Lets every frame take as long as the test says."""
+    recognizer = server.served.current.recognizer
+    follow = recognizer.follow
+
+    def install(seconds: float) -> threading.Event:
+        begun = threading.Event()
+
+        def slow(frame, previous):
+            begun.set()
+            time.sleep(seconds)
+            return follow(frame, previous)
+
+        monkeypatch.setattr(recognizer, "follow", slow)
+        return begun
+
+    return install
+
+
+def test_each_frame_has_the_answer_of_its_image(server: Running, frames):
+    with open_stream(server) as stream:
+        for number, frame in enumerate(frames):
+            answer = ask(stream, frame)
+            assert (answer.pop("frame"), answer.pop("late")) == (number, 0)
+            alone = server.send(frame).object["results"][0]
+            assert answer.keys() == alone.keys() - {"path"}
+            assert (answer["decision"], answer["top"]) == (alone["decision"], alone["top"])
+
+
+def test_late_frames_are_dropped_and_the_newest_is_answered(server: Running, frames, slowly):
+    begun = slowly(0.3)
+    with open_stream(server) as stream:
+        stream.send(frames[0])
+        assert begun.wait(10)
+        for frame in frames[1:6]:
+            stream.send(frame)
+        first, second = (json.loads(stream.recv(10)) for _ in range(2))
+        with pytest.raises(TimeoutError):
+            stream.recv(0.5)
+    assert [(answer["frame"], answer["late"]) for answer in (first, second)] == [(0, 0), (5, 4)]
+    assert second["top"] == server.send(frames[5]).object["results"][0]["top"]
+
+
+def test_a_client_that_does_not_read_holds_nobody_up(server: Running, frames):
+    with open_stream(server, close_timeout=0.2) as deaf, open_stream(server) as other:
+        stop = threading.Event()
+
+        def flood() -> None:
+            while not stop.is_set():
+                deaf.send(frames[0])
+                time.sleep(0.005)
+
+        with ThreadPoolExecutor(1) as pool:
+            flooding = pool.submit(flood)
+            start = time.monotonic()
+            answers = [ask(other, frame) for frame in frames * 3]
+            took = time.monotonic() - start
+            stop.set()
+            flooding.result(10)
+    assert [answer["frame"] for answer in answers] == list(range(3 * len(frames)))
+    assert took < 5
+
+
+def test_a_bad_frame_is_said_and_the_stream_goes_on(server: Running, frames):
+    with open_stream(server) as stream:
+        assert ask(stream, b"no image")["error"]["code"] == "unreadable_image"
+        assert ask(stream, b"")["error"]["code"] == "unreadable_image"
+        assert ask(stream, frames[0])["decision"]
+
+
+@pytest.mark.parametrize(("message", "code"), [("text", 1003), (b"x" * 600_000, 1009)])
+def test_what_is_no_frame_ends_the_stream(message, code, server: Running):
+    with open_stream(server) as stream:
+        stream.send(message)
+        if code == 1003:
+            assert json.loads(stream.recv(10))["error"]["code"] == "not_a_frame"
+        with pytest.raises(ConnectionClosed):
+            stream.recv(10)
+        assert stream.close_code == code
+
+
+def refusal(server: Running, **options) -> tuple[int, str]:
+    with pytest.raises(InvalidStatus) as caught:
+        open_stream(server, **options)
+    response = caught.value.response
+    return response.status_code, json.loads(response.body)["error"]["code"]
+
+
+def test_only_so_many_streams(server: Running, frames):
+    wait_for(lambda: b"handshape_streams_open 0.0" in server.ask("GET", "/metrics").body)
+    streams = [open_stream(server) for _ in range(3)]
+    assert refusal(server) == (429, "busy")
+    assert server.send(frames[0]).status == 200
+    for stream in streams:
+        stream.close()
+
+
+def test_who_may_open_a_stream(trained: Trained, frames):
+    with running(trained.folder, tokens=[TOKEN]) as server:
+        assert refusal(server) == (401, "unauthorized")
+        assert refusal(server, origin="http://elsewhere.example") == (403, "other_origin")
+        with open_stream(server, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as stream:
+            assert ask(stream, frames[0])["decision"]
+        with open_stream(server, subprotocols=["handshape", f"bearer.{TOKEN}"]) as stream:
+            assert stream.subprotocol == "handshape"
+            assert ask(stream, frames[0])["decision"]
+        assert refusal(server, subprotocols=["handshape", "bearer.wrong"]) == (401, "unauthorized")
+
+
+def test_a_stopping_server_says_so(trained: Trained, frames):
+    with running(trained.folder) as server, open_stream(server) as stream:
+        ask(stream, frames[0])
+        server.server.should_exit = True
+        with pytest.raises(ConnectionClosed):
+            stream.recv(10)
+        assert stream.close_code == 1012
+        wait_for(lambda: [event for event in server.events if event["event"] == "stream"])

@@ -1,0 +1,267 @@
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Handshape, Trained
+from numpy.typing import NDArray
+
+from handshape.config import ModelSettings
+from handshape.console import Console
+from handshape.data.samples import natural_key
+from handshape.downloads import file_sha256
+from handshape.errors import HandshapeError, RuntimeUnavailableError
+from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Network
+from handshape.export import exports, formats
+from handshape.export.bundle import Bundle, find_bundle, write_bundle
+from handshape.export.exports import RECORD, Exports, export_model, failure, read_exports
+from handshape.export.formats import ANY, FORMATS, Format, Source, formats_named, load_keras, require_modules
+from handshape.export.photographs import Photographs
+from handshape.hands.inputs import Inputs
+from handshape.model.classifier import build_classifier
+from handshape.model.decisions import Thresholds
+from handshape.model.weights import find_weights
+
+EVERY = tuple(FORMATS.values())
+
+
+def images_of(count: int, size: int) -> Inputs:
+    random = np.random.default_rng(4)
+    image = random.integers(0, 256, (count, size // 8, size // 8, 3), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    present = (np.arange(count) % 4 > 0).astype(np.float32)[:, None]
+    landmarks = random.normal(scale=30, size=(count, 21, 6)).astype(np.float32) * present[..., None]
+    return Inputs(image, landmarks, present)
+
+
+def photographs_for(network: Network, count: int, size: int) -> Photographs:
+    """Images of which the network recognises every one."""
+    inputs = images_of(count, size)
+    return Photographs(inputs, network(inputs).argmax(axis=1), tuple(str(number) for number in range(count)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded_once() -> Iterator[None]:
+    """Loading a model takes seconds, and nothing here changes one."""
+    loaded: dict[Path, Any] = {}
+
+    def load(bundle: Bundle) -> Any:
+        if bundle.folder not in loaded:
+            loaded[bundle.folder] = load_keras(bundle)
+        return loaded[bundle.folder]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "load_keras", load)
+        yield
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Trained) -> Bundle:
+    return find_bundle(trained.folder)
+
+
+@pytest.fixture(scope="module")
+def proof(bundle: Bundle) -> Photographs:
+    return photographs_for(LiteRtNetwork(bundle.litert), 12, bundle.size)
+
+
+@pytest.fixture(scope="module")
+def with_hands(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Bundle:
+    """A network of both streams as it is before training."""
+    folder = tmp_path_factory.mktemp("hands")
+    settings = ModelSettings(img_size=96, streams=["pixels", "landmarks"])  # type: ignore[call-arg]
+    classifier = build_classifier(["A", "B", "C"], settings, find_weights("own", 96, Console(quiet=True)))
+    classifier.model.save(folder / "model.keras")
+    return write_bundle(
+        folder / "bundle", folder / "model.keras", None, ["A", "B", "C"], 96, Thresholds(0.5), 1, None, {}
+    )
+
+
+class Wrong:
+    """A format that is written as LiteRT is, and answers with the next class."""
+
+    def __init__(self, path: Path) -> None:
+        self.network = LiteRtNetwork(path)
+
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+        return np.roll(self.network(inputs), 1, axis=1)
+
+
+WRONG = dataclasses.replace(FORMATS["litert"], name="wrong", path="wrong.tflite", tolerance=ANY, open=Wrong)
+
+
+def export(bundle: Bundle, chosen: list[Format], proof: Photographs, folder: Path) -> Exports:
+    return export_model(bundle, chosen, proof.inputs[:4], proof, folder, Console(quiet=True))
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_an_export_proves_itself_through_the_command_line(handshape: Handshape, trained: Trained) -> None:
+    outcome = handshape("export", trained.folder, "--to", "litert, saved_model,litert", "--json")
+    folder = trained.folder / "exports"
+    try:
+        assert outcome.code == 0, outcome.err
+        assert list(outcome.object["exports"]) == ["litert", "saved_model"]
+        rows = (trained.folder / "splits.csv").read_text().splitlines()[1:]
+        kept_back = [row for row in rows if row.split(",")[2] != "train"]
+        for name, result in outcome.object["exports"].items():
+            assert result["kept"], result
+            assert result["images"] == len(kept_back)
+            assert result["largest_difference"] <= 1e-4
+            assert result["agreement"] == 1.0
+            assert result["milliseconds"] > 0
+            assert result["bytes"] == sum((folder / path).stat().st_size for path in result["files"])
+            assert all(file_sha256(folder / path) == sha256 for path, sha256 in result["files"].items())
+            assert (folder / FORMATS[name].path).exists()
+        record = json.loads((folder / RECORD).read_text())
+        assert record["labels"] == sorted({row.split(",")[1] for row in rows}, key=natural_key)
+        assert record["exports"] == outcome.object["exports"]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_table_is_for_people(handshape: Handshape, trained: Trained, tmp_path: Path) -> None:
+    outcome = handshape("export", trained.folder, "--to", "litert", "--data", trained.data, "--out", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == ""
+    for words in ("Comparing on 39 photographs", "9 others", "keras", "litert", "100.0%", "Saved model.tflite"):
+        assert words in outcome.err
+
+
+def test_a_bundle_alone_has_no_photographs(handshape: Handshape, bundle: Bundle, tmp_path: Path) -> None:
+    alone = shutil.copytree(bundle.folder, tmp_path / "alone")
+    outcome = handshape("export", alone, "--to", "litert", "--json")
+    assert outcome.code == 1
+    assert "--data FOLDER" in outcome.object["error"]
+
+
+def test_an_unknown_format_is_wrong_usage(handshape: Handshape, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        handshape("export", "model", "--to", "litert,coreml")
+    assert stopped.value.code == 2
+    said = capfd.readouterr().err
+    assert "no export format 'coreml'" in said
+    assert "litert-float16" in said
+
+
+def test_formats_are_named_with_commas() -> None:
+    assert formats_named("onnx, litert,onnx") == (FORMATS["onnx"], FORMATS["litert"])
+    with pytest.raises(HandshapeError, match=r"no export format 'coreml'") as caught:
+        formats_named("litert,coreml")
+    assert all(name in caught.value.expected for name in FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("tensorflow", "pip install -e '.[train]'"),
+        ("tf2onnx", "pip install -e '.[export]'"),
+        ("openvino", "pip install -e '.[export]'"),
+        ("ai_edge_quantizer", "pip install -e '.[export]'"),
+    ],
+)
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str, words: str) -> None:
+    monkeypatch.setattr(formats, "is_installed", lambda module: module != missing)
+    with pytest.raises(RuntimeUnavailableError) as caught:
+        require_modules(EVERY)
+    assert words in caught.value.fix
+    if missing != "tensorflow":
+        assert missing.replace("_", "-") in caught.value.happened
+        require_modules([FORMATS["litert"], FORMATS["saved_model"]])
+
+
+def test_what_is_no_match_falls_back(
+    bundle: Bundle, proof: Photographs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = export(bundle, [dataclasses.replace(WRONG, fallback="litert")], proof, tmp_path)
+    wrong, instead = made.each
+    assert wrong.parity.export == 0.0
+    assert instead.format is FORMATS["litert"]
+    assert not instead.fault
+    assert failure(made) is None
+    assert set(files_in(tmp_path)) == {RECORD, "model.tflite"}
+    said = capsys.readouterr().err
+    label = bundle.labels[proof.truth[0]]
+    assert f"{label} loses 100.0 points" in said
+    assert "Making litert instead" in said
+
+
+def test_what_is_no_match_is_not_kept(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
+    (tmp_path / "wrong.tflite").write_bytes(b"an earlier one")
+    (tmp_path / "mine.txt").write_bytes(b"the user's")
+    made = export(bundle, [WRONG, FORMATS["litert"]], proof, tmp_path)
+    assert [each.format.name for each in made.failed] == ["wrong"]
+    assert "wrong" in (failure(made) or HandshapeError("")).happened
+    assert set(files_in(tmp_path)) == {RECORD, "model.tflite", "mine.txt"}
+    assert not read_exports(tmp_path)["exports"]["wrong"]["kept"]
+
+
+def test_exports_of_the_same_model_stay_and_those_of_others_are_forgotten(
+    bundle: Bundle, proof: Photographs, tmp_path: Path
+) -> None:
+    for model, names in ((file_sha256(bundle.keras), ["onnx", "litert"]), ("another", ["litert"])):
+        (tmp_path / "model.onnx").write_bytes(b"made before")
+        (tmp_path / RECORD).write_text(json.dumps({"model_sha256": model, "exports": {"onnx": {"kept": True}}}))
+        export(bundle, [FORMATS["litert"]], proof, tmp_path)
+        assert list(read_exports(tmp_path)["exports"]) == names
+        assert (tmp_path / "model.onnx").read_bytes() == b"made before"
+
+
+def test_a_folder_takes_the_place_of_an_earlier_one(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
+    def write(source: Source, path: Path) -> None:
+        path.mkdir()
+        (path / "net.tflite").write_bytes(source.bundle.litert.read_bytes())
+
+    folder = Format("folder", "folder", (), ANY, write, lambda path: LiteRtNetwork(path / "net.tflite"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+    made = export(bundle, [folder], proof, tmp_path)
+    assert set(files_in(tmp_path)) == {RECORD, "folder/net.tflite"}
+    assert list(made.each[0].files) == ["folder/net.tflite"]
+
+
+def test_a_stopped_export_leaves_what_was_there(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
+    export(bundle, [FORMATS["litert"]], proof, tmp_path)
+    before = files_in(tmp_path)
+    (tmp_path / ".partial-exports").mkdir()  # as one that was killed leaves it
+    (tmp_path / ".partial-exports" / "model.tflite").write_bytes(b"half")
+
+    def stopped(source: Source, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(bundle, [FORMATS["litert"], dataclasses.replace(WRONG, write=stopped)], proof, tmp_path)
+    assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_a_record_that_is_none_counts_as_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / RECORD).write_text(text)
+    assert read_exports(tmp_path) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("which", "names"), [("with hands", ",".join(FORMATS)), ("whole images", "litert-int8,onnx,openvino")]
+)
+def test_every_format_answers_as_keras_does(
+    which: str, names: str, bundle: Bundle, with_hands: Bundle, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tried = list(formats_named(names))
+    for module in {module for each in tried for module in each.modules}:
+        pytest.importorskip(module)
+    chosen = bundle if which == "whole images" else with_hands
+    proof = photographs_for(KerasNetwork(load_keras(chosen)), 40, chosen.size)
+    capfd.readouterr()
+    made = {each.format.name: each for each in export(chosen, tried, proof, tmp_path).each}
+    assert capfd.readouterr().out == ""
+    for name, each in made.items():
+        assert each.parity.largest_difference <= {"litert-float16": 0.02, "litert-int8": 0.5}.get(name, 1e-4), name
+    assert made["litert-int8"].size < chosen.keras.stat().st_size / 2
+    assert made["litert-int8"].parity.agreement > 0.7
