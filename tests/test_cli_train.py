@@ -55,6 +55,7 @@ def test_every_file_has_the_specified_name(trained: Trained):
         "results/classification_report.json",
         *(f"results/{figure}{suffix}" for figure in FIGURES for suffix in (".png", ".jpg")),
         "bundle/bundle.json",
+        "bundle/CARD.md",
         "bundle/model.tflite",
         "bundle/model.keras",
         "bundle/class_activation.npy",
