@@ -1,8 +1,9 @@
 """The API against the recogniser's own loop, in one run: how long a request takes alone, and how many go at once.
 
-usage: python benchmarks/serving.py MODEL PHOTOGRAPHS [--requests 500] [--concurrency 8]
+usage: python benchmarks/serving.py MODEL PHOTOGRAPHS [--requests 500] [--concurrency 8] [--memory]
 The photographs are made JPEGs of 640 x 480. The server runs in a process of its own; the clients keep their
 connections. The loop recognises the same bytes, one after the other on one thread, then on as many as the server has.
+With --memory, what the server holds after each tenth of the requests instead: --memory --requests 10000.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -38,23 +40,41 @@ def main() -> None:
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--memory", action="store_true", help="measure the server's memory, not time")
     options = parser.parse_args()
     images = [as_jpeg(path) for path in itertools.islice(images_below(options.photographs), 0, None, 7)][:100]
     work = list(itertools.islice(itertools.cycle(images), options.requests))
-    alone, many = loops(options.model, work)
-    with server(options.model) as (port, ready):
-        print(f"start to ready           {ready:7.2f} s")
-        client(port, images[:1] * WARM_UP)
-        times = client(port, work)
+    (measure_memory if options.memory else measure_time)(options.model, work, options.concurrency)
+
+
+def measure_time(model: str, work: Sequence[bytes], concurrency: int) -> None:
+    alone, many = loops(model, work)
+    with server(model) as started:
+        print(f"start to ready           {started.seconds:7.2f} s")
+        client(started.port, work[:1] * WARM_UP)
+        times = client(started.port, work)
         start = time.perf_counter()
-        with ThreadPoolExecutor(options.concurrency) as pool:
-            shares = [work[number :: options.concurrency] for number in range(options.concurrency)]
-            list(pool.map(lambda share: client(port, share), shares))
+        clients(started.port, work, concurrency)
         rate = len(work) / (time.perf_counter() - start)
     print(f"one request at a time    p50 {percentile(times, 50):.1f} ms, p99 {percentile(times, 99):.1f} ms")
     print(f"the loop on one thread   p50 {percentile(alone, 50):.1f} ms, p99 {percentile(alone, 99):.1f} ms")
-    print(f"{options.concurrency} requests at a time     {rate:7.1f} a second, {rate / many:.0%} of the loop")
+    print(f"{concurrency} requests at a time     {rate:7.1f} a second, {rate / many:.0%} of the loop")
     print(f"the loop on all threads  {many:7.1f} a second")
+
+
+def measure_memory(model: str, work: Sequence[bytes], concurrency: int) -> None:
+    with server(model) as started:
+        print(f"{0:6} requests   {resident(started.process):6.1f} MB")
+        for tenth in range(10):
+            done, end = (len(work) * number // 10 for number in (tenth, tenth + 1))
+            clients(started.port, work[done:end], concurrency)
+            print(f"{end:6} requests   {resident(started.process):6.1f} MB", flush=True)
+
+
+def resident(process: int) -> float:
+    """Megabytes of memory that a process holds."""
+    said = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True)
+    return int(said.stdout) * 1024 / 1e6
 
 
 def as_jpeg(path: Path) -> bytes:
@@ -72,21 +92,38 @@ def loops(model: str, work: Sequence[bytes]) -> tuple[list[float], float]:
     return alone, len(work) / (timed(lambda: recognizer.recognize_all(work)) / 1000)
 
 
+@dataclass(frozen=True)
+class Started:
+    """A server's port, its process, and how many seconds it took to get ready."""
+
+    port: int
+    process: int
+    seconds: float
+
+
 @contextmanager
-def server(model: str) -> Iterator[tuple[int, float]]:
-    """A server's port, and how many seconds it took to get ready."""
+def server(model: str) -> Iterator[Started]:
     command = [sys.executable, "-m", "handshape", "serve", model, "--port", "0", "--json"]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stderr is not None
-        said = next(line for line in program.stderr if "http://" in line)
-        port = int(re.findall(r":(\d+) ", said)[0])
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request("GET", "/readyz")
-        assert connection.getresponse().status == 200
-        yield port, time.perf_counter() - start
-        connection.close()
-        program.terminate()
+        try:
+            assert program.stderr is not None
+            said = next(line for line in program.stderr if "http://" in line)
+            port = int(re.findall(r":(\d+) ", said)[0])
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("GET", "/readyz")
+            assert connection.getresponse().status == 200
+            seconds = time.perf_counter() - start
+            connection.close()
+            yield Started(port, program.pid, seconds)
+        finally:
+            program.terminate()
+
+
+def clients(port: int, images: Sequence[bytes], concurrency: int) -> None:
+    """Shares the images among so many connections, all at once."""
+    with ThreadPoolExecutor(concurrency) as pool:
+        list(pool.map(lambda number: client(port, images[number::concurrency]), range(concurrency)))
 
 
 def client(port: int, images: Sequence[bytes]) -> list[float]:

@@ -166,3 +166,17 @@ def test_closed_stdout_is_no_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     Console(to_json=True).emit({"a": 1})
     Console().say("b")
+
+
+def test_long_lines_break_between_words_on_a_terminal_alone(terminal):
+    text = "A sentence that is longer than the narrow screen on which it stands, and names /a/path/that/stays/whole."
+    console, screen = terminal(40)
+    console.warn(text)
+    console.paragraph(text)
+    shown = screen.getvalue()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert max(map(len, plain.splitlines())) <= 40
+    assert plain.split().count("/a/path/that/stays/whole.") == 2
+    console, screen = terminal(40, term="dumb")
+    console.warn(text)
+    assert screen.getvalue() == f"warn: {text}\n"

@@ -2,17 +2,17 @@
 
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from api_server import Running, running
-from conftest import PHOTOGRAPHS, Handshape
+from conftest import PHOTOGRAPHS, Handshape, assignments
 from PIL import Image
 from websockets.sync.client import connect
 
@@ -20,7 +20,6 @@ pytest.importorskip("keras")
 
 import handshape as package
 from handshape.cli import main
-from handshape.export.bundle import find_bundle
 from handshape.export.formats import FORMATS
 from handshape.hands.inputs import load_view, with_hands
 from handshape.hands.models import HandModels
@@ -38,14 +37,6 @@ COUNT = 500
 SAME = 1e-4  # of a probability
 EACH = 10  # photographs that are saved in each of the unusual ways
 TURN = 0x0112  # the EXIF tag of the orientation
-SMALL = {
-    "model.img_size": 96,
-    "model.weights": "own",
-    "model.num_epochs": 3,
-    "model.fine_tune_epochs": 1,
-    "augmentation.views": 2,
-    "training.refit": "off",
-}
 
 
 @dataclass(frozen=True)
@@ -66,11 +57,10 @@ def run(photographs: Path, models: HandModels, tmp_path_factory: pytest.TempPath
         (place / "digits" / digit).mkdir(parents=True)
         for file in sorted((photographs / "digits_218_signers" / digit).iterdir())[:24]:
             shutil.copy(file, place / "digits" / digit)
-    settings = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HANDSHAPE_HOME", str(place / "home"))
         patch.setenv("HANDSHAPE_HAND_MODELS", str(models.palm.parent))
-        command("train", place / "digits", "--out", place, "--name", "run", *settings)
+        command("train", place / "digits", "--out", place, "--name", "run", *assignments(hands__find="auto"))
         yield place / "run"
 
 
@@ -97,12 +87,108 @@ def command(*words: object) -> None:
 
 def pictures_of(photographs: Path, place: Path) -> list[Path]:
     """Photographs of every set, and some of them again in ways that photographs seldom come in."""
-    files = sorted(images_below([photographs]))
-    usual = evenly(files, COUNT - EACH * len(UNUSUAL))
-    unusual = [save(usual[number::EACH][0], place) for number in range(EACH) for save in UNUSUAL]
+    usual = evenly(sorted(images_below([photographs])), COUNT - EACH * len(UNUSUAL))
+    unusual = []
+    for number, file in enumerate(evenly(usual, EACH)):
+        image = Image.open(file).convert("RGB")
+        for name, write in UNUSUAL.items():
+            unusual.append(place / f"{number} {name}")
+            write(image, unusual[-1])
     assert len({*usual, *unusual}) == COUNT
     return [*usual, *unusual]
 
 
 def evenly(files: list[Path], count: int) -> list[Path]:
     return [files[index] for index in np.linspace(0, len(files) - 1, count).round().astype(int)]
+
+
+def turned(image: Image.Image, file: Path) -> None:
+    exif = Image.Exif()
+    exif[TURN] = 6  # to be turned clockwise
+    image.transpose(Image.Transpose.ROTATE_90).save(file, exif=exif)
+
+
+def deep(image: Image.Image, file: Path) -> None:
+    Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(file)
+
+
+def clear(image: Image.Image, file: Path) -> None:
+    faded = image.copy()
+    faded.putalpha(Image.linear_gradient("L").resize(image.size))
+    faded.save(file)
+
+
+UNUSUAL: dict[str, Callable[[Image.Image, Path], None]] = {
+    "turned.jpg": turned,
+    "print.jpg": lambda image, file: image.convert("CMYK").save(file),
+    "deep.png": deep,
+    "clear.png": clear,
+    "grey.jpg": lambda image, file: image.convert("L").save(file),
+    "few.png": lambda image, file: image.convert("P").save(file),
+}
+
+
+def test_the_pictures_are_what_they_are_meant_to_be(answered: Answered) -> None:
+    decisions = {answer.decision for answer in answered.answers}
+    assert {"unknown", "no hand"} < decisions
+    assert len(decisions) > 5
+    assert 0.5 < np.mean([answer.hand is not None for answer in answered.answers]) < 1
+    modes = {Image.open(picture).mode for picture in answered.pictures}
+    assert {"RGB", "CMYK", "I;16", "RGBA", "L", "P"} <= modes
+    assert sum(TURN in Image.open(picture).getexif() for picture in answered.pictures) >= EACH
+
+
+def test_predict(answered: Answered, handshape: Handshape) -> None:
+    said = handshape("predict", answered.run, *answered.pictures, "--json").objects
+    assert [result["path"] for result in said] == [str(picture) for picture in answered.pictures]
+    compare(answered, said)
+
+
+def test_the_api(answered: Answered, server: Running) -> None:
+    said = []
+    for start in range(0, COUNT, 10):
+        contents = [picture.read_bytes() for picture in answered.pictures[start : start + 10]]
+        said += server.send(*contents).object["results"]
+    compare(answered, said)
+
+
+def test_the_first_frame_of_a_stream(answered: Answered, server: Running) -> None:
+    said = []
+    for picture in answered.pictures:
+        with connect(f"ws://127.0.0.1:{server.port}/v1/stream", compression=None, proxy=None) as stream:
+            stream.send(picture.read_bytes())
+            said.append(json.loads(stream.recv(20)))
+    compare(answered, said)
+
+
+def test_exported_formats_given_what_the_recogniser_sees(answered: Answered) -> None:
+    formats = ["litert", *(["onnx"] if is_onnx_here() else [])]
+    command("export", answered.run, "--to", ",".join(formats))
+    hands = [answer.hand for answer in answered.answers]
+    size, labels, thresholds = (getattr(answered.recognizer, name) for name in ("size", "labels", "thresholds"))
+    views = [load_view(picture, hand, size) for picture, hand in zip(answered.pictures, hands, strict=True)]
+    inputs = with_hands(np.stack(views), hands)
+    for name in formats:
+        network = FORMATS[name].open(answered.run / "exports" / FORMATS[name].path)
+        said = [
+            {
+                "decision": decide(labels, probabilities, bool(hand), thresholds),
+                "top": list(zip(labels, probabilities.tolist(), strict=True)),
+            }
+            for probabilities, hand in zip(network(inputs), hands, strict=True)
+        ]
+        compare(answered, said)
+
+
+def is_onnx_here() -> bool:
+    return all(find_spec(module) for module in FORMATS["onnx"].modules)
+
+
+def compare(answered: Answered, said: list[dict]) -> None:
+    """Decisions, probabilities and, where they are said, hands."""
+    for picture, answer, result in zip(answered.pictures, answered.answers, said, strict=True):
+        expected = answer.as_dict()
+        assert result["decision"] == expected["decision"], picture
+        probabilities = dict(result["top"])
+        assert {label: probabilities[label] for label, _ in answer.top} == pytest.approx(dict(answer.top), abs=SAME)
+        assert result.get("hand", expected["hand"]) == expected["hand"], picture

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Protocol, TypeVar
 
 from rich.box import SIMPLE_HEAD
@@ -58,6 +59,9 @@ EMOJI = {  # each two columns wide everywhere: none with a variation selector
 }
 
 
+NARROWEST = 30  # columns; a narrower terminal breaks the lines itself
+
+
 class Bar(Protocol):
     """A progress bar in use."""
 
@@ -96,10 +100,17 @@ class Console:
         if not self.quiet:
             self._rich.print(f"   {escape(text)}", style=None if self.is_plain else "dim")
 
+    def paragraph(self, text: str) -> None:
+        """A sentence or two that belong to the status line above; on a terminal, lines break between words."""
+        self._log.info(text)
+        if not self.quiet:
+            self._rich.print(escape(self._wrapped(f"   {text}")), style=None if self.is_plain else "dim")
+
     def warn(self, text: str) -> None:
         """Something the user should know; shown even when quiet."""
         self._log.warning(text)
-        self._rich.print(escape(self._prefixed("warn", text)), style=None if self.is_plain else "yellow")
+        wrapped = self._wrapped(self._prefixed("warn", text))
+        self._rich.print(escape(wrapped), style=None if self.is_plain else "yellow")
 
     def error(self, error: HandshapeError) -> None:
         """What happened, what was expected, how to fix it."""
@@ -188,6 +199,14 @@ class Console:
     def log(self, text: str) -> None:
         """A line for the log file alone."""
         self._log.info(text)
+
+    def _wrapped(self, text: str) -> str:
+        """On a terminal, in lines that it has room for; elsewhere as it is, one line for one thing."""
+        if self.is_plain:
+            return text
+        room = max(NARROWEST, self._rich.width - 1)
+        lines = wrap(text, room, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
+        return "\n".join(lines)
 
     def _prefixed(self, kind: str, text: str) -> str:
         if self.is_plain:

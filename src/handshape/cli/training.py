@@ -140,7 +140,7 @@ def show_training(result: Any, console: Console) -> None:
     for name, outside in result.findings.external.items():
         console.status("chart", f"On {name}: {outside.metrics.accuracy:.1%} of {outside.metrics.n} images")
     for sentence in result.findings.verdict.sentences:
-        console.detail(sentence)
+        console.paragraph(sentence)
     for word, scores in (("best", result.test.best() if hardest else ()), ("hardest", hardest)):
         if scores:
             console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")

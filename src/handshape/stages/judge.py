@@ -115,7 +115,7 @@ def judge(
     looked = look is not None
     negatives = evaluate_negatives(judged.network, look, settings, console)
     tuning = tune(classifier.labels, validation, negatives, looked, settings)
-    console.detail(tuning.words)
+    console.paragraph(tuning.words)
     return Judgement(validation, test, negatives, tuning, weighing, judged, split, looked)
 
 

@@ -6,6 +6,7 @@ Keras is imported by the stages that need it, after :func:`start_machine` has ch
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,10 +37,10 @@ MANY_PEOPLE = 40  # with more, those kept back for judging are hardly missed
 
 def choose_weights(settings: Settings, console: Console) -> StartingWeights:
     """Where MobileNetV2 starts, said aloud."""
-    wanted = settings.model.weights
-    if wanted == "auto" and settings.hands.find != "off":
-        wanted = "own"  # made for crops of hands
-    weights = find_weights(wanted, settings.model.img_size, console)
+    for_crops = settings.model.weights == "auto" and settings.hands.find != "off"
+    weights = find_weights("own" if for_crops else settings.model.weights, settings.model.img_size, console)
+    if for_crops:
+        weights = replace(weights, reason="made for crops of hands")
     console.status("weights", f"Starting from weights: {weights.name} ({weights.reason})")
     return weights
 

@@ -62,14 +62,12 @@ class Gate:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
         body = _Body(receive, self._limits, "100-continue" in Headers(scope=scope).get("expect", "").lower())
-        answer = _Answer(send, body, self._limits.seconds)
+        answer = _Answer(send, body)
         try:
             with self._admitted(scope):
                 await self._app(scope, body, answer)
         except Refusal as refusal:
             await refusal.response()(scope, body, answer)
-        except TimeoutError:  # of a client that does not read; the server closes what is left unfinished
-            answer.status = 499
         finally:
             self._account(scope, answer.status, body.size, time.perf_counter() - start)
 
@@ -175,10 +173,9 @@ class _Body:
 class _Answer:
     """What goes to the client, as ASGI's ``send``."""
 
-    def __init__(self, send: Send, body: _Body, seconds: float) -> None:
+    def __init__(self, send: Send, body: _Body) -> None:
         self._send = send
         self._body = body
-        self._seconds = seconds
         self.status = 500
 
     async def __call__(self, message: Message) -> None:
@@ -188,8 +185,7 @@ class _Answer:
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             await self._body.drain()
-        async with asyncio.timeout(self._seconds):
-            await self._send(message)
+        await self._send(message)
 
 
 @contextmanager

@@ -56,12 +56,13 @@ def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
 
 
 class _Connection(H11Protocol):
-    """One connection. Those beyond the limit are told so; those that are slow to say what they want are closed."""
+    """One connection. Those beyond the limit are told so; those slow to say what they want, or to read, are closed."""
 
     def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._limits = limits
         self._patience: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._is_turned_away = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -69,6 +70,7 @@ class _Connection(H11Protocol):
         # Head and body go in two writes. Unless told not to, the system keeps the second back for 40 ms; asyncio tells
         # it for sockets that it has made itself.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(high=0)  # so that it is told of everything that a client leaves unread
         if len(self.connections) > self._limits.connections:
             self._turn_away(429, error_of("busy", "The server has as many connections as it takes."))
         else:
@@ -81,7 +83,16 @@ class _Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
+        self._stop_waiting()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._limits.seconds, self.transport.abort)  # close would wait for ever
+
+    def resume_writing(self) -> None:
+        self._stop_waiting()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         self._turn_away(400, error_of("bad_request", msg))
@@ -97,6 +108,11 @@ class _Connection(H11Protocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _stop_waiting(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _turn_away(self, status: int, error: dict[str, str]) -> None:
         body = json.dumps({"error": error}).encode()
