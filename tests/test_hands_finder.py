@@ -1,5 +1,8 @@
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,9 +10,10 @@ from PIL import Image
 
 from handshape.console import Console
 from handshape.errors import ImageError
+from handshape.hands import finder as finder_module
 from handshape.hands import search
 from handshape.hands.crops import crop_hand
-from handshape.hands.finder import HandFinder
+from handshape.hands.finder import HandFinder, HandFinders
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
 from handshape.hands.search import find_hands, find_in_file
@@ -124,6 +128,41 @@ def test_tracking_follows_the_hand_and_lets_go(finder, hand, image, monkeypatch)
     assert distance(tracked.landmarks[:, :2] - (-8, -6), hand.landmarks) < 0.06
     assert finder.track(np.full_like(image, 127), hand) is None
     assert finder.track(image, hand.scaled(50)) is not None  # lost out of sight, found again
+
+
+def test_who_is_alone_has_every_core(monkeypatch):
+    monkeypatch.setattr(finder_module, "HandFinder", lambda models, threads=1: SimpleNamespace(threads=threads))
+    finders = HandFinders(HandModels(Path("palm"), Path("landmarks")), threads=3)
+    with finders.lent() as first:
+        with finders.lent() as second, finders.lent() as third:
+            assert [first.threads, second.threads, third.threads] == [3, 1, 1]
+            assert second is not third
+        with finders.lent() as fourth:  # the first is still at work
+            assert fourth.threads == 1
+    with pytest.raises(ImageError), finders.lent():
+        raise ImageError("damaged")
+    with finders.lent() as again:
+        assert again is first
+
+
+def test_more_threads_than_finders_wait_their_turn(monkeypatch):
+    monkeypatch.setattr(finder_module, "HandFinder", lambda models, threads=1: threading.Lock())
+    finders = HandFinders(HandModels(Path("palm"), Path("landmarks")), threads=2)
+
+    def search_once(_: int) -> bool:
+        with finders.lent() as finder:
+            free = finder.acquire(blocking=False)  # type: ignore[attr-defined]
+            time.sleep(0.001)
+            finder.release()  # type: ignore[attr-defined]
+            return free
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(search_once, range(100)))
+
+
+def test_all_cores_see_what_one_sees(models, finder, hand, image):
+    (wide,) = HandFinder(models, threads=2).find(image)
+    assert np.array_equal(wide.landmarks, hand.landmarks)
 
 
 def test_crops_hold_the_hand(image, hand):

@@ -69,14 +69,14 @@ def found(monkeypatch):
 
     def pretend(*hands: Hand) -> None:
         class Finder:
-            def __init__(self, models: HandModels) -> None:
+            def __init__(self, models: HandModels, threads: int = 1) -> None:
                 pass
 
             def find(self, image: np.ndarray, count: int = 1) -> tuple[Hand, ...]:
                 assert image.shape == (1200, 1600, 3)
                 return hands[:count]
 
-        monkeypatch.setattr("handshape.serving.recognizer.HandFinder", Finder)
+        monkeypatch.setattr("handshape.hands.finder.HandFinder", Finder)
 
     return pretend
 

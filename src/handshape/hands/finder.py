@@ -6,7 +6,10 @@ of signs, and without a margin the detector misses one in four, or takes curled 
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -75,6 +78,42 @@ class HandFinder:
                 hand = self._landmarks(image, box)
                 if hand.score >= MIN_PRESENCE and not any(_is_same(hand, other) for other in hands):
                     hands.append(hand)
+
+
+class HandFinders:
+    """Finders that any number of threads share: who is alone has every core, several at a time have one each.
+
+    Args:
+        models: where the two networks are.
+        threads: how many may search at a time.
+    """
+
+    def __init__(self, models: HandModels, threads: int) -> None:
+        self._free: queue.SimpleQueue[HandFinder] = queue.SimpleQueue()
+        for _ in range(threads):
+            self._free.put(HandFinder(models))
+        self._wide = HandFinder(models, threads) if threads > 1 else None
+        self._lock = threading.Lock()
+        self._lent = 0
+
+    @contextmanager
+    def lent(self) -> Iterator[HandFinder]:
+        """A finder that nobody else uses meanwhile; waits until one is free."""
+        with self._lock:
+            self._lent += 1
+            alone = self._lent == 1
+        try:
+            if alone and self._wide:
+                yield self._wide
+            else:
+                finder = self._free.get()
+                try:
+                    yield finder
+                finally:
+                    self._free.put(finder)
+        finally:
+            with self._lock:
+                self._lent -= 1
 
 
 def _is_same(one: Hand, other: Hand) -> bool:

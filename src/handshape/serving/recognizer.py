@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from handshape.errors import ImageError, ModelError
 from handshape.export.bundle import Bundle
-from handshape.hands.finder import HandFinder
+from handshape.hands.finder import HandFinder, HandFinders
 from handshape.hands.inputs import Inputs, view_of, whole_images, with_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
@@ -90,11 +90,12 @@ class Recognizer:
         self._hands = bundle.hands
         self._network = LiteRtModel(bundle.litert, threads)
         self.threads = self._network.threads
-        self.finds_hands = models is not None and bundle.hands > 0
-        self._finders: queue.SimpleQueue[HandFinder] = queue.SimpleQueue()  # one thread may use a finder at a time
-        if models and self.finds_hands:
-            for _ in range(self.threads):
-                self._finders.put(HandFinder(models))
+        self._finders = HandFinders(models, self.threads) if models and bundle.hands else None
+
+    @property
+    def finds_hands(self) -> bool:
+        """Whether hands are looked for; else whole images are recognised."""
+        return self._finders is not None
 
     def recognize(self, picture: Picture) -> Recognition:
         """Recognises the handshape in one picture; of several hands, the one it is surest of.
@@ -148,8 +149,9 @@ class Recognizer:
 
     def _answer(self, picture: Picture, previous: Hand | None) -> tuple[Recognition, NDArray[np.float32] | None]:
         start = time.perf_counter()
-        inputs, hands = self._seen(picture, previous)
-        each, *others = self._network(*inputs.by_rank(self._network.ranks))
+        with self._finders.lent() if self._finders else nullcontext() as finder:
+            inputs, hands = self._seen(picture, previous, finder)
+            each, *others = self._network(*inputs.by_rank(self._network.ranks))
         surest = int(each.max(axis=1).argmax())
         probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]
@@ -162,23 +164,21 @@ class Recognizer:
         )
         return recognition, others[0][surest] if others else None
 
-    def _seen(self, picture: Picture, previous: Hand | None) -> tuple[Inputs, list[Hand | None]]:
+    def _seen(
+        self, picture: Picture, previous: Hand | None, finder: HandFinder | None
+    ) -> tuple[Inputs, list[Hand | None]]:
         """Inputs for each hand, or for the whole image where there is none."""
-        if self.finds_hands:
+        if finder:
             photograph, scale = photograph_of(picture)
-            hands = self._find(photograph, previous.scaled(1 / scale) if previous else None)
+            hands = self._find(finder, photograph, previous.scaled(1 / scale) if previous else None)
             if hands:
                 views = np.stack([view_of(photograph, hand, self.size) for hand in hands])
                 whole = [hand.scaled(scale) for hand in hands]
                 return with_hands(views, whole), list(whole)
         return whole_images(square_of(picture, self.size)[None]), [None]
 
-    def _find(self, photograph: Pixels, previous: Hand | None) -> Sequence[Hand]:
-        finder = self._finders.get()
-        try:
-            if previous is None or self._hands > 1:  # the finder follows one hand alone
-                return finder.find(photograph, self._hands)
-            hand = finder.track(photograph, previous)
-            return [hand] if hand else []
-        finally:
-            self._finders.put(finder)
+    def _find(self, finder: HandFinder, photograph: Pixels, previous: Hand | None) -> Sequence[Hand]:
+        if previous is None or self._hands > 1:  # the finder follows one hand alone
+            return finder.find(photograph, self._hands)
+        hand = finder.track(photograph, previous)
+        return [hand] if hand else []
