@@ -16,6 +16,7 @@ from conftest import Handshape, Trained
 from PIL import Image
 from pydantic import TypeAdapter
 
+from handshape.export.bundle import find_bundle
 from handshape.serving.api.documents import Models, NoResults, Refused, Results
 from handshape.serving.api.gate import HEADERS
 
@@ -204,6 +205,7 @@ def test_metrics_count_what_was_answered(trained: Trained, photos):
     assert counts['handshape_images_total{outcome="unreadable"}'] == "1.0"
     assert counts["handshape_recognition_seconds_count"] == "1.0"
     assert counts["handshape_requests_in_progress"] == "1.0"  # this very one
+    assert f'handshape_model_info{{name="{trained.folder}",version="{find_bundle(trained.folder).sha256}"}}' in counts
     assert "secret" not in page
 
 

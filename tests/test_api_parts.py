@@ -183,6 +183,24 @@ def test_a_broken_version_leaves_the_old_one_serving(registered, trained: Traine
     assert "model.tflite" in events[0]["reason"]
 
 
+def test_no_trouble_of_any_kind_ends_the_watching(registered, monkeypatch):
+    events = []
+    served = load("asl", 1, Console(quiet=True))
+    served._log = events.append
+    build = served._build
+    monkeypatch.setattr(served, "_build", lambda bundle: 1 / 0)
+    registered.promote(parse("asl@2"))
+    served.refresh()
+    assert served.current.version == "asl@1"
+    assert events[0]["reason"].startswith("ZeroDivisionError")
+    monkeypatch.setattr(served, "_build", build)
+    registered.promote(parse("asl@1"))
+    served.refresh()
+    registered.promote(parse("asl@2"))
+    served.refresh()
+    assert served.current.version == "asl@2"
+
+
 def test_a_run_that_is_replaced_is_loaded_again(trained: Trained, tmp_path: Path):
     folder = tmp_path / "bundle"
     shutil.copytree(trained.folder / "bundle", folder)

@@ -1,6 +1,7 @@
 """Frames in, decisions out, through real WebSockets."""
 
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -152,3 +153,20 @@ def test_a_stopping_server_says_so(trained: Trained, frames):
             stream.recv(10)
         assert stream.close_code == 1012
         wait_for(lambda: [event for event in server.events if event["event"] == "stream"])
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux lets go of such clients")
+def test_who_never_reads_is_disconnected(trained: Trained, frames, monkeypatch):
+    long = {"words": 1_000_000 * "x"}  # a few of these fill all that systems hold for a client that does not read
+    monkeypatch.setattr("handshape.serving.api.stream._recognised", lambda desk, image: (long, None))
+    with running(trained.folder, seconds=1.0) as server:
+        connections = server.server.server_state.connections
+        deaf = open_stream(server, max_queue=1, ping_interval=None)
+        try:
+            for _ in range(50):
+                deaf.send(frames[0])
+                time.sleep(0.02)
+            wait_for(lambda: b"handshape_streams_open 0.0" in server.ask("GET", "/metrics").body)
+            wait_for(lambda: not connections)
+        finally:
+            deaf.socket.close()

@@ -21,7 +21,7 @@ def recognizer_of(bundle: Bundle, console: Console) -> Recognizer:
     from handshape.hands.models import hand_models_or_none
     from handshape.serving.recognizer import Recognizer
 
-    return Recognizer(bundle, hand_models_or_none(console) if bundle.hands else None, threads=1)
+    return Recognizer(bundle, hand_models_or_none(console) if bundle.hands else None)
 
 
 def for_each_image(options: argparse.Namespace, console: Console, answer: Callable[[Path], None]) -> int:

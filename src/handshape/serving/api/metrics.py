@@ -29,9 +29,10 @@ class Metrics:
         self.late = Counter("handshape_late_frames", "Frames dropped because newer ones had come.", registry=registry)
         self.working = Gauge("handshape_requests_in_progress", "Requests being worked on.", registry=registry)
         self.streams = Gauge("handshape_streams_open", "Streams that are open.", registry=registry)
-        self.model = Info("handshape_model", "The model being served.", registry=registry)
+        self._model = Info("handshape_model", "The model being served.", registry=registry)
         self._registry = registry
 
-    def page(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+    def page(self, **model: str) -> bytes:
+        """Everything, as Prometheus reads it, with these words about the model being served."""
+        self._model.info(model)
         return generate_latest(self._registry)

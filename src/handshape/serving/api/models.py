@@ -75,10 +75,11 @@ class Served:
             if version != self._seen:
                 self._seen = version  # even of one that is broken: it is tried again once it changes
                 self.current = self._load(version)
-        except HandshapeError as error:
-            if error.text != self._trouble:
-                self._log({"event": "model kept", "model": self.name, "reason": error.text})
-            self._trouble = error.text
+        except Exception as error:  # whatever it is, it must not end the watching
+            reason = error.text if isinstance(error, HandshapeError) else f"{type(error).__name__}: {error}"
+            if reason != self._trouble:
+                self._log({"event": "model kept", "model": self.name, "reason": reason})
+            self._trouble = reason
 
     def _load(self, version: str) -> Loaded:
         bundle = resolve(self.name)

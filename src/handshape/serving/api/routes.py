@@ -72,7 +72,8 @@ def routes_of(desk: Desk) -> APIRouter:
 
     @router.get("/metrics", **documents.METRICS)
     async def metrics() -> Response:
-        return Response(desk.metrics.page(), media_type=desk.metrics.media_type)
+        page = desk.metrics.page(name=desk.served.name, version=desk.served.current.version)
+        return Response(page, media_type=desk.metrics.media_type)
 
     return router
 

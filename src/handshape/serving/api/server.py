@@ -69,7 +69,10 @@ class _Connection(H11Protocol):
         super().connection_made(transport)
         # Head and body go in two writes. Unless told not to, the system keeps the second back for 40 ms; asyncio tells
         # it for sockets that it has made itself.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux then lets go of a stream's client, too, that no longer reads
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * self._limits.seconds))
         transport.set_write_buffer_limits(high=0)  # so that it is told of everything that a client leaves unread
         if len(self.connections) > self._limits.connections:
             self._turn_away(429, error_of("busy", "The server has as many connections as it takes."))
