@@ -53,4 +53,4 @@ $(VENV)/dev-ready: $(VENV)/train-ready
 	@touch $@
 
 clean:
-	rm -rf $(VENV) practice
+	rm -rf $(VENV) practice build

@@ -21,8 +21,8 @@ from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics
 from handshape.export.bundle import Bundle
 from handshape.hands.search import HandSearch
+from handshape.machine import peak_memory_mib
 from handshape.runs import Run, new_run, open_run, read_record, run_in_progress
-from handshape.runtime import peak_memory_mib
 from handshape.stages import findings, judge, learn, prepare, report, save, track
 from handshape.stages.findings import Findings
 from handshape.stages.prepare import FoundHands

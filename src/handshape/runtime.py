@@ -6,21 +6,19 @@ touches devices.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
-import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from handshape.config import GpuSettings
 from handshape.errors import RuntimeUnavailableError
+from handshape.machine import is_installed, nvidia_memory_mib
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 INSTALL_HINT = "Install what training needs, in Handshape's folder: pip install -e '.[train]'"
@@ -81,7 +79,11 @@ def choose_runtime(gpu: GpuSettings) -> Runtime:
 
 
 def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
-    """Imports Keras on the chosen backend and sets memory, precision, seeds and determinism."""
+    """Imports Keras on the chosen backend and sets memory, precision, seeds and determinism.
+
+    Raises:
+        RuntimeUnavailableError: Keras already runs on another backend in this process.
+    """
     _quieten()
     os.environ["KERAS_BACKEND"] = runtime.backend
     with native_chatter_hidden():
@@ -97,6 +99,19 @@ def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
         )
     keras.config.set_dtype_policy(runtime.policy)
     seed_everything(seed)
+
+
+def start_on_cpu() -> None:
+    """Imports Keras on TensorFlow and keeps it to the CPU, for work that must not depend on the machine.
+
+    Raises:
+        RuntimeUnavailableError: Keras already runs on another backend in this process.
+    """
+    start_runtime(Runtime("tensorflow", "", "float32", False, 1, 1, ()), GpuSettings(), seed=0)
+    import tensorflow as tf
+
+    with suppress(RuntimeError):  # TensorFlow has begun to compute, so devices are chosen already
+        tf.config.set_visible_devices([], "GPU")  # GPUs round float32 to fewer bits
 
 
 def seed_everything(seed: int) -> None:
@@ -149,36 +164,6 @@ def accelerator_peak_mib(runtime: Runtime) -> float | None:
     return None if peak is None else peak / 2**20
 
 
-def memory_gib() -> float | None:
-    """Main memory in GiB, or None where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and the packages a result depends on, those that are installed."""
-    found = {"python": platform.python_version()}
-    names = ("handshape", "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "ai-edge-litert", "numpy", "pillow")
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def peak_memory_mib() -> float | None:
-    """The largest main memory this process has held, in MiB, or None where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
 def _choose_backend(gpu: GpuSettings) -> tuple[str, str, str]:
     wanted = os.environ.get("KERAS_BACKEND")
     if wanted:
@@ -200,11 +185,6 @@ def _choose_backend(gpu: GpuSettings) -> tuple[str, str, str]:
             reason = "the fastest on a CPU" if name == "tensorflow" else "TensorFlow, faster on a CPU, is not installed"
             return name, reason, ""
     raise RuntimeUnavailableError("Keras has no backend here.", "TensorFlow, JAX or torch", INSTALL_HINT)
-
-
-def is_installed(module: str) -> bool:
-    """Whether a package can be imported, without importing it."""
-    return importlib.util.find_spec(module) is not None
 
 
 def _may_have_accelerator() -> bool:
@@ -242,18 +222,6 @@ def _jax_accelerator(gpu: GpuSettings) -> str:
     except RuntimeError:  # a GPU plugin without its driver
         return ""
     return "" if device.platform == "cpu" else str(device.device_kind)
-
-
-def nvidia_memory_mib() -> float:
-    """Memory of the first NVIDIA GPU in MiB; 0 where there is none."""
-    import subprocess
-
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
-        return float(output.splitlines()[0])
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return 0.0
 
 
 def _prepare_tensorflow(gpu: GpuSettings) -> None:

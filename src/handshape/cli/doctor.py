@@ -13,7 +13,8 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.downloads import cache_folder, is_offline
 from handshape.errors import RuntimeUnavailableError
-from handshape.runtime import Decision, choose_runtime, memory_gib, native_chatter_hidden, nvidia_memory_mib, versions
+from handshape.machine import memory_gib, nvidia_memory_mib, versions
+from handshape.runtime import Decision, choose_runtime, native_chatter_hidden
 
 LITTLE_MEMORY_GIB = 4
 LITTLE_DISK_GB = 5

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.config import GpuSettings
 from handshape.errors import HandshapeError, RuntimeUnavailableError
 from handshape.evaluation.predictions import LiteRtNetwork, Network
 from handshape.export.bundle import Bundle
 from handshape.hands.inputs import Inputs
-from handshape.runtime import INSTALL_HINT, Runtime, is_installed, native_chatter_hidden, start_runtime
+from handshape.machine import is_installed
+from handshape.runtime import INSTALL_HINT, native_chatter_hidden, start_on_cpu
 
 SAME = 1e-4  # probabilities that differ by no more are the same; what float32 formats must keep
 ANY = 1.0  # formats that round weights are judged by what they recognise
@@ -75,12 +75,9 @@ def load_keras(bundle: Bundle) -> Any:
     Raises:
         RuntimeUnavailableError: Keras already runs on another backend in this process.
     """
-    start_runtime(Runtime("tensorflow", "", "float32", False, 1, 1, ()), GpuSettings(), seed=0)
+    start_on_cpu()
     import keras
-    import tensorflow as tf
 
-    with contextlib.suppress(RuntimeError):  # TensorFlow has begun to compute, so devices are chosen already
-        tf.config.set_visible_devices([], "GPU")  # GPUs round float32 to fewer bits
     model = keras.models.load_model(bundle.keras, compile=False)
     model.jit_compile = False
     return model

@@ -22,10 +22,11 @@ from handshape.files import write_json
 from handshape.hands.inputs import Inputs
 from handshape.hands.search import HandSearch
 from handshape.images import images_below
+from handshape.machine import is_installed
 from handshape.model import litert
 from handshape.model.classifier import Classifier, in_float32
 from handshape.runs import Run
-from handshape.runtime import Runtime, is_installed
+from handshape.runtime import Runtime
 from handshape.stages.learn import weigh_streams
 from handshape.stages.prepare import Decoded, labels_of
 

@@ -30,9 +30,9 @@ from handshape.evaluation.report.pairs import typical_image
 from handshape.evaluation.saliency import where_it_looked
 from handshape.evaluation.slices import Slice
 from handshape.hands.crops import crop_box
+from handshape.machine import versions
 from handshape.model.classifier import Classifier
 from handshape.runs import Run
-from handshape.runtime import versions
 from handshape.stages.findings import Findings
 from handshape.stages.judge import Judgement, decisions_on
 from handshape.stages.prepare import FoundHands, knows_signers

@@ -8,9 +8,9 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.export.bundle import Bundle, write_bundle
 from handshape.files import whole_file, write_json
+from handshape.machine import versions
 from handshape.model.classifier import Classifier
 from handshape.runs import Run
-from handshape.runtime import versions
 from handshape.stages.findings import Findings
 from handshape.stages.judge import Evaluation, Judgement, Shipped
 from handshape.stages.prepare import knows_signers

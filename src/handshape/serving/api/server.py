@@ -31,7 +31,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
         return socket.create_server((address[0], port), family=family)
     except (OSError, OverflowError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        # Python adds which address it tried, which the message says already
+        reason = (getattr(error, "strerror", None) or str(error)).lower().partition(" (while")[0].rstrip(".")
         raise RuntimeUnavailableError(
             f"Cannot serve on {host}, port {port}: {reason}.",
             "an address of this machine, and a port that nobody uses",
