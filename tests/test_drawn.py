@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from handshape.console import Console
-from handshape.data.drawn import HANDSHAPES, SIGNERS, draw_hand, draw_practice_set
+from handshape.data.drawn import HANDSHAPES, SIGNERS, draw_practice_set
 from handshape.data.drawn.hand import ARM, Bones, Proportions, clothe, pose_bones
 from handshape.data.drawn.handshapes import POSES
 from handshape.data.drawn.people import draw_signer, habitual_pose
 from handshape.data.drawn.poses import LASTING, PASSING, varied
 from handshape.data.drawn.raster import NOTHING, depth_map, project
+from handshape.data.drawn.scene import photograph
 from handshape.errors import DataError
 
 QUIET = Console(quiet=True)
@@ -147,8 +148,13 @@ def test_the_hand_without_its_arm_fills_the_asked_share_of_the_frame(mirrored: b
     assert (thumb < 100) == mirrored  # a right hand's thumb is on the viewer's right
 
 
+def drawn_hand(label: str, seed: int, size: int = 64) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return photograph(label, draw_signer(rng, rng.uniform()), rng, size)
+
+
 def test_an_image_is_rgb_and_follows_its_generator() -> None:
-    once, again, other = (draw_hand("B", np.random.default_rng(seed), 64) for seed in (1, 1, 2))
+    once, again, other = (drawn_hand("B", seed) for seed in (1, 1, 2))
     assert once.shape == (64, 64, 3) and once.dtype == np.uint8
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
@@ -158,7 +164,7 @@ def test_an_image_is_rgb_and_follows_its_generator() -> None:
 def test_every_handshape_shows_against_its_background(label: str) -> None:
     for seed in (3, 4):
         with np.errstate(invalid="raise", divide="raise"):  # a pixel without a normal would come out black
-            image = draw_hand(label, np.random.default_rng(seed), 64)
+            image = drawn_hand(label, seed)
         assert image.std() > 8
         assert 20 < image.mean() < 235
 

@@ -50,12 +50,6 @@ def fit_temperature(logits: Floats, truth: Integers) -> float:
     return math.exp((low + high) / 2)
 
 
-def apply_temperature(probabilities: Floats, temperature: float) -> npt.NDArray[np.float64]:
-    """Probabilities [N, C] as they would be with the logits divided by ``temperature``; rows sum to 1."""
-    tiny = np.finfo(np.float64).tiny
-    return _softmax(np.log(np.maximum(np.asarray(probabilities, np.float64), tiny)) / temperature)
-
-
 def _slope(scores: npt.NDArray[np.float64], sharpness: float) -> float:
     """The derivative of the mean negative log-likelihood by sharpness, 1/T; scores are 0 at the true class."""
     return float((_softmax(scores * sharpness) * scores).sum(axis=1).mean())

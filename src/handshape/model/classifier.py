@@ -28,11 +28,6 @@ class Classifier:
     landmarks: LandmarkStream | None
     fusion: Any  # a dense layer without bias, gate [N, 3] → weights of pixels and landmarks [N, 2]; or None
 
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """Which of ``image``, ``landmarks`` and ``hand_present`` the model takes, in its order."""
-        return tuple(tensor.name for tensor in self.model.inputs)
-
 
 def in_float32(model: Any) -> Any:
     """A copy of a Keras model whose layers all compute in float32, for machines without a GPU."""

@@ -51,11 +51,6 @@ def draw_affines(
     return np.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1).astype(np.float32)
 
 
-def still_affines(count: int) -> NDArray[np.float32]:
-    """Maps [count, 8] that leave an image as it is."""
-    return np.tile(np.array([1, 0, 0, 0, 1, 0, 0, 0], np.float32), (count, 1))
-
-
 def warp(images: NDArray[np.uint8], affines: NDArray[np.float32]) -> NDArray[Any]:
     """Applies one map an image, bilinear; beyond the border the nearest pixel repeats.
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from handshape.console import Console
@@ -64,16 +63,6 @@ def draw_practice_set(
         if made and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return count
-
-
-def draw_hand(label: str, rng: np.random.Generator, size: int = 160) -> NDArray[np.uint8]:
-    """One hand of a signer drawn by chance, RGB [size, size, 3] uint8.
-
-    Raises:
-        DataError: the label is not one of HANDSHAPES, or the size is out of range.
-    """
-    _checked(1, [label], size)
-    return photograph(label, draw_signer(rng, rng.uniform()), rng, size)
 
 
 def _checked(per_class: int, classes: Sequence[str] | None, size: int) -> tuple[str, ...]:
