@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Networ
 from handshape.export import exports, formats
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
 from handshape.export.exports import RECORD, Exports, export_model, failure, read_exports
-from handshape.export.formats import ANY, FORMATS, Format, Source, formats_named, load_keras, require_modules
+from handshape.export.formats import FORMATS, Format, Source, formats_named, load_keras, require_modules
 from handshape.export.photographs import Photographs
 from handshape.hands.inputs import Inputs
 from handshape.model.classifier import build_classifier
@@ -90,7 +91,7 @@ class Wrong:
         return np.roll(self.network(inputs), 1, axis=1)
 
 
-WRONG = dataclasses.replace(FORMATS["litert"], name="wrong", path="wrong.tflite", tolerance=ANY, open=Wrong)
+WRONG = dataclasses.replace(FORMATS["litert"], name="wrong", path="wrong.tflite", tolerance=None, open=Wrong)
 
 
 def export(bundle: Bundle, chosen: list[Format], proof: Photographs, folder: Path) -> Exports:
@@ -217,7 +218,7 @@ def test_a_folder_takes_the_place_of_an_earlier_one(bundle: Bundle, proof: Photo
         path.mkdir()
         (path / "net.tflite").write_bytes(source.bundle.litert.read_bytes())
 
-    folder = Format("folder", "folder", (), ANY, write, lambda path: LiteRtNetwork(path / "net.tflite"))
+    folder = Format("folder", "folder", (), None, write, lambda path: LiteRtNetwork(path / "net.tflite"))
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "old").touch()
     made = export(bundle, [folder], proof, tmp_path)
@@ -263,5 +264,31 @@ def test_every_format_answers_as_keras_does(
     assert capfd.readouterr().out == ""
     for name, each in made.items():
         assert each.parity.largest_difference <= {"litert-float16": 0.02, "litert-int8": 0.5}.get(name, 1e-4), name
-    assert made["litert-int8"].size < chosen.keras.stat().st_size / 2
+    assert made["litert-int8"].size < chosen.keras.stat().st_size / 3
     assert made["litert-int8"].parity.agreement > 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["with hands", "whole images"])
+def test_int8_has_the_whole_pixel_stream_in_integers(
+    which: str, bundle: Bundle, with_hands: Bundle, tmp_path: Path
+) -> None:
+    pytest.importorskip("ai_edge_quantizer")
+    from ai_edge_litert.interpreter import Interpreter
+
+    chosen = bundle if which == "whole images" else with_hands
+    source = Source(chosen, exports.load_keras(chosen), images_of(8, chosen.size))
+    before = source.model.get_weights()
+    FORMATS["litert-int8"].write(source, tmp_path / "model.tflite")
+    assert all(np.array_equal(*pair) for pair in zip(source.model.get_weights(), before, strict=True))
+    network = Interpreter(str(tmp_path / "model.tflite"))
+    tensors = network.get_tensor_details()
+    stream = {each["name"]: each["dtype"] for each in tensors if re.search("trunk|tail|pooled|logits", each["name"])}
+    assert len(stream) > 150
+    (scores,) = (name for name, dtype in stream.items() if dtype not in (np.int8, np.int32))
+    assert "logits" in scores and scores.endswith("dequant")
+    biases = [
+        network.get_tensor(each["index"]) for each in tensors if each["dtype"] == np.int32 and "BN" in each["name"]
+    ]
+    assert len(biases) >= 50
+    assert max(np.abs(bias.astype(np.int64)).max() for bias in biases) < 2**31 - 1  # none has overflowed

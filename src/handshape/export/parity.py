@@ -60,13 +60,13 @@ class Parity:
         losing = [each for each in self.classes if each.loss > POINT + 1e-9]  # .87 - .86 is a little more than .01
         return tuple(sorted(losing, key=lambda each: -each.loss))
 
-    def fault(self, tolerance: float) -> str:
+    def fault(self, tolerance: float | None) -> str:
         """Why the export is no match for Keras; "" where it is.
 
         Args:
-            tolerance: how far a probability may be away.
+            tolerance: how far a probability may be away; None judges by what classes lose.
         """
-        if self.losing:
+        if tolerance is None:
             return "; ".join(_loss_in_words(each) for each in self.losing)
         if self.largest_difference > tolerance:
             return f"a probability differs by {self.largest_difference:.6f}, more than {tolerance:g}"
