@@ -1,6 +1,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,6 +104,23 @@ def test_a_small_hand_in_a_large_photograph(finder, hand, image):
     large[300 : 300 + len(image), 400 : 400 + image.shape[1]] = image
     (small,) = finder.find(large)
     assert distance(small.landmarks[:, :2] - (400, 300), hand.landmarks) < 0.08
+
+
+@pytest.mark.parametrize("light", [0.1, 0.03])
+def test_a_hand_in_the_dark(finder, hand, image, light, monkeypatch):
+    dark = (image * light).astype(np.uint8)
+    (found,) = finder.find(dark)
+    assert distance(found.landmarks, hand.landmarks) < 0.05
+    monkeypatch.setattr(finder, "_more_looks", lambda image: iter(()))
+    assert finder.find(dark) == ()  # it takes the brighter look
+
+
+def test_what_is_hard_to_see_must_be_a_hand_more_surely(finder, image, monkeypatch):
+    dark = (image * 0.1).astype(np.uint8)
+    unsure = replace(finder.find(dark)[0], score=0.89)
+    monkeypatch.setattr(finder, "_landmarks", lambda image, box: unsure)
+    assert finder.find(dark) == ()
+    assert finder.find(image) == (unsure,)
 
 
 def test_two_hands_when_asked(finder, image):

@@ -2,10 +2,15 @@
 
 The wide look, at the image with its edges carried on, comes first: hands that fill the frame are common in photographs
 of signs, and without a margin the detector misses one in four, or takes curled fingers for the palm.
+
+Where both show no hand, palms of which the detector is less sure are looked at as well, then those of a look from far
+away and of one in brighter light: dark photographs hide palms, but hardly the hand around them. What is found so must
+be a hand more surely than else.
 """
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -16,13 +21,18 @@ import numpy as np
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import MIN_PRESENCE, Hand, LandmarkReader
 from handshape.hands.models import HandModels
-from handshape.hands.palm import PalmDetector
+from handshape.hands.palm import Look, PalmDetector
 from handshape.images import Pixels
 
-VERSION = 1  # raise it when the same image gives another hand: what was found before is then found anew
+VERSION = 2  # raise it when the same image gives another hand: what was found before is then found anew
 MARGIN = 1 / 3  # by which the wide look's edges go on, of the image's width and height, on each side
 LARGE_HAND = 0.4  # its box's side, of the image's longer side; smaller hands are better seen closely
 SPARE_PALMS = 1  # looked at when better ones turn out to be no hands
+FAR = 1.0  # margin of the look from far away
+BRIGHTER = 0.35  # exponent of the brighter light, of values 0 to 1
+FAINT = 0.12  # a palm's least score where nothing else was found
+FAINT_PALMS = 2  # looked at, of each look
+SURELY = 0.9  # what a hand's score must then be
 SAME_HAND = 0.5  # of the smaller hand's bounding box
 
 
@@ -41,11 +51,13 @@ class HandFinder:
     def find(self, image: Pixels, count: int = 1) -> tuple[Hand, ...]:
         """At most ``count`` hands of an image [H, W, 3] uint8, the clearest palm first."""
         hands: list[Hand] = []
-        for boxes in self._looks(image):
-            self._read(image, boxes[: count + SPARE_PALMS], count, hands)
+        looks = []
+        for look in self._looks(image):
+            self._read(image, look.palms().hand_boxes()[: count + SPARE_PALMS], count, hands)
             if len(hands) == count:
                 break
-        return tuple(hands)
+            looks.append(look)
+        return tuple(hands) or self._look_harder(image, looks)
 
     def track(self, image: Pixels, previous: Hand) -> Hand | None:
         """The hand of the last frame in this one [H, W, 3] uint8, else another hand, else None.
@@ -59,15 +71,31 @@ class HandFinder:
                 return hand
         return next(iter(self.find(image)), None)
 
-    def _looks(self, image: Pixels) -> Iterator[list[Box]]:
-        """Where hands may be, by a wide look and, where that shows no large hand, by a close one first."""
-        wide = self._palms(image, MARGIN).hand_boxes()
-        is_large = bool(wide) and wide[0].width >= LARGE_HAND * max(image.shape[:2])
+    def _looks(self, image: Pixels) -> Iterator[Look]:
+        """A wide look and, where that shows no large hand, a close one first."""
+        wide = self._palms(image, MARGIN)
+        boxes = wide.palms().hand_boxes()
+        is_large = bool(boxes) and boxes[0].width >= LARGE_HAND * max(image.shape[:2])
         if is_large:
             yield wide
-        yield self._palms(image).hand_boxes()
+        yield self._palms(image)
         if not is_large:
             yield wide
+
+    def _look_harder(self, image: Pixels, looks: Iterable[Look]) -> tuple[Hand, ...]:
+        """One hand that was hard to see, if any, by what was seen at first and by two more looks."""
+        for picture, look in itertools.chain(((image, look) for look in looks), self._more_looks(image)):
+            for box in look.palms(FAINT).hand_boxes()[:FAINT_PALMS]:
+                if box.is_inside(picture):
+                    hand = self._landmarks(picture, box)
+                    if hand.score >= SURELY:
+                        return (hand,)
+        return ()
+
+    def _more_looks(self, image: Pixels) -> Iterator[tuple[Pixels, Look]]:
+        yield image, self._palms(image, FAR)
+        brighter = (255 * np.linspace(0, 1, 256) ** BRIGHTER).round().astype(np.uint8)[image]
+        yield brighter, self._palms(brighter, MARGIN)
 
     def _read(self, image: Pixels, boxes: Iterable[Box], count: int, hands: list[Hand]) -> None:
         """Adds the hands in the boxes to those known, until there are ``count``."""

@@ -20,7 +20,7 @@ from handshape.images import Pixels
 
 INPUT = 192  # pixels a side
 STRIDES_AND_ANCHORS = ((8, 2), (16, 6))  # pixels between cells, anchors in a cell
-MIN_LOGIT = 0.0  # a score of 0.5
+LIKELY = 0.5  # a score that a palm has
 SAME_PALM = 0.3  # overlap, as intersection over union
 WRIST, MIDDLE_KNUCKLE = 0, 2  # among the seven key points
 ROI_SCALE, ROI_SHIFT = 2.6, -0.5  # from the palm to the whole hand
@@ -57,14 +57,34 @@ class PalmDetector:
         self._network = Network(model, threads)
         self._anchors = anchors()
 
-    def __call__(self, image: Pixels, margin: float = 0.0) -> Palms:
-        """The palms in an image [H, W, 3] uint8, which is first widened by ``margin`` of each side on each side."""
+    def __call__(self, image: Pixels, margin: float = 0.0) -> Look:
+        """A look at an image [H, W, 3] uint8, which is first widened by ``margin`` of each side on each side."""
         square, letterbox = fit(image, margin)
         raw, logits = self._network(square)
-        likely = np.flatnonzero(logits[:, 0] >= MIN_LOGIT)
-        scores = 1 / (1 + np.exp(-logits[likely, 0]))
-        points, kept = suppress(decode(raw[likely], self._anchors[likely]), scores)
-        return Palms(letterbox.to_image(points), kept)
+        return Look(raw, np.reciprocal(1 + np.exp(-logits[:, 0])), self._anchors, letterbox)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the network says of one image.
+
+    Attributes:
+        raw: [2016, 18], see :func:`decode`.
+        scores: [2016], 0 to 1.
+        centres: [2016, 2], of :func:`anchors`.
+        letterbox: how the image lay in the network's square.
+    """
+
+    raw: Array
+    scores: Array
+    centres: Array
+    letterbox: Letterbox
+
+    def palms(self, least: float = LIKELY) -> Palms:
+        """Those whose score is ``least`` or more."""
+        kept = np.flatnonzero(self.scores >= least)
+        points, scores = suppress(decode(self.raw[kept], self.centres[kept]), self.scores[kept])
+        return Palms(self.letterbox.to_image(points), scores)
 
 
 @dataclass(frozen=True)
