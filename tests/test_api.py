@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from api_server import BOUNDARY, Running, form, running, wait_for
+from api_server import BOUNDARY, Answer, Running, form, running, wait_for
 from conftest import Handshape, Trained
 from PIL import Image
 from pydantic import TypeAdapter
 
 from handshape.export.bundle import find_bundle
+from handshape.serving.api.access import Access
 from handshape.serving.api.documents import Models, NoResults, Refused, Results
 from handshape.serving.api.gate import HEADERS
 
@@ -120,12 +121,20 @@ def test_an_image_that_is_refused(path, content, status, code, server: Running):
         (form([b"x"]).replace(b'; filename="0.jpg"', b""), MIXED, 422, "no_image"),
         (form([b"x"] * 9), MIXED, 413, "too_many_images"),
         (form([b"x"])[:-20], MIXED, 422, "no_image"),
-        (form([b"x"]), MIXED + "; charset=klingon", 422, "unreadable_image"),
+        (form([b"x"]), MIXED + "; charset=UTF-8", 422, "unreadable_image"),
+        (form([b"x"]), MIXED + "; charset=klingon", 415, "other_charset"),
+        (form([b"x"]), MIXED + '; charset="undefined"', 415, "other_charset"),
+        (form([b"x"]), MIXED + "; charset=punycode", 415, "other_charset"),
+        (form([b"x"], ["+2AA-.jpg"]), MIXED + "; charset=utf-7", 415, "other_charset"),
+        (form([b"x"], ["\\ud800.jpg"]), MIXED + "; charset=unicode_escape", 415, "other_charset"),
     ],
 )
-def test_a_form_that_is_refused(body, kind, status, code, server: Running):
-    answer = server.ask("POST", "/v1/recognize", body, **({"Content_Type": kind} if kind else {}))
+@pytest.mark.parametrize("path", ["/v1/recognize", "/v1/explain"])
+def test_a_form_that_is_refused(path, body, kind, status, code, server: Running):
+    answer = server.ask("POST", path, body, **({"Content_Type": kind} if kind else {}))
     assert (answer.status, answer.refusal) == (status, code)
+    assert answer.object["error"]["expected"]
+    assert answer.object["error"]["fix"] or status not in (400, 415)
 
 
 def test_forms_that_are_damaged_anywhere_never_break_the_server(server: Running, photos):
@@ -142,9 +151,13 @@ def test_forms_that_are_damaged_anywhere_never_break_the_server(server: Running,
 
 
 def test_other_paths_and_methods(server: Running):
-    assert server.ask("GET", "/nowhere").refusal == "not_found"
+    answer = server.ask("GET", "/nowhere")
+    assert (answer.status, answer.refusal) == (404, "not_found")
+    assert "/openapi.json" in answer.object["error"]["fix"]
     answer = server.ask("GET", "/v1/recognize")
     assert (answer.status, answer.refusal) == (405, "method_not_allowed")
+    assert answer.object["error"]["expected"] == "POST"
+    assert "/openapi.json" in answer.object["error"]["fix"]
     assert answer.headers["allow"] == "POST"
     preflight = server.ask("OPTIONS", "/v1/recognize", Access_Control_Request_Method="POST")
     assert preflight.status == 405
@@ -157,7 +170,10 @@ def test_what_is_no_http_at_all(server: Running):
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
-    assert json.loads(body)["error"]["code"] == "bad_request"
+    error = json.loads(body)["error"]
+    assert error["code"] == "bad_request"
+    assert error["expected"]
+    assert "http://" in error["fix"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -192,6 +208,9 @@ def test_what_is_served_and_whether_it_lives(server: Running, trained: Trained):
     TypeAdapter(Models).validate_python({"models": [model]})
     assert server.ask("GET", "/healthz").object == {"status": "alive"}
     assert server.ask("GET", "/readyz").object == {"status": "ready"}
+    for path in ("/healthz", "/readyz"):
+        answer = server.ask("HEAD", path)
+        assert (answer.status, answer.body) == (200, b"")
 
 
 def test_metrics_count_what_was_answered(trained: Trained, photos):
@@ -239,6 +258,7 @@ def test_web_pages_from_elsewhere_are_turned_away(server: Running):
     assert server.ask("GET", "/v1/models", Origin=f"http://{here}").status == 200
     assert server.ask("GET", "/v1/models", Origin="http://elsewhere.example").refusal == "other_origin"
     assert server.ask("GET", "/v1/models", Origin="null").refusal == "other_origin"
+    assert server.ask("GET", "/v1/models", Origin="http://[").refusal == "other_origin"
     assert server.ask("GET", "/v1/models", Host="elsewhere.example").refusal == "wrong_host"
     assert server.ask("GET", "/v1/models", Host=f"localhost:{server.port}").status == 200
 
@@ -298,23 +318,61 @@ def test_many_at_once_get_their_own_answers(server: Running, photos):
     assert [result["top"] for result in together] == alone * 6
 
 
-def test_a_stopping_server_finishes_what_it_began(trained: Trained, photos, monkeypatch):
-    with running(trained.folder) as server:
-        recognizer = server.served.current.recognizer
-        begun = threading.Event()
-        recognize = recognizer.recognize
+def test_the_gates_own_mistakes_are_said(server: Running, monkeypatch, caplog):
+    monkeypatch.setattr(Access, "check", lambda access, headers: 1 / 0)
+    answer = server.ask("GET", "/v1/models")
+    assert (answer.status, answer.object["error"]["code"]) == (500, "internal_error")
+    assert "ZeroDivisionError" in caplog.text
 
-        def slowly(image):
-            begun.set()
-            time.sleep(0.5)
-            return recognize(image)
 
-        monkeypatch.setattr(recognizer, "recognize", slowly)
-        with ThreadPoolExecutor(1) as pool:
+@pytest.fixture
+def stopped(trained: Trained, photos, monkeypatch):
+    """The answer of a server that is stopped while it works on one image for half a second."""
+
+    def stop(**limits: float) -> tuple[Answer, list[dict]]:
+        with running(trained.folder, **limits) as server, ThreadPoolExecutor(1) as pool:
+            recognizer = server.served.current.recognizer
+            begun = threading.Event()
+            recognize = recognizer.recognize
+
+            def slowly(image):
+                begun.set()
+                time.sleep(0.5)
+                return recognize(image)
+
+            monkeypatch.setattr(recognizer, "recognize", slowly)
             answer = pool.submit(server.send, photos[0].read_bytes())
             assert begun.wait(10)
             server.server.should_exit = True
-            assert answer.result(10).status == 200
+            return answer.result(10), server.events
+
+    return stop
+
+
+def test_a_stopping_server_finishes_what_it_began(stopped):
+    answer, _ = stopped()
+    assert answer.status == 200
+    assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2])
+def test_a_stopping_server_says_what_it_did_not_finish(seconds, stopped, caplog):
+    answer, events = stopped(stop=seconds)
+    assert (answer.status, answer.object["error"]["code"]) == (503, "stopping")
+    assert answer.headers["connection"] == "close"
+    assert [event["status"] for event in events] == [503]
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(("length", "status"), [(1000, 503), (10**9, 413)])
+def test_a_stopping_server_does_not_wait_for_the_rest_of_a_body(length, status, trained: Trained, caplog):
+    with running(trained.folder, stop=0.2) as server, socket.create_connection(("127.0.0.1", server.port), 10) as slow:
+        slow.sendall(b"POST /v1/recognize HTTP/1.1\r\nHost: localhost\r\n")
+        slow.sendall(f"Content-Length: {length}\r\nContent-Type: {MIXED}\r\n\r\n-".encode())
+        wait_for(lambda: server.server.server_state.tasks)
+        server.server.should_exit = True
+        assert slow.recv(12) == f"HTTP/1.1 {status}".encode()
+    assert "Traceback" not in caplog.text
 
 
 def test_the_description_fits_what_is_answered(server: Running):
@@ -328,7 +386,7 @@ def test_the_description_fits_what_is_answered(server: Running):
         "/metrics",
     }
     recognize = description["paths"]["/v1/recognize"]["post"]
-    assert set(recognize["responses"]) == {"200", "400", "401", "403", "408", "413", "415", "422", "429"}
+    assert set(recognize["responses"]) == {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
     assert recognize["requestBody"]["content"]["multipart/form-data"]["schema"]["required"] == ["image"]
     examples = description["components"]["schemas"]["Results"]["properties"]["results"]["examples"]
     Results.model_validate({"results": examples[0]})

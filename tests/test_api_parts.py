@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from starlette.datastructures import Headers
 
 from handshape.cli.serving import limits_from, load, newest_run
 from handshape.console import Console
-from handshape.errors import ModelError, SettingsError
+from handshape.errors import HandshapeError, ModelError, SettingsError
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
-from handshape.registry import open_registry, parse
+from handshape.registry import Registry, open_registry, parse
 from handshape.serving.api import limits as limits_module
 from handshape.serving.api import models
 from handshape.serving.api.access import LOOPBACK, Access, read_tokens
@@ -68,6 +69,7 @@ def test_without_a_rate_nobody_waits():
         ({}, "wrong_host"),
         ({"host": "localhost:8000", "origin": "http://localhost:8000"}, None),
         ({"host": "localhost:8000", "origin": "http://localhost:9000"}, "other_origin"),
+        ({"host": "localhost:8000", "origin": "http://["}, "other_origin"),
     ],
 )
 def test_names_and_origins(headers, code):
@@ -90,8 +92,12 @@ def test_no_word_but_the_token_opens(word):
 
 def test_tokens_of_a_file(tmp_path: Path):
     file = tmp_path / "tokens"
-    file.write_text("# for the laptop\nsixteen-characters\n\n  another-long-token  \n")
+    text = "# for the laptop\nsixteen-characters\n\n  another-long-token  \n"
+    file.write_text(text)
     assert read_tokens(file) == ["sixteen-characters", "another-long-token"]
+    for encoding in ("utf-8-sig", "utf-8"):
+        file.write_text(text.removeprefix("# for the laptop\n"), encoding=encoding)
+        assert read_tokens(file) == ["sixteen-characters", "another-long-token"]
 
 
 @pytest.mark.parametrize(
@@ -101,23 +107,45 @@ def test_a_file_without_safe_tokens(content, tmp_path: Path):
     (tmp_path / "tokens").write_text(content)
     with pytest.raises(SettingsError, match="no tokens that are safe"):
         read_tokens(tmp_path / "tokens")
-    with pytest.raises(SettingsError, match="Cannot read the tokens"):
-        read_tokens(tmp_path / "absent")
+
+
+def test_a_file_of_tokens_that_cannot_be_read(tmp_path: Path):
+    (tmp_path / "utf-16").write_text("sixteen-characters\n", encoding="utf-16")
+    for name in ("absent", "utf-16", "."):
+        with pytest.raises(SettingsError, match="Cannot read the tokens") as caught:
+            read_tokens(tmp_path / name)
+        assert "one token a line" in caught.value.expected
+        assert "secrets.token_urlsafe" in caught.value.fix
 
 
 def test_limits_by_name():
     assert limits_from([], is_private=True) == Limits()
     assert limits_from([], is_private=False).rate == 30
     assert limits_from(["images=4", "rate=2.5", "images=5"], is_private=False) == Limits(images=5, rate=2.5)
+    assert limits_from(["bytes=1e6", "seconds=0.5", "stop=0"], True) == Limits(bytes=1_000_000, seconds=0.5, stop=0)
+    assert isinstance(limits_from(["images=4"], is_private=True).images, int)
+
+
+def test_limits_that_are_none():
+    with pytest.raises(SettingsError, match="There is no limit 'colour=3'") as caught:
+        limits_from(["colour=3"], is_private=True)
+    assert "images=32" in caught.value.expected
 
 
 @pytest.mark.parametrize(
-    "word", ["images", "images=", "images=0", "images=-1", "images=many", "colour=3", "rate=nan", "rate=inf"]
+    ("name", "values", "expected"),
+    [
+        ("images", ["", "0", "-1", "many", "1.5", "nan", "inf"], "a whole number from 1 on"),
+        ("rate", ["", "-1", "nan", "inf"], "a number from 0 on"),
+        ("seconds", ["0", "1e-9", "1e12", "nan"], "a number from 0.1 to 86400"),
+        ("stop", ["-1", "1e12", "inf"], "a number from 0 to 86400"),
+    ],
 )
-def test_limits_that_are_none(word):
-    with pytest.raises(SettingsError, match="There is no limit") as caught:
-        limits_from([word], is_private=True)
-    assert "images=32" in caught.value.expected
+def test_limits_out_of_range(name, values, expected):
+    for value in values:
+        with pytest.raises(SettingsError, match=f"The limit {name} cannot be '{value}'") as caught:
+            limits_from([f"{name}={value}"], is_private=True)
+        assert caught.value.expected == expected
 
 
 def test_the_newest_run_is_served(tmp_path: Path):
@@ -183,6 +211,46 @@ def test_a_broken_version_leaves_the_old_one_serving(registered, trained: Traine
     assert "model.tflite" in events[0]["reason"]
 
 
+def test_what_was_seen_is_what_is_loaded(registered, monkeypatch):
+    served = load("asl@production", 1, Console(quiet=True))
+    registered.promote(parse("asl@2"))
+    find = Registry.find
+
+    def find_just_before_a_change(registry, reference):
+        version = find(registry, reference)
+        monkeypatch.setattr(Registry, "find", find)
+        registered.promote(parse("asl@1"))
+        return version
+
+    monkeypatch.setattr(Registry, "find", find_just_before_a_change)
+    served.refresh()
+    assert (served.current.version, served.current.bundle.labels) == ("asl@2", tuple("WXYZ"))
+    served.refresh()
+    assert (served.current.version, served.current.bundle.labels) == ("asl@1", ("5", "A", "B", "L"))
+
+
+def test_a_fault_that_passes_is_tried_again_but_not_all_the_time(registered, monkeypatch):
+    events, tries = [], []
+    served = load("asl", 1, Console(quiet=True))
+    served._log = events.append
+    build = served._build
+    monkeypatch.setattr(served, "_build", lambda bundle: tries.append(bundle) or 1 / 0)
+    registered.promote(parse("asl@2"))
+    for _ in range(3):
+        served.refresh()
+    assert len(tries) == 1
+    now = time.monotonic()
+    monkeypatch.setattr(models.time, "monotonic", lambda: now + models.RETRY_SECONDS)
+    for _ in range(3):
+        served.refresh()
+    assert len(tries) == 2
+    assert [event["event"] for event in events] == ["model kept"]
+    monkeypatch.setattr(models.time, "monotonic", lambda: now + 3 * models.RETRY_SECONDS)
+    monkeypatch.setattr(served, "_build", build)
+    served.refresh()
+    assert served.current.version == "asl@2"
+
+
 def test_no_trouble_of_any_kind_ends_the_watching(registered, monkeypatch):
     events = []
     served = load("asl", 1, Console(quiet=True))
@@ -199,6 +267,22 @@ def test_no_trouble_of_any_kind_ends_the_watching(registered, monkeypatch):
     registered.promote(parse("asl@2"))
     served.refresh()
     assert served.current.version == "asl@2"
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), HandshapeError("Cannot write: no space left on device.")])
+def test_a_log_that_cannot_be_written_stops_nothing(error, registered, monkeypatch):
+    console = Console(quiet=True, to_json=True)
+    emitted = []
+    monkeypatch.setattr(console, "emit", lambda event: emitted.append(event) or raised(error))
+    served = load("asl", 1, console)
+    registered.promote(parse("asl@2"))
+    served.refresh()
+    assert served.current.version == "asl@2"
+    assert len(emitted) == 2
+
+
+def raised(error: Exception) -> None:
+    raise error
 
 
 def test_a_run_that_is_replaced_is_loaded_again(trained: Trained, tmp_path: Path):

@@ -34,7 +34,8 @@ def test_a_picture_may_come_in_many_ways(recognizer: Recognizer, photos):
         assert recognizer.recognize(picture).top == lossless.top
     from_file = recognizer.recognize(photos[0])
     assert recognizer.recognize(str(photos[0])).top == from_file.top
-    assert recognizer.recognize(photos[0].read_bytes()).top == from_file.top
+    for kind in (bytes, bytearray, memoryview):
+        assert recognizer.recognize(kind(photos[0].read_bytes())).top == from_file.top
 
 
 def test_a_picture_in_memory_is_left_as_it_is_and_read_upright(recognizer: Recognizer, photos):
@@ -56,14 +57,48 @@ def test_a_picture_in_memory_is_left_as_it_is_and_read_upright(recognizer: Recog
         np.zeros((0, 9, 3), np.uint8),
         np.zeros(9, np.uint8),
         Image.new("F", (9, 9)),
+        Image.new("RGB", (0, 0)),
+        Image.new("RGB", (0, 5)),
         42,
+        "a\0b",
+        "/tmp/\ud800.jpg",
+        "a" * 300,
     ],
-    ids=["floating point", "two channels", "empty", "one axis", "floating point image", "number"],
+    ids=[
+        *("floating point", "two channels", "empty", "one axis", "floating point image", "no pixels", "no columns"),
+        *("number", "null byte", "lone surrogate", "long name"),
+    ],
 )
 def test_what_is_no_picture(picture, recognizer: Recognizer):
     with pytest.raises(ImageError) as caught:
         recognizer.recognize(picture)
     assert caught.value.expected
+    (error,) = recognizer.recognize_all([picture])  # nor does it take others with it
+    assert isinstance(error, ImageError)
+
+
+@pytest.mark.parametrize(
+    ("picture", "hint"),
+    [
+        (np.zeros((9, 9, 3)), "(255 * array)"),
+        (io.BytesIO(b"x"), "picture.read()"),
+        (np.zeros(9, np.uint8), ""),
+        (42, ""),
+    ],
+    ids=["floating point", "stream", "one axis", "number"],
+)
+def test_the_hint_fits_what_was_given(picture, hint: str, recognizer: Recognizer):
+    with pytest.raises(ImageError) as caught:
+        recognizer.recognize(picture)
+    assert hint in caught.value.fix
+    assert bool(hint) == bool(caught.value.fix)
+
+
+def test_a_pillow_image_whose_file_is_closed(recognizer: Recognizer, photos):
+    with Image.open(photos[0]) as image:
+        pass
+    with pytest.raises(ImageError, match=r"cannot be read: its file is closed\.(.|\n)*image\.load\(\)"):
+        recognizer.recognize(image)
 
 
 def test_a_pillow_image_that_is_cut_short(recognizer: Recognizer, photos):

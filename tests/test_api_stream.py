@@ -1,6 +1,7 @@
 """Frames in, decisions out, through real WebSockets."""
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -11,6 +12,11 @@ from api_server import Running, running, wait_for
 from conftest import Trained
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+
+from handshape.cli.serving import _problems_said
+from handshape.console import Console
+from handshape.serving.api import stream as stream_module
+from handshape.serving.api.access import Access
 
 TOKEN = "a-token-for-these-tests"
 
@@ -26,8 +32,8 @@ def frames(trained: Trained) -> list[bytes]:
     return [photo.read_bytes() for photo in sorted(trained.data.glob("*/*.*"))[::6]]
 
 
-def open_stream(server: Running, **options) -> ClientConnection:
-    return connect(f"ws://127.0.0.1:{server.port}/v1/stream", compression=None, proxy=None, **options)
+def open_stream(server: Running, path: str = "/v1/stream", **options) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{server.port}{path}", compression=None, proxy=None, **options)
 
 
 def ask(stream: ClientConnection, frame: bytes) -> dict:
@@ -145,6 +151,32 @@ def test_who_may_open_a_stream(trained: Trained, frames):
         assert refusal(server, subprotocols=["handshape", "bearer.wrong"]) == (401, "unauthorized")
 
 
+def test_a_stream_elsewhere_is_refused_as_other_paths_are(trained: Trained):
+    with running(trained.folder) as server:
+        assert refusal(server, path="/v1/streams") == (404, "not_found")
+        assert [event["status"] for event in server.events] == [404]
+
+
+def test_the_gates_own_mistakes_are_said(server: Running, monkeypatch):
+    monkeypatch.setattr(Access, "check", lambda access, headers: 1 / 0)
+    assert refusal(server) == (500, "internal_error")
+
+
+def test_mistakes_of_clients_are_not_logged_as_the_servers(server: Running):
+    said: list[str] = []
+    console = Console(quiet=True)
+    console.warn = said.append
+    with _problems_said(console):
+        assert refusal(server, origin="http://[") == (403, "other_origin")
+        with open_stream(server) as stream:
+            stream.socket.sendall(b"\x81\x82\0\0\0\0\xff\xfe")  # two bytes of text that are not UTF-8
+            with pytest.raises(ConnectionClosed):
+                stream.recv(10)
+        logging.getLogger("uvicorn.error").error("a mistake of the server")
+    assert stream.close_code == 1007
+    assert said == ["a mistake of the server"]
+
+
 def test_a_stopping_server_says_so(trained: Trained, frames):
     with running(trained.folder) as server, open_stream(server) as stream:
         ask(stream, frames[0])
@@ -153,6 +185,22 @@ def test_a_stopping_server_says_so(trained: Trained, frames):
             stream.recv(10)
         assert stream.close_code == 1012
         wait_for(lambda: [event for event in server.events if event["event"] == "stream"])
+
+
+def test_a_stopping_server_does_not_wait_for_the_frame_it_works_on(trained: Trained, frames, monkeypatch, caplog):
+    with running(trained.folder, stop=0.1) as server:
+        begun = threading.Event()
+        recognised = stream_module._recognised
+        monkeypatch.setattr(
+            stream_module, "_recognised", lambda *word: (begun.set(), time.sleep(1), recognised(*word))[2]
+        )
+        with open_stream(server) as stream:
+            stream.send(frames[0])
+            assert begun.wait(10)
+            server.server.should_exit = True
+            with pytest.raises(ConnectionClosed):
+                stream.recv(10)
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux lets go of such clients")

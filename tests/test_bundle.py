@@ -88,6 +88,40 @@ def test_thresholds_that_are_none_are_refused(threshold, written: Path):
         read_bundle(written)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"labels": wrong} for wrong in ([], "AB", [""], [1], [{}], {"A": 1}, None, 5)),
+        *({"input": wrong} for wrong in ({}, [], {"size": 0}, {"size": -1}, {"size": float("inf")}, {"size": "96"})),
+        *({"thresholds": wrong} for wrong in ("x", [], 1, None)),
+        *({"hands": wrong} for wrong in (-1, "x", 1.5, None)),
+        *({"format": wrong} for wrong in (0, -1, float("nan"), "2", True, None)),
+    ],
+    ids=str,
+)
+def test_a_manifest_without_sense_is_refused_whatever_its_checksum(changes, written: Path):
+    manifest = json.loads((written / "bundle.json").read_text()) | changes
+    manifest["sha256"] = manifest_sha256(manifest)
+    (written / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=r"is damaged: bundle\.json cannot be read"):
+        read_bundle(written)
+
+
+@pytest.mark.parametrize(("name", "method"), [("bundle.json", "read_bytes"), ("model.keras", "open"), ("", "stat")])
+def test_what_may_not_be_read_is_not_called_damaged(name: str, method: str, written: Path, monkeypatch):
+    allowed = getattr(Path, method)
+
+    def refuse(path: Path, *words: object, **named: object) -> object:
+        if path == written / name or path.parent == written / name:
+            raise PermissionError(13, "Permission denied")
+        return allowed(path, *words, **named)
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(ModelError, match=r"Cannot read .*: permission denied") as caught:
+        find_bundle(written)
+    assert "damaged" not in caught.value.text
+
+
 def test_a_newer_format_is_refused_with_a_way_out(written: Path):
     manifest = json.loads((written / "bundle.json").read_text())
     manifest["format"] = 99

@@ -153,6 +153,57 @@ def test_cut_and_changed_zips_give_a_message(packed: Path, bundle: Bundle, tmp_p
                 assert error.expected or error.fix
 
 
+METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_damage_of_any_compression_is_that_of_the_zip_not_of_the_cache(method: int, bundle: Bundle, tmp_path: Path):
+    file = tmp_path / "some.zip"
+    with zipfile.ZipFile(file, "w", method) as packed:
+        for name in ("bundle.json", *bundle.details["files"]):
+            packed.write(bundle.folder / name, name)
+        bodies = [(entry.header_offset + 30 + len(entry.filename), entry.compress_size) for entry in packed.infolist()]
+    content = file.read_bytes()
+    rng = np.random.default_rng(method)
+    for start, size in bodies:  # of LZMA's second half the end is no part of the content
+        for place in rng.integers(start, start + size // 2, 20).tolist():
+            file.write_bytes(
+                content[:place] + bytes(byte ^ 0x5A for byte in content[place : place + 4]) + content[place + 4 :]
+            )
+            with pytest.raises(ModelError, match=r"damaged|is not a bundle"):
+                find_bundle(file)
+
+
+def test_headers_that_lead_elsewhere(packed: Path):
+    content = packed.read_bytes()
+    central = content.index(b"PK\1\2")
+    before_its_beginning = content[:-6] + (len(content)).to_bytes(4, "little") + content[-2:]
+    no_text = b"".join((content[:6], b"\0\x08", content[8:30], b"\xf4", content[31:]))
+    no_text = no_text[: central + 8] + b"\0\x08" + no_text[central + 10 :]
+    for changed in (before_its_beginning, no_text):
+        packed.write_bytes(changed)
+        with pytest.raises(ModelError, match="is not a bundle"):
+            find_bundle(packed)
+
+
+def test_a_zip_that_may_not_be_read(packed: Path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(zipfile, "ZipFile", refuse)
+    with pytest.raises(ModelError, match=r"Cannot read .*model\.zip: permission denied"):
+        find_bundle(packed)
+
+
+def test_a_file_that_breaks_off_is_no_fault_of_the_cache(bundle: Bundle):
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("the network is gone")
+
+    with pytest.raises(OSError, match="the network is gone"):
+        keep((bundle.folder / "bundle.json").read_bytes(), lambda name: Broken(), "elsewhere")
+
+
 @pytest.mark.parametrize("content", [b"", b"no zip", b"\xff\xd8\xff\xe0"])
 def test_a_file_that_is_no_zip(content: bytes, tmp_path: Path):
     (tmp_path / "photo.jpg").write_bytes(content)
@@ -162,7 +213,7 @@ def test_a_file_that_is_no_zip(content: bytes, tmp_path: Path):
 
 def test_a_cache_that_cannot_be_written(packed: Path, home: Path):
     home.write_text("a file")
-    with pytest.raises(RunError, match="Cannot write"):
+    with pytest.raises(RunError, match=r"Cannot write (.|\n)*choose another place with HANDSHAPE_HOME"):
         find_bundle(packed)
 
 

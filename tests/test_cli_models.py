@@ -49,7 +49,7 @@ def test_from_a_run_to_production_and_back(trained: Trained, other: Path, handsh
     assert handshape("models", "--json").object == {"registry": str(registry), "models": []}
     assert "handshape models add RUN" in handshape("models").err
     added = handshape("models", "add", trained.folder, "--name", "drawn", "--json").object
-    assert (added["model"], added["name"], added["version"]) == ("drawn@1", "drawn", 1)
+    assert (added["model"], added["name"], added["version"], added["new"]) == ("drawn@1", "drawn", 1, True)
     assert added["sha256"] == find_bundle(trained.folder).sha256
     assert handshape("models", "add", other, "--name", "drawn", "--json").object["version"] == 2
     assert handshape("models", "promote", "drawn@1", "--json").object == {
@@ -99,7 +99,10 @@ def test_every_verb_takes_a_name_and_a_zip(trained: Trained, handshape: Handshap
     by_name, by_path = (handshape("evaluate", model, trained.data, "--json") for model in ("drawn@1", trained.folder))
     assert by_name.object == by_path.object
     assert handshape("explain", tmp_path / "drawn.zip", image, "--out", tmp_path / "seen").code == 0
-    assert handshape("models", "add", tmp_path / "drawn.zip", "--json").object["model"] == "drawn@1"
+    again = handshape("models", "add", tmp_path / "drawn.zip", "--json")
+    assert (again.object["model"], again.object["new"]) == ("drawn@1", False)
+    assert "drawn@1 is" in again.err
+    assert "it was there already" in again.err
     folder = Path(handshape("models", "path", "drawn").out.strip())
     assert find_bundle(folder).sha256 == find_bundle(trained.folder).sha256
     assert handshape("models", "path", "drawn", "--json").object == {"model": "drawn", "path": str(folder)}
@@ -124,12 +127,54 @@ def test_a_name_that_is_wrong(verb: str, trained: Trained, handshape: Handshape)
     assert "Did you mean drawn?" in outcome.object["error"]
 
 
-@pytest.mark.parametrize("words", [("add", "{run}", "--name", "No Name"), ("promote", "first@1", "newest")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "{run}", "--name", "No Name"),
+        ("add", "{run}", "--name", "first@1"),
+        ("promote", "first@1", "newest"),
+        ("remove", "first@newest"),
+        ("rollback", "first@1"),
+    ],
+)
 def test_names_that_cannot_be(words: tuple[str, ...], trained: Trained, handshape: Handshape):
     handshape("models", "add", trained.folder)
     outcome = handshape("models", *(word.format(run=trained.folder) for word in words), "--json")
     assert outcome.code == 1
     assert "cannot be" in outcome.object["error"]
+
+
+def test_a_path_comes_before_a_name(trained: Trained, other: Path, handshape: Handshape, monkeypatch):
+    handshape("models", "add", trained.folder, "--name", "swapped")
+    assert handshape("models", "show", "swapped", "--json").object["name"] == "swapped"
+    monkeypatch.chdir(other.parent)
+    assert "Elle" in handshape("models", "show", "swapped", "--json").object["manifest"]["labels"]
+    assert "Elle" not in handshape("models", "show", "swapped@1", "--json").object["manifest"]["labels"]
+
+
+def test_a_registry_that_is_a_file(handshape: Handshape, registry: Path):
+    registry.write_text("")
+    outcome = handshape("models", "--json")
+    assert outcome.code == 1
+    assert "is a file" in outcome.object["error"]
+
+
+def test_words_that_are_empty(trained: Trained, handshape: Handshape, capfd):
+    outcome = handshape("models", "show", "", "--json")
+    assert outcome.code == 1
+    assert "An empty word" in outcome.object["error"]
+    with pytest.raises(SystemExit) as ended:
+        main(["models", "pack", str(trained.folder), ""])
+    assert ended.value.code == 2
+    assert "an empty word is no path" in capfd.readouterr().err
+
+
+def test_a_zip_that_cannot_be_written(trained: Trained, handshape: Handshape, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    outcome = handshape("models", "pack", trained.folder, tmp_path / "file" / "out.zip", "--json")
+    assert outcome.code == 1
+    assert "or name another file" in outcome.object["error"]
+    assert "--out" not in outcome.object["error"]
 
 
 def test_compare_what_was_measured(trained: Trained, other: Path, handshape: Handshape):

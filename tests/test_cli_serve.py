@@ -63,7 +63,7 @@ def test_a_port_that_is_taken(trained: Trained, handshape: Handshape):
         (["--host", "203.0.113.1"], "Cannot serve on"),
         (["--host", "no.such.name.invalid"], "Cannot serve on"),
         (["--workers", "0"], "--workers"),
-        (["--limit", "images=none"], "There is no limit"),
+        (["--limit", "images=none"], "The limit images cannot be 'none'"),
         (["--token-file", "absent"], "Cannot read the tokens"),
     ],
 )

@@ -186,6 +186,8 @@ def test_predict_goes_on_after_a_bad_image(trained: Trained, handshape: Handshap
     assert "broken Ä.jpg" in people.err
     assert handshape("predict", trained.folder, broken, missing, "--json").code == 1
     assert handshape("predict", trained.folder, tmp_path / "nowhere").code == 1
+    too_long = handshape("predict", trained.folder, "a" * 300, good, "--json")
+    assert (too_long.code, set(too_long.objects[0])) == (0, {"path", "error"})
 
 
 def test_predict_writes_names_that_are_no_text(trained: Trained, handshape: Handshape, tmp_path: Path):
@@ -273,3 +275,10 @@ def test_memory_that_runs_out_is_told(handshape: Handshape, drawn: Path, monkeyp
     assert outcome.code == 1
     assert "memory of this machine ran out" in outcome.object["error"]
     assert json.loads(outcome.out)
+
+
+@pytest.mark.parametrize("verb", [("predict", "model"), ("explain", "model"), ("evaluate", "model"), ("check",)])
+def test_an_empty_word_is_not_the_current_folder(verb: tuple[str, ...], handshape: Handshape):
+    outcome = handshape(*verb, "")
+    assert outcome.code == 2
+    assert "an empty word is no path" in outcome.err

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from handshape.config import ModelSettings
 from handshape.console import Console
 from handshape.data.samples import natural_key
 from handshape.downloads import file_sha256
-from handshape.errors import HandshapeError, RuntimeUnavailableError
+from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
 from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Network
 from handshape.export import exports, formats
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
@@ -229,8 +230,9 @@ def test_a_folder_takes_the_place_of_an_earlier_one(bundle: Bundle, proof: Photo
 def test_a_stopped_export_leaves_what_was_there(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
     export(bundle, [FORMATS["litert"]], proof, tmp_path)
     before = files_in(tmp_path)
-    (tmp_path / ".partial-exports").mkdir()  # as one that was killed leaves it
-    (tmp_path / ".partial-exports" / "model.tflite").write_bytes(b"half")
+    (tmp_path / ".partial-exports-killed").mkdir()
+    (tmp_path / ".partial-exports-killed" / "model.tflite").write_bytes(b"half")
+    os.utime(tmp_path / ".partial-exports-killed", (0, 0))
 
     def stopped(source: Source, path: Path) -> None:
         path.write_bytes(b"half")
@@ -239,6 +241,25 @@ def test_a_stopped_export_leaves_what_was_there(bundle: Bundle, proof: Photograp
     with pytest.raises(KeyboardInterrupt):
         export(bundle, [FORMATS["litert"], dataclasses.replace(WRONG, write=stopped)], proof, tmp_path)
     assert files_in(tmp_path) == before
+
+
+def test_what_a_killed_export_had_moved_away_comes_back(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
+    for name in ("saved_model", "openvino"):
+        (tmp_path / f".replaced-{name}").mkdir()
+        (tmp_path / f".replaced-{name}" / "old").write_text(name)
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / "new").touch()
+    export(bundle, [FORMATS["litert"]], proof, tmp_path)
+    assert set(files_in(tmp_path)) == {RECORD, "model.tflite", "saved_model/old", "openvino/new"}
+
+
+def test_a_full_disk_is_said_in_words(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
+    def full(source: Source, path: Path) -> None:
+        raise RuntimeError(f"{path}/variables.data; No space left on device [Op:SaveV2]")
+
+    with pytest.raises(RunError, match=r"Cannot write .*: no space left on device"):
+        export(bundle, [dataclasses.replace(WRONG, write=full)], proof, tmp_path)
+    assert files_in(tmp_path) == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null"])

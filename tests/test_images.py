@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handshape.errors import ImageError
-from handshape.images import EXTENSIONS, GREY, MAX_PIXELS, load_square, open_image, read_image, to_square
+from handshape.images import EXTENSIONS, GREY, MAX_PIXELS, decode, load_square, open_image, read_image, to_square
 
 RED = (230, 20, 30)
 
@@ -291,6 +291,24 @@ def test_making_it_smaller_averages() -> None:
     board = (np.indices((256, 256)).sum(axis=0) % 2 * 255).astype(np.uint8)
     square = to_square(Image.fromarray(board).convert("RGB"), 32)
     assert abs(square.astype(int) - 127).max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
+def test_many_pixels_are_made_fewer_before_they_are_copied(mode: str) -> None:
+    across, down, _ = picture(3100, 2600).split()
+    image = Image.merge("RGB", (across, down, across))
+    image.putalpha(Image.linear_gradient("L").resize(image.size)) if "A" in mode else None
+    grey = np.asarray(image.convert("L"))
+    stored = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    png = encoded(stored, "PNG", exif=exif, compress_level=1)
+    smaller, whole = decode(open_image(png), least=(1000, 800)), read_image(png)
+    factor = 1 if mode == "P" else 3
+    assert smaller.size == tuple(-(-side // factor) for side in whole.size)
+    both = (np.asarray(each.resize((40, 40), Image.Resampling.BOX)).astype(int) for each in (smaller, whole))
+    assert abs(np.subtract(*both)).max() <= 3
+    assert abs(load_square(png, 64).astype(int) - to_square(whole, 64)).max() <= 3
 
 
 def test_both_ways_agree() -> None:

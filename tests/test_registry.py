@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handshape
-from handshape.errors import HandshapeError, ModelError, RuntimeUnavailableError
+from handshape.errors import ModelError, RunError, RuntimeUnavailableError
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
 from handshape.model.decisions import Thresholds
 from handshape.registry import Event, Reference, Registry, name_from, open_registry, parse, resolve
@@ -150,10 +151,24 @@ def test_a_name_from_that_of_a_run(word: str, name: str):
         assert parse(name) == Reference(name)
 
 
-def test_newest_cannot_be_promoted_to(registry: Registry, bundles: list[Bundle]):
+def test_newest_cannot_be_promoted_to_nor_taken_away(registry: Registry, bundles: list[Bundle]):
     registry.add("asl", bundles[0], "")
     with pytest.raises(ModelError, match="cannot be an alias"):
         registry.promote(parse("asl"), "newest")
+    with pytest.raises(ModelError, match=r"asl@newest always is (.|\n)*handshape models remove asl@1"):
+        registry.release("asl", "newest")
+
+
+@pytest.mark.parametrize("name", ["asl@2", "asl@production", "ASL", "../asl", ""])
+def test_only_a_bare_name_can_be_added_to(name: str, bundles: list[Bundle], tmp_path: Path):
+    registry = open_registry(str(tmp_path / "models"))
+    version = registry.add("asl", bundles[0], "")
+    for change in (lambda: registry.add(name, bundles[1], ""), lambda: registry.rollback(name)):
+        with pytest.raises(ModelError, match="cannot be the name of a model"):
+            change()
+    shutil.copytree(tmp_path / "models" / "asl", tmp_path / "models" / "asl@2")
+    assert registry.names() == ["asl"]
+    assert registry.versions("asl") == [version]
 
 
 def test_a_damaged_version_is_refused(bundles: list[Bundle], tmp_path: Path, monkeypatch):
@@ -326,18 +341,78 @@ def test_a_file_system_without_links(tmp_path: Path, bundles: list[Bundle], monk
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path, bundles: list[Bundle]):
-    (tmp_path / "models").write_text("a file")
-    with pytest.raises(HandshapeError, match="Cannot write"):
-        open_registry(str(tmp_path / "models")).add("asl", bundles[0], "")
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(RunError, match=r"Cannot write (.|\n)*choose another place with HANDSHAPE_REGISTRY"):
+        open_registry(str(tmp_path / "file" / "models")).add("asl", bundles[0], "")
+    with pytest.raises(ModelError, match=r"The registry .* is a file(.|\n)*HANDSHAPE_REGISTRY"):
+        open_registry(str(tmp_path / "file"))
 
 
-def test_a_place_that_cannot_be_read(tmp_path: Path, monkeypatch):
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+@pytest.fixture
+def forbid(monkeypatch) -> Callable[[Path, str], None]:
+    """Has the system refuse what is done with a path, which root could do whatever its permissions are."""
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    def refuse_from_now(forbidden: Path, method: str) -> None:
+        allowed = getattr(Path, method)
+
+        def refuse(path: Path, *words: object, **named: object) -> object:
+            if path == forbidden or forbidden in path.parents:
+                raise PermissionError(13, "Permission denied", str(path))
+            return allowed(path, *words, **named)
+
+        monkeypatch.setattr(Path, method, refuse)
+
+    return refuse_from_now
+
+
+def test_a_place_that_cannot_be_read(tmp_path: Path, forbid):
+    forbid(tmp_path / "models", "iterdir")
     with pytest.raises(ModelError, match=r"Cannot read .* permission denied"):
         open_registry(str(tmp_path / "models")).names()
+
+
+@pytest.mark.parametrize("trouble", ["forbidden", "folder"])
+def test_an_event_that_cannot_be_read_is_named_and_other_models_go_on(
+    trouble: str, bundles: list[Bundle], tmp_path: Path, forbid, monkeypatch
+):
+    monkeypatch.setenv("HANDSHAPE_REGISTRY", str(tmp_path / "models"))
+    for name in ("asl", "other"):
+        open_registry().add(name, bundles[0], "")
+    event = tmp_path / "models" / "asl" / "events" / "00000099.json"
+    event.mkdir()
+    if trouble == "forbidden":
+        forbid(event, "read_bytes")
+    for use in (lambda: resolve("asl"), lambda: open_registry().promote(parse("asl@1")), open_registry().names):
+        with pytest.raises(ModelError, match=r"Cannot read .*00000099\.json: (permission denied|is a directory)"):
+            use()
+    assert resolve("other").sha256 == bundles[0].sha256
+
+
+def test_a_model_where_nobody_may_look(bundles: list[Bundle], tmp_path: Path, forbid):
+    forbid(tmp_path / "bundles", "stat")
+    for path in (bundles[0].folder, tmp_path / "bundles" / "none.zip"):
+        with pytest.raises(ModelError, match=r"Cannot read .* permission denied"):
+            resolve(path)
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("", "An empty word"),
+        (".", r"There is no model in /"),
+        ("..", r"There is no model in /"),
+        ("a" * 300, "Cannot read a+: file name too long"),
+        ("x/" * 3000, "Cannot read .*: file name too long"),
+        ("a\0b", "Cannot read"),
+        ("\ud800", "Cannot read"),
+        ("~nobody123/x", "There is no folder ~nobody123/x"),
+    ],
+)
+def test_words_that_are_no_paths(word: str, says: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HANDSHAPE_REGISTRY", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=says):
+        resolve(word)
 
 
 def test_files_that_are_not_the_registrys_are_passed_over(tmp_path: Path, bundles: list[Bundle]):
@@ -411,6 +486,24 @@ def test_an_event_comes_back_as_it_was_stored():
     assert read_event(event.to_bytes()) == event
     assert set(json.loads(event.to_bytes())) == {"action", "version", "alias", "at"}
     assert replay([Event("rollback", 1, "production")]).aliases == {"production": 1}  # whatever came before is lost
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *({"version": wrong} for wrong in ("x", None, 1.5, True, 0, -1, [1])),
+        *({field: wrong} for field in ("action", "alias", "bundle", "source", "at") for wrong in (1, None, ["x"], {})),
+    ],
+)
+def test_what_has_other_types_is_no_event(content: dict[str, object]):
+    whole = {"action": "add", "version": 1, "bundle": "0", "source": "", "at": ""}
+    assert read_event(json.dumps(whole).encode()) is not None
+    assert read_event(json.dumps(whole | content).encode()) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"1", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"action": "add"}'])
+def test_what_is_no_event_at_all(content: bytes):
+    assert read_event(content) is None
 
 
 def test_python_users_load_by_name(registry: Registry, trained: Trained):

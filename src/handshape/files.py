@@ -11,14 +11,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from handshape.errors import RunError
+from handshape.errors import ModelError, RunError
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
+ELSEWHERE = "choose another place with --out"
+
+
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
     """Yields a temporary path of the same ending; when the block ends well, that file takes the place of ``path``.
+
+    Args:
+        path: the file.
+        otherwise: what a user can do who has no room there.
 
     Raises:
         RunError: the disk is full or the folder cannot be written.
@@ -31,7 +38,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise cannot_write(path, error, otherwise) from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -54,15 +61,28 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def cannot_write(path: Path, error: Exception) -> RunError:
-    """What to tell a user whose disk or folder refused ``path``."""
+def cannot_write(path: Path, error: Exception, otherwise: str = ELSEWHERE) -> RunError:
+    """What to tell a user whose disk or folder refused ``path``; ``otherwise`` is what else there is to do."""
     number = _refusal(error)
-    reason = os.strerror(number) if number else getattr(error, "strerror", None) or str(error)
+    reason = os.strerror(number).lower() if number else why(error)
     return RunError(
-        f"Cannot write {path}: {reason.lower()}.",
+        f"Cannot write {path}: {reason}.",
         "a folder you may write to, with room on its disk",
-        "Free some space, or choose another place with --out.",
+        f"Free some space, or {otherwise}.",
     )
+
+
+def cannot_read(path: Path, error: Exception) -> ModelError:
+    """What to tell a user who may not read a model, or a registry, at ``path``; nothing says that it is damaged."""
+    return ModelError(
+        f"Cannot read {path}: {why(error)}.", "a path that you may read", "Check the path and its permissions."
+    )
+
+
+def why(error: Exception) -> str:
+    """The reason an error gives, to end a sentence with."""
+    system = getattr(error, "strerror", None)
+    return system.lower() if system else str(error).rstrip(".") or type(error).__name__
 
 
 def require_room(folder: Path, size: int) -> None:
@@ -79,7 +99,7 @@ def require_room(folder: Path, size: int) -> None:
         raise RunError(
             f"There is too little room for {folder}: {free / 1e6:.0f} MB are free on its disk.",
             f"at least {size / 1e6:.0f} MB",
-            "Free some space, or choose another place with --out.",
+            f"Free some space, or {ELSEWHERE}.",
         )
 
 
@@ -89,7 +109,8 @@ def is_refused(error: Exception) -> bool:
 
 
 def _refusal(error: Exception) -> int | None:
-    """The system's error number; HDF5 gives it in the text of an OSError or a RuntimeError alone."""
+    """The system's error number; HDF5 gives it in the text of an error alone, TensorFlow only what it means."""
     if isinstance(error, OSError) and error.errno in REFUSALS:
         return error.errno
-    return next((number for number in REFUSALS if f"errno = {number}," in str(error)), None)
+    text = str(error)
+    return next((number for number in REFUSALS if f"errno = {number}," in text or os.strerror(number) in text), None)

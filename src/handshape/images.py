@@ -9,13 +9,13 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from handshape.errors import ImageError
+from handshape.files import why
 
 FORMATS = {
     "JPEG": (".jpg", ".jpeg"),
@@ -27,6 +27,8 @@ FORMATS = {
 }
 EXTENSIONS = frozenset(extension for extensions in FORMATS.values() for extension in extensions)
 MAX_PIXELS = 120_000_000  # a 108-megapixel phone passes; decoded to RGB this is 360 MB
+MANY_PIXELS = 8_000_000  # an image of more is made smaller before its pixels, 4 bytes each, are copied again and again
+REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")  # modes whose pixels can be averaged
 GREY = 127  # behind transparent pixels and beside images that are not square
 UNNAMED = "The image"  # the subject of messages about bytes that have no path
 
@@ -70,18 +72,18 @@ def read_image(source: Path | bytes) -> Image.Image:
 def load_square(source: Path | bytes, size: int) -> Pixels:
     """The image as ``[size, size, 3]`` uint8, upright and padded.
 
-    A large JPEG is decoded at a half, a quarter or an eighth of its size, never under twice the size asked for:
-    several times faster, and on photographs within a level or two of decoding it whole.
+    A large image is decoded smaller, never under twice the size asked for: in less memory, a JPEG several times
+    faster, and on photographs within a level or two of decoding it whole.
 
     Raises:
         ImageError: as :func:`read_image`.
     """
     image = open_image(source)
     width, height = _fitted(image.size, size)
-    image.draft(None, (2 * width, 2 * height))  # does nothing but for JPEG
-    stored = image.size
-    upright = decode(image, name_of(source))
-    return _padded(upright, (width, height) if upright.size == stored else (height, width))
+    is_wide = width > height
+    upright = decode(image, name_of(source), (2 * width, 2 * height))
+    turned = (upright.width > upright.height) != is_wide and width != height
+    return _padded(upright, (height, width) if turned else (width, height))
 
 
 def to_square(image: Image.Image, size: int) -> Pixels:
@@ -113,15 +115,24 @@ def open_image(source: Path | bytes) -> Image.Image:
     return image
 
 
-def decode(image: Image.Image, name: str = UNNAMED) -> Image.Image:
+def decode(image: Image.Image, name: str = UNNAMED, least: tuple[int, int] | None = None) -> Image.Image:
     """What :func:`open_image` returned, as upright RGB.
+
+    Args:
+        image: the image; a large one is best given whole, before anything was decoded.
+        name: the subject of messages.
+        least: width and height, as stored, that are enough: a JPEG, and any image of more than ``MANY_PIXELS``, comes
+            out a whole number of times smaller where it can.
 
     Raises:
         ImageError: cut short, damaged, or pixels of an unknown range; ``name`` is the subject of the message.
     """
     try:
+        if least:
+            image.draft(None, least)  # does nothing but for JPEG
         image.load()
-        return _to_rgb(_upright(image))
+        factor = _times_too_large(image.size, least) if least else 1
+        return _to_rgb(_reduced(_in_eight_bits(_upright(image)), factor))
     except _UnknownRangeError:
         raise ImageError(
             f"{name} stores its pixels as {'floating point' if image.mode == 'F' else '32-bit'} numbers.",
@@ -145,21 +156,27 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:  # ValueError: no file of any system is called so
         raise ImageError(
-            f"{path} cannot be opened: {cause}.", "a file that you may read", "Check the path and its permissions."
+            f"{path} cannot be opened: {why(error)}.", "a file that you may read", "Check the path and its permissions."
         ) from None
 
 
 def images_below(paths: Sequence[Path]) -> Iterator[Path]:
     """Files as they are; folders as the images in them."""
     for path in paths:
-        if not path.is_dir():
+        if not _is_folder(path):
             yield path
             continue
         found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
         yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # reading it then says what is wrong
+        return False
 
 
 @functools.cache
@@ -227,17 +244,25 @@ class _UnknownRangeError(Exception):
     pass
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _in_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F"):
         raise _UnknownRangeError
-    if image.mode.startswith("I;16"):
-        return _from_16_bits(np.asarray(image))
+    if not image.mode.startswith("I;16"):
+        return image
+    nearest = ((np.arange(1 << 16, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return Image.fromarray(nearest[np.asarray(image)])
+
+
+def _times_too_large(size: tuple[int, int], least: tuple[int, int]) -> int:
+    return min(have // enough for have, enough in zip(size, least, strict=True)) if math.prod(size) > MANY_PIXELS else 1
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    return image.reduce(factor) if factor > 1 and image.mode in REDUCIBLE else image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (GREY, GREY, GREY, 255)), image).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _from_16_bits(grey: npt.NDArray[Any]) -> Image.Image:
-    scaled = (grey.astype(np.uint32) * 255 + 32767) // 65535
-    return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")

@@ -51,15 +51,15 @@ def list_models(options: argparse.Namespace, console: Console) -> None:
 
 def show(options: argparse.Namespace, console: Console) -> None:
     """Versions and history of a name; of a version or a path, the model card."""
-    from handshape.registry import open_registry, resolve
+    from handshape.registry import open_registry, path_of, resolve
 
-    registry = open_registry()
-    if options.model not in registry.names():
+    if path_of(options.model) or "@" in options.model:
         bundle = resolve(options.model)
         console.say("".join(letter for letter in bundle.card if letter.isprintable() or letter == "\n").rstrip())
         if options.json:
             console.emit({"model": options.model, "path": str(bundle.folder), "manifest": dict(bundle.details)})
         return
+    registry = open_registry()
     versions, events = registry.versions(options.model), registry.events(options.model)
     rows = [(version.number, ", ".join(version.aliases), version.added, version.source) for version in versions]
     console.table(options.model, ("version", "aliases", "added", "from"), rows)
@@ -86,20 +86,24 @@ def show(options: argparse.Namespace, console: Console) -> None:
 
 def add(options: argparse.Namespace, console: Console) -> None:
     """A new version."""
-    from handshape.registry import name_from, open_registry, resolve
+    from handshape.registry import name_from, open_registry, path_of, require_name, resolve
 
-    bundle = resolve(options.source)
-    source = Path(options.source).resolve() if Path(options.source).exists() else Path(options.source)
+    bundle, path = resolve(options.source), path_of(options.source)
+    source = path.resolve() if path else Path(options.source)
     folder = source.parent if source.name == "bundle" else source
     name = options.name or name_from(folder.stem if folder.suffix == ".zip" else folder.name.partition("@")[0])
     if not name:
         raise ModelError(f"{options.source} has no name to take.", "a name for the model", "Give it one: --name NAME")
-    version = open_registry().add(name, bundle, str(source))
-    console.status("save", f"{version} is {options.source}")
+    registry = open_registry()
+    before = registry.state(require_name(name)).newest
+    version = registry.add(name, bundle, str(source))
+    is_new = version.number > before
+    console.status("save", f"{version} is {options.source}" + ("" if is_new else ": it was there already"))
     if not version.aliases:
         console.detail(f"Use it: handshape predict {version} IMAGE. Promote it: handshape models promote {version}")
     if options.json:
-        console.emit({"model": str(version), "name": name, "version": version.number, "sha256": version.sha256})
+        found = {"model": str(version), "name": name, "version": version.number, "sha256": version.sha256}
+        console.emit({**found, "new": is_new})
 
 
 def promote(options: argparse.Namespace, console: Console) -> None:

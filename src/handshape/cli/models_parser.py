@@ -50,11 +50,18 @@ def add_actions(parser: argparse.ArgumentParser, width: int) -> None:
     path.add_argument("model", metavar="MODEL", help=MODEL)
     pack = _action(actions, "pack", "one zip to pass on", "Writes a model as one zip, which stands for it everywhere.")
     pack.add_argument("model", metavar="MODEL", help=MODEL)
-    pack.add_argument("out", type=Path, metavar="OUT.zip", help="a file that is not there yet")
+    pack.add_argument("out", type=given_path, metavar="OUT.zip", help="a file that is not there yet")
     compare = _action(actions, "compare", "two models side by side", "Compares what was measured of two models.")
     compare.add_argument("first", metavar="A", help=MODEL)
     compare.add_argument("second", metavar="B", help=MODEL)
-    compare.add_argument("data", type=Path, nargs="?", metavar="DATA", help="photographs to measure both on, now")
+    compare.add_argument("data", type=given_path, nargs="?", metavar="DATA", help="photographs to measure both on, now")
+
+
+def given_path(word: str) -> Path:
+    """A path of the command line; an empty one, such as an unset variable makes, is not the current folder."""
+    if not word:
+        raise argparse.ArgumentTypeError("an empty word is no path; the current folder is .")
+    return Path(word)
 
 
 def _action(

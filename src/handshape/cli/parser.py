@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handshape import __version__
-from handshape.cli.models_parser import EXAMPLES, MODEL, add_actions
+from handshape.cli.models_parser import EXAMPLES, MODEL, add_actions, given_path
 from handshape.errors import HandshapeError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _add_check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
             "handshape check photos --quick --json | jq .problems",
         ],
     )
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of images a class")
+    parser.add_argument("data", type=given_path, metavar="DATA", help="folder with one folder of images a class")
     parser.add_argument(
         "--groups",
         default="auto",
@@ -96,7 +96,9 @@ def _add_train(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
             "handshape train --help-settings",
         ],
     )
-    parser.add_argument("data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of images a class")
+    parser.add_argument(
+        "data", type=given_path, nargs="?", metavar="DATA", help="folder with one folder of images a class"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go (default: runs)"
     )
@@ -140,7 +142,7 @@ def _add_evaluate(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ["handshape evaluate runs/first other-people", "handshape evaluate runs/first other-people --json"],
     )
     parser.add_argument("model", metavar="MODEL", help=MODEL)
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of images a class")
+    parser.add_argument("data", type=given_path, metavar="DATA", help="folder with one folder of images a class")
 
 
 def _add_predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -152,7 +154,7 @@ def _add_predict(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         ["handshape predict runs/first photo.jpg", "handshape predict runs/first *.jpg --json > answers.jsonl"],
     )
     parser.add_argument("model", metavar="MODEL", help=MODEL)
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+    parser.add_argument("images", type=given_path, nargs="+", metavar="IMAGE", help="image files or folders of them")
 
 
 def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -165,7 +167,7 @@ def _add_explain(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         ["handshape explain runs/first photo.jpg", "handshape explain runs/first photos --out pictures --json"],
     )
     parser.add_argument("model", metavar="MODEL", help=MODEL)
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+    parser.add_argument("images", type=given_path, nargs="+", metavar="IMAGE", help="image files or folders of them")
     parser.add_argument(
         "--out", type=Path, default=Path("explained"), metavar="FOLDER", help="where they go (default: explained)"
     )

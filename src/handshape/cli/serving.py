@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from handshape.cli.explaining import draw, heat_of
 from handshape.console import Console
-from handshape.errors import ModelError, SettingsError
+from handshape.errors import HandshapeError, ModelError, SettingsError
 
 if TYPE_CHECKING:
     from handshape.export.bundle import Bundle
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from handshape.serving.api.models import Loaded, Log, Served
 
 RATE_FOR_STRANGERS = 30.0  # requests a second, on addresses that others can reach
+CLIENTS_MISTAKES = (  # that uvicorn logs as if they were the server's: a stream that was refused, text that is none
+    "ASGI callable returned without completing handshake.",
+    "Invalid UTF-8 sequence received from client.",
+)
 
 
 def serve(options: argparse.Namespace, console: Console) -> int:
@@ -52,19 +57,19 @@ def limits_from(assignments: list[str], is_private: bool) -> Limits:
     """The limits, some of them changed by ``name=value``.
 
     Raises:
-        SettingsError: an unknown name, or no number above 0.
+        SettingsError: an unknown name, or a number out of its range.
     """
     from handshape.serving.api.limits import Limits
 
     limits = Limits(rate=0.0 if is_private else RATE_FOR_STRANGERS)
+    names = [field.name for field in fields(limits)]
     for assignment in assignments:
         name, _, value = assignment.partition("=")
-        try:
-            change: dict[str, Any] = {name: _number(value, type(getattr(limits, name)))}
-            limits = replace(limits, **change)
-        except (AttributeError, TypeError, ValueError):
-            known = ", ".join(f"{field.name}={getattr(limits, field.name)}" for field in fields(limits))
-            raise SettingsError(f"There is no limit '{assignment}'.", f"name=number, among {known}") from None
+        if name not in names:
+            known = ", ".join(f"{name}={getattr(limits, name)}" for name in names)
+            raise SettingsError(f"There is no limit '{assignment}'.", f"name=number, among {known}")
+        change: dict[str, Any] = {name: _number(name, value)}
+        limits = replace(limits, **change)
     return limits
 
 
@@ -91,9 +96,13 @@ def explained(loaded: Loaded, image: bytes) -> bytes:
 
 
 def log_to(console: Console) -> Log:
-    """Where a server's events go: as JSON to stdout, or in words."""
+    """Where a server's events go: as JSON to stdout, or in words; nowhere once nobody reads them."""
 
     def log(event: dict[str, Any]) -> None:
+        with suppress(OSError, HandshapeError):  # requests are answered, and models replaced, all the same
+            say(event)
+
+    def say(event: dict[str, Any]) -> None:
         if console.to_json:
             console.emit(event)
         elif event["event"] == "model kept":
@@ -122,11 +131,20 @@ def newest_run(folder: Path) -> str:
     return str(max(finished, key=lambda run: (run / "bundle" / "bundle.json").stat().st_mtime))
 
 
-def _number(value: str, kind: type) -> float:
-    number = float(value)
-    if not 0 <= number < float("inf") or (kind is int and number < 1):
-        raise ValueError(value)
-    return kind(number)
+def _number(name: str, value: str) -> float:
+    """What a limit is set to: a whole number but for those that have a range."""
+    from handshape.serving.api.limits import RANGES
+
+    least, most = RANGES.get(name, (1, math.inf))
+    kind = float if name in RANGES else int
+    with suppress(ValueError, OverflowError):
+        number = float(value)
+        if least <= number <= most and kind(number) == number < math.inf:
+            return kind(number)
+    upper = "on" if most == math.inf else f"to {most:g}"
+    raise SettingsError(
+        f"The limit {name} cannot be '{value}'.", f"a {'whole ' * (kind is int)}number from {least:g} {upper}"
+    )
 
 
 @contextmanager
@@ -134,6 +152,7 @@ def _problems_said(console: Console) -> Iterator[None]:
     """Mistakes of the server; what its libraries remark on clients' mistakes is left out."""
     logger = logging.getLogger()
     handler = _ToConsole(console)
+    handler.addFilter(lambda record: record.msg not in CLIENTS_MISTAKES)
     logger.addHandler(handler)
     try:
         yield

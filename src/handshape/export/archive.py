@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 from uuid import uuid4
 
 from handshape.downloads import cache_folder, file_sha256
-from handshape.errors import ModelError
+from handshape.errors import HandshapeError, ModelError
 from handshape.export.manifest import MANIFEST, damaged, read_manifest
-from handshape.files import cannot_write, whole_file
+from handshape.files import cannot_read, cannot_write, whole_file, why
 
 LARGEST_MANIFEST, LARGEST_BUNDLE = 4 << 20, 2 << 30  # bytes; a bundle comes to about 30 MB
 CHUNK = 1 << 20
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same bundle gives the same bytes, whenever it is packed
-_NO_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 
 def pack(folder: Path, names: Iterable[str], target: Path) -> None:
@@ -27,7 +25,10 @@ def pack(folder: Path, names: Iterable[str], target: Path) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    with whole_file(target) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        whole_file(target, "name another file") as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name in names:
             entry = zipfile.ZipInfo(name, _LONG_AGO)
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -51,8 +52,12 @@ def unpack(file: Path) -> Path:
             with archive.open(str(place)) as stream:
                 manifest = stream.read(LARGEST_MANIFEST)
             return keep(manifest, lambda name: archive.open(str(place.with_name(name))), file)
-    except _NO_ZIP as error:
-        raise _not_packed(file, str(error)) from None
+    except HandshapeError:
+        raise
+    except PermissionError as error:
+        raise cannot_read(file, error) from None
+    except Exception as error:  # a damaged zip fails in as many ways as there are compressions
+        raise _not_packed(file, why(error)) from None
 
 
 def keep(manifest: bytes, open_file: Callable[[str], IO[bytes]], where: Path | str) -> Path:
@@ -66,20 +71,23 @@ def keep(manifest: bytes, open_file: Callable[[str], IO[bytes]], where: Path | s
     Raises:
         ModelError: damaged, of a newer format, or larger than any bundle.
         RunError: the cache cannot be written.
+        Exception: whatever the files raise when they are read.
     """
     details = read_manifest(manifest, where)
     files: dict[str, str] = details["files"]
     folder = cache_folder() / "bundles" / details["sha256"]
-    if _is_whole(folder, manifest, files):
-        return folder
     partial = folder.with_name(f".partial-{folder.name}-{uuid4().hex}")
     try:
+        if _is_whole(folder, manifest, files):
+            return folder
         partial.mkdir(parents=True)
         _fetch(files, open_file, partial, where)
         (partial / MANIFEST).write_bytes(manifest)
         _put_in_place(partial, folder, manifest, files)
     except OSError as error:
-        raise cannot_write(folder, error) from None
+        raise cannot_write(folder, error, "choose another place with HANDSHAPE_HOME") from None
+    except _SourceError as error:
+        raise error.cause from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
@@ -97,18 +105,32 @@ def _manifest_in(archive: zipfile.ZipFile, file: Path) -> PurePosixPath:
 def _fetch(files: dict[str, str], open_file: Callable[[str], IO[bytes]], folder: Path, where: Path | str) -> None:
     room = LARGEST_BUNDLE
     for name, sha256 in files.items():
-        try:
-            source = open_file(name)
-        except (KeyError, FileNotFoundError):
-            raise damaged(where, name, "is missing") from None
-        with source, (folder / name).open("xb") as target:
-            while chunk := source.read(CHUNK):
+        with (folder / name).open("xb") as target:
+            for chunk in _chunks(open_file, name, where):
                 room -= len(chunk)
                 if room < 0:
                     raise damaged(where, name, f"brings it above {LARGEST_BUNDLE >> 30} GB")
                 target.write(chunk)
         if file_sha256(folder / name) != sha256:
             raise damaged(where, name, "has changed since it was written")
+
+
+def _chunks(open_file: Callable[[str], IO[bytes]], name: str, where: Path | str) -> Iterator[bytes]:
+    try:
+        with open_file(name) as source:
+            while chunk := source.read(CHUNK):
+                yield chunk
+    except (KeyError, FileNotFoundError):
+        raise damaged(where, name, "is missing") from None
+    except Exception as error:
+        raise _SourceError(error) from None
+
+
+class _SourceError(Exception):
+    """Reading went wrong, and no OSError of it may be taken for one of writing."""
+
+    def __init__(self, cause: Exception) -> None:
+        self.cause = cause
 
 
 def _is_whole(folder: Path, manifest: bytes, files: dict[str, str]) -> bool:

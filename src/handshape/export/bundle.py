@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from handshape.errors import ModelError
 from handshape.export.archive import pack, unpack
 from handshape.export.card import card_of
 from handshape.export.manifest import FORMAT, MANIFEST, damaged, manifest_sha256, read_manifest
-from handshape.files import cannot_write, write_bytes, write_json, write_text
+from handshape.files import cannot_read, cannot_write, write_bytes, write_json, write_text
 from handshape.model.decisions import Thresholds
 
 CARD = "CARD.md"
@@ -140,21 +141,20 @@ def find_bundle(path: Path) -> Bundle:
     Raises:
         ModelError: there is none, it is unfinished, or a file in it is not what it was when written.
     """
-    if path.is_file():
+    if _is_file(path):
         return read_bundle(unpack(path))
-    if (path / MANIFEST).is_file():
-        return read_bundle(path)
-    if (path / "bundle" / MANIFEST).is_file():
-        return read_bundle(path / "bundle")
-    if (path / "run.json").is_file():
+    for folder in (path, path / "bundle"):
+        if _is_file(folder / MANIFEST):
+            return read_bundle(folder)
+    if _is_file(path / "run.json"):
         raise ModelError(
             f"The run {path} did not finish, so it has no model to use yet.",
             "a finished run",
             f"Go on with it: handshape train --resume {path}",
         )
-    what = "There is no folder" if not path.exists() else "There is no model in"
+    place = path if path.name not in ("", "..") else path.resolve()
     raise ModelError(
-        f"{what} {path}.",
+        f"There is no {'model in' if path.exists() else 'folder'} {place}.",
         "a run folder that handshape train made, the bundle/ folder in it, or a zip of that",
         "Train one with: handshape train DATA",
     )
@@ -164,21 +164,32 @@ def read_bundle(folder: Path) -> Bundle:
     """Reads a bundle and verifies every file.
 
     Raises:
-        ModelError: damaged, or of a newer format.
+        ModelError: damaged, of a newer format, or not to be read.
     """
+    if not _is_file(folder / MANIFEST):
+        raise damaged(folder, MANIFEST, "is missing")
     try:
         manifest = read_manifest((folder / MANIFEST).read_bytes(), folder)
+        for name, sha256 in manifest["files"].items():
+            if not _is_file(folder / name):
+                raise damaged(folder, name, "is missing")
+            if file_sha256(folder / name) != sha256:
+                raise damaged(folder, name, "has changed since it was written")
     except OSError as error:
-        raise damaged(folder, MANIFEST, f"cannot be read ({error.strerror})") from None
-    for name, sha256 in manifest["files"].items():
-        file = folder / name
-        if not file.is_file():
-            raise damaged(folder, name, "is missing")
-        if file_sha256(file) != sha256:
-            raise damaged(folder, name, "has changed since it was written")
-    labels, size, hands = tuple(manifest["labels"]), int(manifest["input"]["size"]), int(manifest.get("hands", 0))
+        raise cannot_read(folder, error) from None
+    labels, size, hands = tuple(manifest["labels"]), manifest["input"]["size"], manifest.get("hands", 0)
     thresholds = Thresholds.from_dict(manifest["thresholds"]) if "thresholds" in manifest else Thresholds(0.0, 0.0)
     return Bundle(folder, labels, size, thresholds, hands, manifest)
+
+
+def _is_file(path: Path) -> bool:
+    """Of one that nobody may look at, or that cannot be called so, it is wrong to say that it is missing."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        raise cannot_read(path, error) from None
 
 
 def _replace(folder: Path, partial: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,11 @@ from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS, Format, Source, load_keras
 from handshape.export.parity import Parity, compare
 from handshape.export.photographs import Photographs
-from handshape.files import cannot_write, require_room, write_json
+from handshape.files import cannot_write, is_refused, require_room, write_json
 from handshape.hands.inputs import Inputs
 
-RECORD = "exports.json"
+RECORD, REPLACED = "exports.json", ".replaced-"
+LEFT_OVER = 24 * 3600  # seconds; no export takes as long
 ROOM = 150_000_000  # bytes: the largest, a SavedModel, takes about 12 MB, and each is written once more to convert it
 WARM_UPS, TIMED = 5, 50  # calls
 
@@ -111,10 +113,10 @@ def export_model(
         RunError: the folder cannot be written.
     """
     require_room(folder, ROOM)
-    aside = folder / ".partial-exports"
-    shutil.rmtree(aside, ignore_errors=True)
+    aside = folder / f".partial-exports-{uuid4().hex}"
     try:
         aside.mkdir(parents=True)
+        _tidy(folder)
         model = load_keras(bundle)
         reference = KerasNetwork(model)
         expected = predict_all(reference, proof.inputs, proof.truth, proof.paths, console).probabilities
@@ -123,8 +125,10 @@ def export_model(
         exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
         _keep(bundle, exports, aside)
         return exports
-    except OSError as error:
-        raise cannot_write(folder, error) from None
+    except Exception as error:
+        if isinstance(error, OSError) or is_refused(error):  # TensorFlow has an error of its own for a full disk
+            raise cannot_write(folder, error) from None
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -203,10 +207,32 @@ def _keep(bundle: Bundle, exports: Exports, aside: Path) -> None:
 def _settle(export: Export, aside: Path, folder: Path) -> None:
     """Puts an export in its place; an earlier one of its format that it cannot stand for goes."""
     target = folder / export.format.path
+    earlier = target.with_name(f"{REPLACED}{target.name}")
     if target.is_dir() or (export.fault and target.exists()):  # no rename replaces a folder that holds something
-        target.replace(aside / f"old-{target.name}")
+        target.replace(earlier)
     if not export.fault:
         (aside / target.name).replace(target)
+    _remove(earlier)
+
+
+def _tidy(folder: Path) -> None:
+    """Brings back what a killed export had moved away and not replaced yet, and removes what others left long ago."""
+    for earlier in folder.glob(f"{REPLACED}*"):
+        target = folder / earlier.name.removeprefix(REPLACED)
+        if target.exists():
+            _remove(earlier)
+        else:
+            earlier.replace(target)
+    for aside in folder.glob(".partial-exports-*"):
+        if time.time() - aside.stat().st_mtime > LEFT_OVER:
+            _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def failure(exports: Exports) -> HandshapeError | None:

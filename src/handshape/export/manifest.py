@@ -26,8 +26,9 @@ def read_manifest(content: bytes, where: Path | str) -> dict[str, Any]:
     """
     try:
         manifest = dict(json.loads(content))
-        version, sha256, files = int(manifest["format"]), str(manifest["sha256"]), _named(manifest["files"])
-        tuple(manifest["labels"]), int(manifest["input"]["size"]), int(manifest.get("hands", 0))
+        version = _number(manifest, "format", least=1)
+        if version <= FORMAT:
+            _require_sense(manifest)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(where, MANIFEST, f"cannot be read ({type(error).__name__}: {error})") from None
     if version > FORMAT:
@@ -36,9 +37,9 @@ def read_manifest(content: bytes, where: Path | str) -> dict[str, Any]:
             f"format {FORMAT} or older",
             "Update: pip install --upgrade handshape",
         )
-    if manifest_sha256(manifest) != sha256:
+    if manifest_sha256(manifest) != manifest["sha256"]:
         raise damaged(where, MANIFEST, "has changed since it was written")
-    for name in files:
+    for name in manifest["files"]:
         if not _is_plain(name):
             raise damaged(where, MANIFEST, f"names a file outside of it, {name!r}")
     return manifest
@@ -59,10 +60,24 @@ def damaged(where: Path | str, name: str, state: str) -> ModelError:
     )
 
 
-def _named(files: Any) -> Mapping[str, str]:
+def _require_sense(manifest: Mapping[str, Any]) -> None:
+    """Whoever makes the checksum fit may have written anything."""
+    labels, files, _ = manifest["labels"], manifest["files"], manifest["sha256"]
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+        raise TypeError("labels are not names of classes")
     if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
         raise TypeError("files are not names with checksums")
-    return files
+    if not isinstance(manifest.get("thresholds", {}), dict):
+        raise TypeError("thresholds are not numbers by name")
+    _number(manifest["input"], "size", least=1)
+    _number({"hands": 0, **manifest}, "hands", least=0)
+
+
+def _number(values: Mapping[str, Any], name: str, least: int) -> int:
+    number = values[name]
+    if type(number) is not int or number < least:  # True is an int, too
+        raise ValueError(f"{name} is not a whole number from {least} on")
+    return number
 
 
 def _is_plain(name: str) -> bool:

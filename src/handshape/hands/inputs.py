@@ -15,7 +15,7 @@ from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand
 from handshape.hands.landmarks import Hand
 from handshape.images import Pixels, decode, load_square, name_of, open_image
 
-LARGE = 1024  # pixels; a JPEG is decoded at a half, a quarter or an eighth of its size where that leaves this much
+LARGE = 1024  # pixels; a large image is decoded a whole number of times smaller where both sides keep this much
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +97,5 @@ def load_photograph(source: Path | bytes) -> tuple[Pixels, float]:
     """
     image = open_image(source)
     longest = max(image.size)
-    image.draft(None, (LARGE, LARGE))  # does nothing but for JPEG
-    pixels = np.asarray(decode(image, name_of(source)))
+    pixels = np.asarray(decode(image, name_of(source), (LARGE, LARGE)))
     return pixels, longest / max(pixels.shape[:2])

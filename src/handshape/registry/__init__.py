@@ -5,7 +5,19 @@ version. ``asl`` alone is what is in production, or the newest where nothing is.
 """
 
 from handshape.registry.history import Event
-from handshape.registry.names import Reference, name_from, parse
-from handshape.registry.registry import Registry, Version, open_registry, resolve
+from handshape.registry.names import Reference, name_from, parse, require_name
+from handshape.registry.opening import open_registry, path_of, resolve
+from handshape.registry.registry import Registry, Version
 
-__all__ = ["Event", "Reference", "Registry", "Version", "name_from", "open_registry", "parse", "resolve"]
+__all__ = [
+    "Event",
+    "Reference",
+    "Registry",
+    "Version",
+    "name_from",
+    "open_registry",
+    "parse",
+    "path_of",
+    "require_name",
+    "resolve",
+]

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Action = Literal["add", "promote", "rollback", "release", "remove"]
 
@@ -98,6 +98,8 @@ def read_event(content: bytes) -> Event | None:
     """An event as it was stored; None for what is none, or is of a kind that a later version will know."""
     try:
         event = Event(**json.loads(content))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
-    return event if event.action in ("add", "promote", "rollback", "release", "remove") else None
+    texts = (event.alias, event.bundle, event.source, event.at)
+    is_one = type(event.version) is int and event.version > 0 and all(isinstance(text, str) for text in texts)
+    return event if is_one and event.action in get_args(Action) else None

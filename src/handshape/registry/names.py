@@ -37,11 +37,7 @@ def parse(text: str) -> Reference:
         ModelError: it is none of these.
     """
     name, has_at, at = text.partition("@")
-    if not _NAME.fullmatch(name):
-        raise ModelError(
-            f"'{name}' cannot be the name of a model.",
-            "lowercase letters a-z, digits, dots, dashes and underscores; a letter or a digit first",
-        )
+    require_name(name)
     if not has_at:
         return Reference(name)
     if _NUMBER.fullmatch(at):
@@ -56,6 +52,25 @@ def is_reference(text: str) -> bool:
     except ModelError:
         return False
     return True
+
+
+def is_name(text: str) -> bool:
+    """Whether a word can be the name of a model, without number or alias."""
+    return bool(_NAME.fullmatch(text))
+
+
+def require_name(name: str) -> str:
+    """The name, when it can be one.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    if not is_name(name):
+        raise ModelError(
+            f"'{name}' cannot be the name of a model.",
+            "lowercase letters a-z, digits, dots, dashes and underscores; a letter or a digit first",
+        )
+    return name
 
 
 def require_alias(alias: str, to_set: bool = False) -> str:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from handshape.errors import ModelError
+from handshape.errors import ModelError, RunError
 from handshape.export.bundle import Bundle, read_bundle
-from handshape.files import cannot_write
+from handshape.files import cannot_read, cannot_write
 
+VARIABLE = "HANDSHAPE_REGISTRY"
 HIDDEN = "."  # what begins so is not finished, or no longer wanted
 LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
 
@@ -46,10 +47,17 @@ class Place(Protocol):
 
 
 class LocalPlace:
-    """A folder. Everything appears there by one renaming or linking, so it is whole or not there at all."""
+    """A folder. Everything appears there by one renaming or linking, so it is whole or not there at all.
+
+    Raises:
+        ModelError: it is a file.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        with suppress(OSError):  # whoever reads or writes there says what is wrong
+            if root.is_file():
+                raise ModelError(f"The registry {root} is a file.", "a folder, or a URL", f"Set {VARIABLE} to one.")
 
     def __str__(self) -> str:
         return str(self.root)
@@ -61,12 +69,11 @@ class LocalPlace:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise ModelError(f"Cannot read {self.root / folder}: {reason}.", "a folder that you may read") from None
+            raise cannot_read(self.root / folder, error) from None
 
     def read(self, files: Sequence[str]) -> list[bytes]:
         """See :class:`Place`."""
-        return [(self.root / file).read_bytes() for file in files]
+        return [_read(self.root / file) for file in files]
 
     def create(self, file: str, content: bytes) -> bool:
         """See :class:`Place`."""
@@ -81,7 +88,7 @@ class LocalPlace:
         except FileExistsError:
             return False
         except OSError as error:
-            raise cannot_write(target, error) from None
+            raise _refused(target, error) from None
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -91,19 +98,18 @@ class LocalPlace:
         target = self.root / folder
         if _is_whole(target):
             return
-        if target.exists():
-            self.delete(folder)
         partial = target.with_name(f".partial-{uuid4().hex}")
         try:
+            if target.exists():
+                self.delete(folder)
             partial.mkdir(parents=True)
             _sweep(partial.parent)
             for name in bundle.files:
                 _write(partial / name, (bundle.folder / name).read_bytes())
             read_bundle(partial)
-            with suppress(OSError):  # another program stored the same meanwhile
-                partial.rename(target)
+            _put_in_place(partial, target)
         except OSError as error:
-            raise cannot_write(target, error) from None
+            raise _refused(target, error) from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -117,6 +123,26 @@ class LocalPlace:
         with suppress(OSError):
             (self.root / folder).rename(gone)
             shutil.rmtree(gone)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise cannot_read(file, error) from None
+
+
+def _refused(path: Path, error: OSError) -> RunError:
+    return cannot_write(path, error, f"choose another place with {VARIABLE}")
+
+
+def _put_in_place(partial: Path, target: Path) -> None:
+    """Another program may have stored the same meanwhile."""
+    try:
+        partial.rename(target)
+    except OSError:
+        if not _is_whole(target):
+            raise
 
 
 def _is_whole(folder: Path) -> bool:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from handshape.downloads import cache_folder
 from handshape.errors import HandshapeError, ModelError
-from handshape.export.bundle import Bundle, find_bundle
+from handshape.export.bundle import Bundle
 from handshape.registry.history import Event, State, read_event, replay
-from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_reference, parse, require_alias
-from handshape.registry.places import LocalPlace, Place
-from handshape.registry.remote import RemotePlace
+from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_name, require_alias, require_name
+from handshape.registry.places import Place
 
-VARIABLE = "HANDSHAPE_REGISTRY"
 ATTEMPTS = 100  # at a change, when other programs come first again and again
 _EVENT = re.compile(r"[0-9]{8}\.json")
 
@@ -46,35 +42,6 @@ class Version:
         return f"{self.name}@{self.number}"
 
 
-def resolve(model: str | Path) -> Bundle:
-    """The bundle that a word stands for: a run, a bundle or its zip on disk, else a registered model.
-
-    Args:
-        model: a path, ``NAME``, ``NAME@NUMBER`` or ``NAME@ALIAS``.
-
-    Raises:
-        ModelError: it stands for none, or for a damaged one.
-    """
-    path = Path(model).expanduser()
-    if path.exists() or not is_reference(str(model)):
-        return find_bundle(path)
-    registry = open_registry()
-    reference = parse(str(model))
-    if reference.name not in registry.names():
-        raise _unknown_model(str(model), reference.name, registry)
-    return registry.bundle(registry.find(reference))
-
-
-def open_registry(where: str | None = None) -> Registry:
-    """The registry at a path or URL; by default the one that ``HANDSHAPE_REGISTRY`` names, else the user's own.
-
-    Raises:
-        RuntimeUnavailableError: a URL that this machine lacks the packages for.
-    """
-    where = (where or os.environ.get(VARIABLE) or str(_own_folder())).removeprefix("file://")
-    return Registry(RemotePlace(where) if "://" in where else LocalPlace(Path(where).expanduser()))
-
-
 class Registry:
     """Models in one place. Several programs may use and change it at once; one killed anywhere changes nothing."""
 
@@ -84,7 +51,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """The models that have a version."""
-        return [name for name in self.place.names("") if is_reference(name) and self.state(name).added]
+        return [name for name in self.place.names("") if is_name(name) and self.state(name).added]
 
     def versions(self, name: str) -> list[Version]:
         """The versions of a model, oldest first.
@@ -92,7 +59,7 @@ class Registry:
         Raises:
             ModelError: there is no such model.
         """
-        state = self._known(name)
+        state = self._known(Reference(name))
         return [_version(name, number, state) for number in state.added]
 
     def state(self, name: str) -> State:
@@ -109,7 +76,7 @@ class Registry:
         Raises:
             ModelError: there is no such model, version or alias.
         """
-        state = self._known(reference.name)
+        state = self._known(reference)
         at = reference.at or (PRODUCTION if PRODUCTION in state.aliases else NEWEST)
         number = at if isinstance(at, int) else max(state.added) if at == NEWEST else state.aliases.get(at)
         if number not in state.added:
@@ -131,7 +98,7 @@ class Registry:
             ModelError: the name cannot be one.
             RunError: the place cannot be written.
         """
-        folder = f"{parse(name).name}/bundles/{bundle.sha256}"
+        folder = f"{require_name(name)}/bundles/{bundle.sha256}"
         self.place.put(folder, bundle)
 
         def next_version(state: State) -> Event | None:
@@ -178,7 +145,7 @@ class Registry:
                 )
             return Event("rollback", before, alias)
 
-        self._known(name)
+        self._known(Reference(name))
         state = self._change(name, rolled_back)
         return _version(name, state.aliases[alias], state)
 
@@ -191,11 +158,17 @@ class Registry:
         """
 
         def released(state: State) -> Event:
+            if alias == NEWEST:
+                raise ModelError(
+                    f"{name}@{NEWEST} always is the newest version, so it cannot be taken away.",
+                    "an alias that was promoted, or the number of a version",
+                    f"To remove that version: handshape models remove {name}@{max(state.added)}",
+                )
             if alias not in state.aliases:
                 raise _unknown_version(Reference(name, alias), state)
             return Event("release", state.aliases[alias], alias)
 
-        self._known(name)
+        self._known(Reference(name))
         self._change(name, released)
 
     def remove(self, name: str, number: int) -> None:
@@ -248,18 +221,11 @@ class Registry:
                 self._read[file] = event
         return [self._read[file] for file in files if file in self._read]
 
-    def _known(self, name: str) -> State:
-        state = self.state(name)
+    def _known(self, reference: Reference) -> State:
+        state = self.state(require_name(reference.name))
         if not state.added:
-            raise _unknown_model(name, name, self)
+            raise _unknown_model(reference, self)
         return state
-
-
-def _own_folder() -> Path:
-    """Beside downloads where the user said where, else where a system keeps data: a cache may be emptied."""
-    if os.environ.get("HANDSHAPE_HOME"):
-        return cache_folder() / "registry"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "handshape" / "registry"
 
 
 def _same(state: State, sha256: str) -> list[int]:
@@ -272,11 +238,11 @@ def _version(name: str, number: int, state: State) -> Version:
     return Version(name, number, event.bundle, event.source, event.at, aliases)
 
 
-def _unknown_model(word: str, name: str, registry: Registry) -> ModelError:
+def _unknown_model(reference: Reference, registry: Registry) -> ModelError:
     names = registry.names()
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(reference.name, names, n=1)
     return ModelError(
-        f"There is no model '{word}': neither a folder or zip here, nor one in the registry {registry.place}.",
+        f"There is no model '{reference}': neither a folder or zip here, nor one in the registry {registry.place}.",
         "a run folder, a bundle folder, its zip, or a name" + (f": {_some(names)}" if names else ""),
         f"Did you mean {near[0]}?" if near else "Add one: handshape models add RUN --name NAME",
     )

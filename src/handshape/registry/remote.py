@@ -15,7 +15,7 @@ from handshape.errors import ModelError, RuntimeUnavailableError
 from handshape.export.archive import keep
 from handshape.export.bundle import Bundle, read_bundle
 from handshape.export.manifest import MANIFEST
-from handshape.registry.places import HIDDEN
+from handshape.registry.places import HIDDEN, VARIABLE
 
 
 class RemotePlace:
@@ -105,5 +105,5 @@ class RemotePlace:
             raise ModelError(
                 f"The registry {self.url} did not answer as it should: {type(error).__name__}: {error}.",
                 "a place that you may read, and write to where you change it",
-                "Look whether HANDSHAPE_REGISTRY, the network and your credentials are right.",
+                f"Look whether {VARIABLE}, the network and your credentials are right.",
             ) from None

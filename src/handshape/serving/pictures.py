@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handshape.errors import ImageError
+from handshape.files import why
 from handshape.hands.inputs import load_photograph
 from handshape.images import Pixels, decode, load_square, to_square
 
-Picture = str | Path | bytes | Image.Image | NDArray[Any]  # arrays: [H, W], [H, W, 3] or [H, W, 4] uint8, RGB order
+# arrays: [H, W], [H, W, 3] or [H, W, 4] uint8, RGB order
+Picture = str | Path | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
 
 def photograph_of(picture: Picture) -> tuple[Pixels, float]:
@@ -40,28 +42,44 @@ def _encoded(picture: Picture) -> Path | bytes | None:
     """What has to be read and decoded; None of pictures in memory."""
     if isinstance(picture, str):
         return Path(picture)
-    return picture if isinstance(picture, Path | bytes) else None
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return bytes(picture)
+    return picture if isinstance(picture, Path) else None
 
 
 def _in_memory(picture: Picture) -> Image.Image:
     """A picture in memory as upright RGB; the caller's own is left as it is."""
-    if isinstance(picture, Image.Image):
+    if isinstance(picture, Image.Image) and all(picture.size):
         return decode(_own(picture))
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.size and _is_picture(picture.shape):
         return decode(Image.fromarray(picture))
-    kind = f"{picture.dtype} array {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+    kind, fix = _described(picture)
     raise ImageError(
         f"A picture cannot be made of this {kind}.",
         "a path, bytes, a Pillow image, or an array [H, W, 3] of uint8 in RGB order",
-        "Convert it, for example with (255 * array).astype(numpy.uint8).",
+        fix,
     )
+
+
+def _described(picture: Any) -> tuple[str, str]:
+    """What was given instead of a picture, and how it becomes one."""
+    if isinstance(picture, np.ndarray):
+        is_float = picture.dtype.kind == "f"
+        fix = "Convert it, for example with (255 * array).astype(numpy.uint8)." if is_float else ""
+        return f"{picture.dtype} array {picture.shape}", fix
+    if isinstance(picture, Image.Image):
+        return f"image of {picture.width} x {picture.height} pixels", ""
+    return type(picture).__name__, "Give what is in it: picture.read()." if hasattr(picture, "read") else ""
 
 
 def _own(picture: Image.Image) -> Image.Image:
     try:
         return picture.copy()
     except Exception as error:  # opened without being read yet, and damaged: that fails in many ways
-        raise ImageError(f"The picture cannot be read: {error}.", "a whole image") from None
+        cause = "its file is closed" if isinstance(error, AssertionError) else why(error)
+        raise ImageError(
+            f"The picture cannot be read: {cause}.", "a whole image", "Load it while its file is open: image.load()."
+        ) from None
 
 
 def _is_picture(shape: tuple[int, ...]) -> bool:

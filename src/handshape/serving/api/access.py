@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 
@@ -38,13 +38,19 @@ class Access:
             Refusal: 401 without a valid token, 403 from a web page of another origin or under another name.
         """
         host = headers.get("host", "")
-        if self._hosts and _name(host) not in self._hosts:
+        if self._hosts and (_split(f"//{host}").hostname or "") not in self._hosts:
             raise Refusal(
                 403, "wrong_host", "This server does not answer to that name.", fix="Start it with --allow-host NAME."
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            raise Refusal(403, "other_origin", "Web pages from other origins may not use this server.")
+        if origin is not None and _split(origin).netloc.lower() != host.lower():
+            raise Refusal(
+                403,
+                "other_origin",
+                "Web pages from other origins may not use this server.",
+                "a page of this server's own address, or a program that is no browser",
+                "Let a proxy serve the page and this server under one address.",
+            )
         if self._digests and not self._is_known(_token(headers)):
             raise Refusal(
                 401,
@@ -67,17 +73,23 @@ def read_tokens(file: Path) -> list[str]:
         SettingsError: it cannot be read, has none, or has one that is easily guessed.
     """
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        text = file.read_text(encoding="utf-8-sig")  # Windows' editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"Cannot read the tokens in {file}: {getattr(error, 'strerror', 'not text')}.") from None
+        reason = (getattr(error, "strerror", None) or "not text in UTF-8").lower()
+        raise _no_tokens(f"Cannot read the tokens in {file}: {reason}.", file) from None
+    lines = [line.strip() for line in text.splitlines()]
     tokens = [line for line in lines if line and not line.startswith("#")]
     if not tokens or any(len(token) < SHORTEST or not token.isascii() or " " in token for token in tokens):
-        raise SettingsError(
-            f"{file} has no tokens that are safe to use.",
-            f"one token a line, of at least {SHORTEST} ASCII characters without spaces",
-            f"Make one: python -c 'import secrets; print(secrets.token_urlsafe())' > {file}",
-        )
+        raise _no_tokens(f"{file} has no tokens that are safe to use.", file)
     return tokens
+
+
+def _no_tokens(happened: str, file: Path) -> SettingsError:
+    return SettingsError(
+        happened,
+        f"one token a line, of at least {SHORTEST} ASCII characters without spaces",
+        f"Make one: python -c 'import secrets; print(secrets.token_urlsafe())' > {file}",
+    )
 
 
 def _digest(token: str) -> bytes:
@@ -93,9 +105,9 @@ def _token(headers: Headers) -> str:
     return next((name.removeprefix("bearer.") for name in offered if name.startswith("bearer.")), "")
 
 
-def _name(host: str) -> str:
-    """A host header without its port."""
+def _split(address: str) -> SplitResult:
+    """An address in parts; all are empty where it is none."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
+        return urlsplit(address)
     except ValueError:
-        return ""
+        return urlsplit("")

@@ -11,6 +11,8 @@ from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.refusals import TooManyPixelsError, error_of_image
 from handshape.serving.recognizer import Recognition
 
+LONGEST_SIDE = 20_000  # pixels; making a longer strip smaller takes far more memory than its pixels do
+
 
 def require_pixels(image: bytes, most: int) -> None:
     """Passes where decoding an image is not asked too much.
@@ -19,10 +21,10 @@ def require_pixels(image: bytes, most: int) -> None:
         ImageError: it has more pixels than ``most``, or is no image.
     """
     width, height = open_image(image).size
-    if width * height > most:
+    if width * height > most or max(width, height) > LONGEST_SIDE:
         raise TooManyPixelsError(
             f"The image is too large: {width} x {height} pixels.",
-            f"at most {most / 1e6:g} megapixels",
+            f"at most {most / 1e6:g} megapixels, and {LONGEST_SIDE:,} pixels a side",
             "Make it smaller.",
         )
 

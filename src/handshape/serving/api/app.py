@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from handshape import __version__
 from handshape.serving.api.access import Access
 from handshape.serving.api.documents import DESCRIPTION
-from handshape.serving.api.gate import Gate
+from handshape.serving.api.gate import STREAM, Gate
 from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Log, Served
@@ -41,7 +41,7 @@ def make_app(served: Served, explain: Explain, access: Access, limits: Limits, l
         watcher = asyncio.create_task(served.keep_current())
         yield
         watcher.cancel()
-        workers.stop()
+        await asyncio.to_thread(workers.stop)  # meanwhile, those whose work was cut off are told so
 
     app = FastAPI(
         title="Handshape",
@@ -54,7 +54,7 @@ def make_app(served: Served, explain: Explain, access: Access, limits: Limits, l
     )
     app.include_router(routes_of(desk))
 
-    @app.websocket("/v1/stream")
+    @app.websocket(STREAM)
     async def open_stream(socket: WebSocket) -> None:
         await stream(socket, desk)
 

@@ -118,8 +118,9 @@ _BODIES = {
     "_400": "a form that is broken",
     "_408": "a request that came too slowly",
     "_413": "more bytes, pixels or images than are taken",
-    "_415": "no form",
+    "_415": "no form, or one in another charset",
     "_422": "no image, or none that can be read",
+    "_503": "the server was stopped before it had finished",
 }
 
 RECOGNIZE: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +16,9 @@ from handshape.serving.api.access import Access
 from handshape.serving.api.limits import Limits, Rate
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Log
-from handshape.serving.api.refusals import Refusal
+from handshape.serving.api.refusals import Refusal, mistake, not_found, stopping
 
+STREAM = "/v1/stream"
 OPEN_ROUTES = ("/healthz", "/readyz")  # for whoever watches over the server, even when it is busy
 DRAIN_SECONDS = 3.0  # an answer that comes while a client still sends is lost with most of them
 HEADERS = {
@@ -68,6 +70,10 @@ class Gate:
                 await self._app(scope, body, answer)
         except Refusal as refusal:
             await refusal.response()(scope, body, answer)
+        except asyncio.CancelledError:  # the server stops and has waited long enough
+            body.end()
+            if not answer.has_begun:
+                await stopping().response()(scope, body, answer)
         finally:
             self._account(scope, answer.status, body.size, time.perf_counter() - start)
 
@@ -76,6 +82,8 @@ class Gate:
         status = 101
         try:
             self._check(scope)
+            if scope["path"] != STREAM:
+                raise not_found()
             if self._streams >= self._limits.streams:
                 raise _busy("streams", self._limits.streams)
             with _counted(self, "_streams"), self._metrics.streams.track_inprogress():
@@ -83,6 +91,8 @@ class Gate:
         except Refusal as refusal:
             status = refusal.status
             await _refuse_stream(refusal, receive, send)
+        except asyncio.CancelledError:  # the server stops; its client knows from the close frame
+            pass
         finally:
             self._account(scope, status, 0, time.perf_counter() - start)
 
@@ -101,9 +111,15 @@ class Gate:
             yield
 
     def _check(self, scope: Scope) -> None:
-        self._access.check(Headers(scope=scope))
-        client = scope.get("client")
-        wait = self._rate.wait(client[0] if client else "")
+        try:
+            self._access.check(Headers(scope=scope))
+            client = scope.get("client")
+            wait = self._rate.wait(client[0] if client else "")
+        except Refusal:
+            raise
+        except Exception as error:
+            logging.getLogger(__name__).exception("The gate failed.")
+            raise mistake() from error
         if wait:
             raise Refusal(
                 429,
@@ -119,18 +135,17 @@ class Gate:
         self._metrics.requests.labels(route, status).inc()
         if scope["type"] == "http":  # a stream lasts as long as its client likes
             self._metrics.seconds.labels(route).observe(seconds)
-        with suppress(OSError):  # whoever reads the log may have gone; requests are answered all the same
-            self._log(
-                {
-                    "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                    "event": "request" if scope["type"] == "http" else "stream",
-                    "method": scope.get("method", "GET"),
-                    "route": route,
-                    "status": status,
-                    "bytes": size,
-                    "milliseconds": round(1000 * seconds, 1),
-                }
-            )
+        self._log(
+            {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "event": "request" if scope["type"] == "http" else "stream",
+                "method": scope.get("method", "GET"),
+                "route": route,
+                "status": status,
+                "bytes": size,
+                "milliseconds": round(1000 * seconds, 1),
+            }
+        )
 
 
 class _Body:
@@ -161,9 +176,13 @@ class _Body:
             raise _too_large(self._limits)
         return message
 
+    def end(self) -> None:
+        """Nothing more is waited for."""
+        self._more = False
+
     async def drain(self) -> None:
-        """Lets what is still coming pass by, for a while."""
-        with suppress(TimeoutError):
+        """Lets what is still coming pass by, for a while; not when the server stops."""
+        with suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self._more and not self._asks_first:
                     message = await self._receive()
@@ -177,6 +196,7 @@ class _Answer:
         self._send = send
         self._body = body
         self.status = 500
+        self.has_begun = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -185,6 +205,7 @@ class _Answer:
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             await self._body.drain()
+            self.has_begun = True
         await self._send(message)
 
 

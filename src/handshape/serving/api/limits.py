@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+DAY = 86_400.0
+RANGES = {"rate": (0.0, math.inf), "seconds": (0.1, DAY), "stop": (0.0, DAY)}  # the others are whole numbers from 1 on
 REMEMBERED = 10_000  # clients; the rate of more is not kept apart, so that nobody fills the memory with addresses
 
 
@@ -28,7 +31,7 @@ class Limits:
 
     bytes: int = 20_000_000
     frame: int = 4_000_000
-    pixels: int = 40_000_000
+    pixels: int = 25_000_000
     images: int = 32
     rate: float = 0.0
     requests: int = 32

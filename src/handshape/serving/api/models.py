@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from handshape.errors import HandshapeError, ModelError
-from handshape.export.bundle import Bundle
+from handshape.export.bundle import Bundle, find_bundle
 from handshape.export.manifest import MANIFEST, read_manifest
-from handshape.registry import open_registry, parse, resolve
-from handshape.registry.names import is_reference
+from handshape.registry import open_registry, parse, path_of
 from handshape.serving.recognizer import Recognizer
 
 POLL_SECONDS = 2.0
+RETRY_SECONDS = 60.0  # after a version could not be loaded: fetching and checking it may take many seconds
 BLANK = np.zeros((256, 256, 3), np.uint8)
 
 Log = Callable[[dict[str, Any]], None]
@@ -58,9 +60,11 @@ class Served:
         self._build = build
         self._log = log
         self._trouble = ""
-        self._look = _version_of(name)
-        self._seen = self._look()
-        self.current = self._load(self._seen)
+        self._look = _look_for(name)
+        seen = self._look()
+        self.current = self._load(seen)
+        self._tried = seen.mark
+        self._again = math.inf
 
     async def keep_current(self) -> None:
         """Looks for a change again and again, for ever."""
@@ -71,18 +75,19 @@ class Served:
     def refresh(self) -> None:
         """Loads another model if another one is meant; where it cannot be loaded, the old one stays."""
         try:
-            version = self._look()
-            if version != self._seen:
-                self._seen = version  # even of one that is broken: it is tried again once it changes
-                self.current = self._load(version)
+            seen = self._look()
+            if seen.mark != self._tried or time.monotonic() >= self._again:
+                self._tried, self._again = seen.mark, time.monotonic() + RETRY_SECONDS
+                self.current = self._load(seen)
+                self._again = math.inf
         except Exception as error:  # whatever it is, it must not end the watching
             reason = error.text if isinstance(error, HandshapeError) else f"{type(error).__name__}: {error}"
             if reason != self._trouble:
                 self._log({"event": "model kept", "model": self.name, "reason": reason})
             self._trouble = reason
 
-    def _load(self, version: str) -> Loaded:
-        bundle = resolve(self.name)
+    def _load(self, seen: _Seen) -> Loaded:
+        version, bundle = seen.fetch()
         recognizer = self._build(bundle)
         recognizer.recognize_all([BLANK] * recognizer.threads)  # a network's first answer takes several times as long
         loaded = Loaded(version, bundle, recognizer, datetime.now(UTC))
@@ -91,16 +96,39 @@ class Served:
         return loaded
 
 
-def _version_of(name: str) -> Callable[[], str]:
-    """What tells, and cheaply, which version a name stands for now."""
-    path = Path(name).expanduser()
-    if path.exists() or not is_reference(name):
-        return lambda: _version_at(path)
+@dataclass(frozen=True)
+class _Seen:
+    """What a name stood for when it was looked at.
+
+    Attributes:
+        mark: is another one as soon as the name stands for something else.
+        fetch: the bundle, and which version it is; of a registered model just the one that was seen.
+    """
+
+    mark: str
+    fetch: Callable[[], tuple[str, Bundle]]
+
+
+def _look_for(name: str) -> Callable[[], _Seen]:
+    """What tells, and cheaply, what a name stands for now."""
+    path = path_of(name)
+    if path:
+        return lambda: _Seen(_mark_of(path), lambda: _fetched(path))
     registry, reference = open_registry(), parse(name)
-    return lambda: str(registry.find(reference))
+
+    def look() -> _Seen:
+        version = registry.find(reference)
+        return _Seen(str(version), lambda: (str(version), registry.bundle(version)))
+
+    return look
 
 
-def _version_at(path: Path) -> str:
+def _fetched(path: Path) -> tuple[str, Bundle]:
+    bundle = find_bundle(path)
+    return bundle.sha256, bundle
+
+
+def _mark_of(path: Path) -> str:
     """The checksum in a bundle's manifest; of a zip the time it was written."""
     try:
         if path.is_file():
@@ -108,5 +136,5 @@ def _version_at(path: Path) -> str:
         folder = path if (path / MANIFEST).is_file() else path / "bundle"
         return str(read_manifest((folder / MANIFEST).read_bytes(), folder)["sha256"])
     except OSError:
-        resolve(path)  # says best what is wrong
+        find_bundle(path)  # says best what is wrong
         raise ModelError(f"The model at {path} is just being replaced.", fix="Try again.") from None

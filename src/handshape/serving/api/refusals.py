@@ -14,6 +14,9 @@ from handshape.errors import ImageError
 
 UNREADABLE = "unreadable_image"
 TOO_MANY_PIXELS = "too_many_pixels"
+FORM = "multipart/form-data"
+SEND_FORM = "Let an HTTP library write the form, or curl: -F image=@photo.jpg"
+LOOK_UP = "GET /openapi.json says what there is."
 
 
 class Refusal(Exception):  # noqa: N818
@@ -62,6 +65,33 @@ def error_of_image(error: ImageError) -> dict[str, str]:
     return error_of(code, error.happened, error.expected, error.fix)
 
 
+def not_found() -> Refusal:
+    """Of what is asked for by a path."""
+    return Refusal(404, "not_found", "There is nothing at this path.", "one such as /v1/recognize", LOOK_UP)
+
+
+def mistake() -> Refusal:
+    """Of the server itself."""
+    return Refusal(
+        500,
+        "internal_error",
+        "The server made a mistake; its log says more.",
+        fix="Try again; if it stays, tell whoever runs this server.",
+    )
+
+
+def stopping() -> Refusal:
+    """Of what was not finished when the server had to stop."""
+    return Refusal(
+        503,
+        "stopping",
+        "The server was stopped before it had finished this.",
+        "a server that runs",
+        "Send it again in a few seconds.",
+        {"Retry-After": "5"},
+    )
+
+
 def answer_errors(app: FastAPI) -> None:
     """Has every error of an application answered as JSON."""
     app.add_exception_handler(Refusal, _refused)
@@ -78,8 +108,15 @@ def _refused(request: Request, error: Exception) -> Response:
 def _not_served(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown paths, other methods, broken forms."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return not_found().response()
+    headers = error.headers or {}
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    return Refusal(error.status_code, code, str(error.detail), headers=error.headers).response()
+    if "Allow" in headers:
+        words = (f"{request.method} is not for this path.", headers["Allow"], LOOK_UP)
+    else:
+        words = (str(error.detail), f"a whole {FORM} with its boundary", SEND_FORM)
+    return Refusal(error.status_code, code, *words, headers).response()
 
 
 def _gone(request: Request, error: Exception) -> Response:
@@ -87,4 +124,4 @@ def _gone(request: Request, error: Exception) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    return Refusal(500, "internal_error", "The server made a mistake; its log says more.").response()
+    return mistake().response()

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
 from handshape.errors import ImageError
@@ -18,11 +19,11 @@ from handshape.serving.api.answers import counted, counted_error, require_pixels
 from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Loaded, Served
-from handshape.serving.api.refusals import TOO_MANY_PIXELS, Refusal, error_of_image
+from handshape.serving.api.refusals import FORM, SEND_FORM, TOO_MANY_PIXELS, Refusal, error_of_image
 from handshape.serving.api.work import Workers
 
-FORM = "multipart/form-data"
 FIELD = "image"
+CHARSETS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")  # Python decodes others to what cannot be sent back, or fails
 
 Explain = Callable[[Loaded, bytes], bytes]  # an image, explained, as PNG
 
@@ -62,10 +63,12 @@ def routes_of(desk: Desk) -> APIRouter:
     async def models() -> Response:
         return JSONResponse({"models": [described(desk.served)]})
 
+    @router.head("/healthz", include_in_schema=False)  # as load balancers like to ask
     @router.get("/healthz", **documents.HEALTH)
     async def healthz() -> Response:
         return JSONResponse({"status": "alive"})
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get("/readyz", **documents.HEALTH)
     async def readyz() -> Response:
         return JSONResponse({"status": "ready"})
@@ -102,9 +105,7 @@ async def _uploads(request: Request, most: int) -> AsyncIterator[list[UploadFile
     Raises:
         Refusal: no form, no images, or more than ``most``.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != FORM:
-        raise Refusal(415, "not_a_form", f"The request is {kind or 'of no type'}.", f"{FORM} with images as {FIELD}")
+    _require_form(request.headers.get("content-type", ""))
     async with request.form(max_fields=most) as form:
         images = form.getlist(FIELD)
         uploads = [image for image in images if isinstance(image, UploadFile)]
@@ -113,6 +114,17 @@ async def _uploads(request: Request, most: int) -> AsyncIterator[list[UploadFile
         if len(uploads) > most:
             raise Refusal(413, "too_many_images", f"The form has {len(uploads)} images.", f"at most {most}")
         yield uploads
+
+
+def _require_form(content_type: str) -> None:
+    kind, options = parse_options_header(content_type)
+    charset = options.get(b"charset", CHARSETS[0])
+    if kind != FORM.encode():
+        happened = f"The request is {kind.decode('latin-1') or 'of no type'}."
+        raise Refusal(415, "not_a_form", happened, f"{FORM} with images as {FIELD}", SEND_FORM)
+    if charset.lower() not in CHARSETS:
+        happened = f"The form's charset is '{charset.decode('latin-1')}'."
+        raise Refusal(415, "other_charset", happened, "a form in UTF-8", "Send its type without charset.")
 
 
 def _answerer(desk: Desk) -> Callable[[UploadFile], dict[str, Any]]:

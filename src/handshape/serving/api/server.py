@@ -11,6 +11,7 @@ from typing import Any
 import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from handshape.errors import RuntimeUnavailableError
@@ -51,7 +52,7 @@ def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=MAX_HEAD,
-        timeout_graceful_shutdown=round(limits.stop),
+        timeout_graceful_shutdown=limits.stop,  # type: ignore[arg-type]  # asyncio takes parts of a second
     )
     return uvicorn.Server(config)
 
@@ -76,7 +77,9 @@ class _Connection(H11Protocol):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * self._limits.seconds))
         transport.set_write_buffer_limits(high=0)  # so that it is told of everything that a client leaves unread
         if len(self.connections) > self._limits.connections:
-            self._turn_away(429, error_of("busy", "The server has as many connections as it takes."))
+            most = f"at most {self._limits.connections} at a time"
+            message = "The server has as many connections as it takes."
+            self._turn_away(429, error_of("busy", message, most, "Try again in a second."))
         else:
             self._watch()
 
@@ -90,6 +93,12 @@ class _Connection(H11Protocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.cycle is not None:
+            # uvicorn then answers likewise, so that the client sends no more here
+            self.scope["headers"] = [*self.scope["headers"], CLOSE_HEADER]
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._unread = self.loop.call_later(self._limits.seconds, self.transport.abort)  # close would wait for ever
@@ -99,7 +108,8 @@ class _Connection(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        self._turn_away(400, error_of("bad_request", msg))
+        head = f"HTTP/1.1 with a head of at most {MAX_HEAD} bytes"
+        self._turn_away(400, error_of("bad_request", msg, head, "Ask with http://; for https:// it needs a proxy."))
 
     def _watch(self) -> None:
         """A request's head must be whole in time; its body is timed where it is read."""
