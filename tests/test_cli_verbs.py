@@ -278,7 +278,8 @@ def test_memory_that_runs_out_is_told(handshape: Handshape, drawn: Path, monkeyp
 
 
 @pytest.mark.parametrize("verb", [("predict", "model"), ("explain", "model"), ("evaluate", "model"), ("check",)])
-def test_an_empty_word_is_not_the_current_folder(verb: tuple[str, ...], handshape: Handshape):
-    outcome = handshape(*verb, "")
-    assert outcome.code == 2
-    assert "an empty word is no path" in outcome.err
+def test_an_empty_word_is_not_the_current_folder(verb: tuple[str, ...], capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*verb, ""])
+    assert ended.value.code == 2
+    assert "an empty word is no path" in capsys.readouterr().err
