@@ -24,10 +24,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from handshape.console import Console
-from handshape.hands.models import hand_models_or_none
 from handshape.images import images_below, read_image
 from handshape.registry import resolve
-from handshape.serving.recognizer import Recognizer
+from handshape.serving.recognizer import recognizer_of
 
 SIZE = (640, 480)
 BOUNDARY = "benchmark"
@@ -86,7 +85,7 @@ def as_jpeg(path: Path) -> bytes:
 def loops(model: str, work: Sequence[bytes]) -> tuple[list[float], float]:
     """Milliseconds of each image on one thread, and images a second on all."""
     bundle = resolve(model)
-    recognizer = Recognizer(bundle, hand_models_or_none(Console()) if bundle.hands else None)
+    recognizer = recognizer_of(bundle, Console())
     recognizer.recognize_all(work[:WARM_UP])
     alone = [timed(lambda image=image: recognizer.recognize(image)) for image in work]
     return alone, len(work) / (timed(lambda: recognizer.recognize_all(work)) / 1000)

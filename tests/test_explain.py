@@ -11,7 +11,6 @@ import pytest
 from conftest import Handshape, Trained
 from PIL import Image
 
-from handshape.cli import explaining
 from handshape.cli.explaining import free_name, heat_of
 from handshape.evaluation.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
@@ -165,7 +164,9 @@ def test_what_a_picture_shows(
     found: Hand | None, has_features: bool, panels: int, trained: Trained, handshape: Handshape, tmp_path, monkeypatch
 ):
     features = np.random.default_rng(0).random((3, 3, 1280), np.float32) if has_features else None
-    monkeypatch.setattr(explaining, "recognizer_of", lambda bundle, console: Pretender(found, features))
+    monkeypatch.setattr(
+        "handshape.serving.recognizer.recognizer_of", lambda bundle, console: Pretender(found, features)
+    )
     photograph = tmp_path / "grey.png"
     Image.new("RGB", (SIDE, SIDE), (120, 120, 120)).save(photograph)
     outcome = handshape("explain", trained.folder, photograph, "--out", tmp_path, "--json")

@@ -149,7 +149,7 @@ def commands(bundle, photograph, found, handshape, monkeypatch, tmp_path):
     (tmp_path / "photos" / "A").mkdir(parents=True)
     file = tmp_path / "photos" / "A" / "photo.jpg"
     file.write_bytes(photograph)
-    monkeypatch.setattr("handshape.hands.models.hand_models_or_none", lambda console: ABSENT)
+    monkeypatch.setattr("handshape.serving.recognizer.hand_models_or_none", lambda console: ABSENT)
 
     def run(verb: str, hands: list[Hand], thresholds: Thresholds) -> dict:
         found(*hands)
@@ -197,7 +197,7 @@ def test_what_predict_and_evaluate_say_to_machines(hands, thresholds, decision, 
 
 
 def test_people_are_told_what_was_not_accepted(bundle, photograph, found, handshape: Handshape, monkeypatch, tmp_path):
-    monkeypatch.setattr("handshape.hands.models.hand_models_or_none", lambda console: ABSENT)
+    monkeypatch.setattr("handshape.serving.recognizer.hand_models_or_none", lambda console: ABSENT)
     found()
     (tmp_path / "photo.jpg").write_bytes(photograph)
     model = tmp_path / "model"

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 import handshape
 from handshape.errors import ModelError, RunError, RuntimeUnavailableError
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
+from handshape.files import LEFT_OVER
 from handshape.model.decisions import Thresholds
 from handshape.registry import Event, Reference, Registry, name_from, open_registry, parse, resolve
 from handshape.registry.history import read_event, replay
-from handshape.registry.places import LEFT_OVER
 
 
 def bundle_of(folder: Path, number: int) -> Bundle:

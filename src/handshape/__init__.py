@@ -23,9 +23,7 @@ def load(model: str | Path) -> Recognizer:
         ModelError: it stands for no model, or for a damaged one.
     """
     from handshape.console import Console
-    from handshape.hands.models import hand_models_or_none
     from handshape.registry import resolve
-    from handshape.serving.recognizer import Recognizer
+    from handshape.serving.recognizer import recognizer_of
 
-    bundle = resolve(model)
-    return Recognizer(bundle, hand_models_or_none(Console(quiet=True)) if bundle.hands else None)
+    return recognizer_of(resolve(model), Console(quiet=True))

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,8 +15,7 @@ from typing import Any
 from handshape.errors import ModelError, RunError
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-
-
+LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
 ELSEWHERE = "choose another place with --out"
 
 
@@ -101,6 +101,23 @@ def require_room(folder: Path, size: int) -> None:
             f"at least {size / 1e6:.0f} MB",
             f"Free some space, or {ELSEWHERE}.",
         )
+
+
+def sweep(folder: Path, pattern: str) -> None:
+    """Removes what programs that were killed long ago left in a folder under such names."""
+    for path in folder.glob(pattern):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFT_OVER:
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that it holds, as far as that can be done; nothing where there is none."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def is_refused(error: Exception) -> bool:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handshape.cli.shared import for_each_image, in_words, recognizer_of
+from handshape.cli.shared import for_each_image, in_words
 from handshape.console import Console
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def explain(options: argparse.Namespace, console: Console) -> int:
 
     from handshape.files import whole_file
     from handshape.registry import resolve
+    from handshape.serving.recognizer import recognizer_of
 
     bundle = resolve(options.model)
     recognizer = recognizer_of(bundle, console)

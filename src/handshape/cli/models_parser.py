@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from pathlib import Path
+
+from handshape.cli.arguments import MODEL, given_path
 
 DESCRIPTION = (
     "Keeps finished models under names and numbers. asl@3 is a version and never changes; asl@production is an alias, "
@@ -24,7 +25,6 @@ PLACE = (
     "s3://bucket/models (pip install 'handshape[remote]' s3fs). S3, Google Cloud and Azure refuse to create a file "
     "twice, so several programs may change models there; on other URLs change them from one program at a time."
 )
-MODEL = "run, bundle, zip of a bundle, or name"
 VERSION = "NAME, NAME@NUMBER or NAME@ALIAS"
 
 
@@ -55,13 +55,6 @@ def add_actions(parser: argparse.ArgumentParser, width: int) -> None:
     compare.add_argument("first", metavar="A", help=MODEL)
     compare.add_argument("second", metavar="B", help=MODEL)
     compare.add_argument("data", type=given_path, nargs="?", metavar="DATA", help="photographs to measure both on, now")
-
-
-def given_path(word: str) -> Path:
-    """A path of the command line; an empty one, such as an unset variable makes, is not the current folder."""
-    if not word:
-        raise argparse.ArgumentTypeError("an empty word is no path; the current folder is .")
-    return Path(word)
 
 
 def _action(

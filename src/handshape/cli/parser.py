@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handshape import __version__
-from handshape.cli.models_parser import EXAMPLES, MODEL, add_actions, given_path
+from handshape.cli.arguments import MODEL, given_path
+from handshape.cli.models_parser import EXAMPLES, add_actions
 from handshape.errors import HandshapeError
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from handshape.console import Console
 from handshape.errors import HandshapeError, ModelError, SettingsError
 
 if TYPE_CHECKING:
-    from handshape.export.bundle import Bundle
     from handshape.serving.api.limits import Limits
     from handshape.serving.api.models import Loaded, Log, Served
 
@@ -75,14 +74,10 @@ def limits_from(assignments: list[str], is_private: bool) -> Limits:
 
 def load(model: str, workers: int | None, console: Console) -> Served:
     """A model, ready to be served, with the hand models it needs, or said aloud without."""
-    from handshape.hands.models import hand_models_or_none
     from handshape.serving.api.models import Served
-    from handshape.serving.recognizer import Recognizer
+    from handshape.serving.recognizer import recognizer_of
 
-    def build(bundle: Bundle) -> Recognizer:
-        return Recognizer(bundle, hand_models_or_none(console) if bundle.hands else None, workers)
-
-    return Served(model, build, log_to(console))
+    return Served(model, lambda bundle: recognizer_of(bundle, console, workers), log_to(console))
 
 
 def explained(loaded: Loaded, image: bytes) -> bytes:

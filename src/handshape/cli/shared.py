@@ -12,16 +12,7 @@ from handshape.console import Console
 from handshape.errors import ImageError
 
 if TYPE_CHECKING:
-    from handshape.export.bundle import Bundle
-    from handshape.serving.recognizer import Recognition, Recognizer
-
-
-def recognizer_of(bundle: Bundle, console: Console) -> Recognizer:
-    """What recognises one image after the other, with the hand models it needs, or said aloud without."""
-    from handshape.hands.models import hand_models_or_none
-    from handshape.serving.recognizer import Recognizer
-
-    return Recognizer(bundle, hand_models_or_none(console) if bundle.hands else None)
+    from handshape.serving.recognizer import Recognition
 
 
 def for_each_image(options: argparse.Namespace, console: Console, answer: Callable[[Path], None]) -> int:

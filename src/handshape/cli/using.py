@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from handshape.cli.shared import for_each_image, in_words, recognizer_of
+from handshape.cli.shared import for_each_image, in_words
 from handshape.console import Console
 
 
@@ -68,6 +68,7 @@ def show_decisions(decisions: Any, console: Console) -> None:
 def predict(options: argparse.Namespace, console: Console) -> int:
     """``handshape predict``: goes on after a bad image; 1 when no image could be read."""
     from handshape.registry import resolve
+    from handshape.serving.recognizer import recognizer_of
 
     recognizer = recognizer_of(resolve(options.model), console)
 

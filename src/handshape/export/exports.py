@@ -22,11 +22,10 @@ from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS, Format, Source, load_keras
 from handshape.export.parity import Parity, compare
 from handshape.export.photographs import Photographs
-from handshape.files import cannot_write, is_refused, require_room, write_json
+from handshape.files import cannot_write, is_refused, remove, require_room, sweep, write_json
 from handshape.hands.inputs import Inputs
 
-RECORD, REPLACED = "exports.json", ".replaced-"
-LEFT_OVER = 24 * 3600  # seconds; no export takes as long
+RECORD, REPLACED, PARTIAL = "exports.json", ".replaced-", ".partial-exports-"
 ROOM = 150_000_000  # bytes: the largest, a SavedModel, takes about 12 MB, and each is written once more to convert it
 WARM_UPS, TIMED = 5, 50  # calls
 
@@ -113,7 +112,7 @@ def export_model(
         RunError: the folder cannot be written.
     """
     require_room(folder, ROOM)
-    aside = folder / f".partial-exports-{uuid4().hex}"
+    aside = folder / f"{PARTIAL}{uuid4().hex}"
     try:
         aside.mkdir(parents=True)
         _tidy(folder)
@@ -212,7 +211,7 @@ def _settle(export: Export, aside: Path, folder: Path) -> None:
         target.replace(earlier)
     if not export.fault:
         (aside / target.name).replace(target)
-    _remove(earlier)
+    remove(earlier)
 
 
 def _tidy(folder: Path) -> None:
@@ -220,19 +219,10 @@ def _tidy(folder: Path) -> None:
     for earlier in folder.glob(f"{REPLACED}*"):
         target = folder / earlier.name.removeprefix(REPLACED)
         if target.exists():
-            _remove(earlier)
+            remove(earlier)
         else:
             earlier.replace(target)
-    for aside in folder.glob(".partial-exports-*"):
-        if time.time() - aside.stat().st_mtime > LEFT_OVER:
-            _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    sweep(folder, f"{PARTIAL}*")
 
 
 def failure(exports: Exports) -> HandshapeError | None:

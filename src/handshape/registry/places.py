@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +16,10 @@ from uuid import uuid4
 
 from handshape.errors import ModelError, RunError
 from handshape.export.bundle import Bundle, read_bundle
-from handshape.files import cannot_read, cannot_write
+from handshape.files import cannot_read, cannot_write, sweep
 
 VARIABLE = "HANDSHAPE_REGISTRY"
 HIDDEN = "."  # what begins so is not finished, or no longer wanted
-LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
 
 
 class Place(Protocol):
@@ -81,7 +79,7 @@ class LocalPlace:
         partial = target.with_name(f".partial-{uuid4().hex}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(target.parent)
+            sweep(target.parent, f"{HIDDEN}*")
             _write(partial, content)
             _link(partial, target)
             return True
@@ -103,7 +101,7 @@ class LocalPlace:
             if target.exists():
                 self.delete(folder)
             partial.mkdir(parents=True)
-            _sweep(partial.parent)
+            sweep(partial.parent, f"{HIDDEN}*")
             for name in bundle.files:
                 _write(partial / name, (bundle.folder / name).read_bytes())
             read_bundle(partial)
@@ -168,11 +166,3 @@ def _link(partial: Path, target: Path) -> None:
         raise
     except OSError:  # a file system without links, such as exFAT
         _write(target, partial.read_bytes())
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what programs left behind that were killed long ago."""
-    for path in folder.glob(f"{HIDDEN}*"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > LEFT_OVER:
-                path.unlink() if path.is_file() else shutil.rmtree(path)

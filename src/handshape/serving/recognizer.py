@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.console import Console
 from handshape.errors import ImageError, ModelError
 from handshape.export.bundle import Bundle
 from handshape.hands.finder import HandFinder, HandFinders
 from handshape.hands.inputs import Inputs, view_of, whole_images, with_hands
 from handshape.hands.landmarks import Hand
-from handshape.hands.models import HandModels
+from handshape.hands.models import HandModels, hand_models_or_none
 from handshape.images import Pixels
 from handshape.model.decisions import decide
 from handshape.model.litert import LiteRtModel
@@ -63,6 +64,11 @@ def hand_as_dict(hand: Hand) -> dict[str, Any]:
         "handedness": hand.handedness,
         "score": round(hand.score, 4),
     }
+
+
+def recognizer_of(bundle: Bundle, console: Console, threads: int | None = None) -> Recognizer:
+    """A recogniser with the hand models that its bundle needs; where these cannot be had, without, and it says so."""
+    return Recognizer(bundle, hand_models_or_none(console) if bundle.hands else None, threads)
 
 
 class Recognizer:
