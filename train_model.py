@@ -19,9 +19,12 @@ from handshape.data.splits import Split
 from handshape.errors import HandshapeError, SettingsError
 from handshape.export.bundle import Bundle
 from handshape.model.classifier import Classifier
-from handshape.runs import Run, run_in_progress
 from handshape.runtime import Runtime
-from handshape.stages import judge, learn, prepare, save
+from handshape.workflow import dataset as prepare
+from handshape.workflow import evaluate as judge
+from handshape.workflow import fit as learn
+from handshape.workflow import publish as save
+from handshape.workflow.run import Run, run_in_progress
 
 CONFIG: dict[str, dict[str, Any]] = Settings().model_dump()
 CONFIG["hands"]["find"] = "off"  # whole images, pixels alone: the specification's model
@@ -51,7 +54,7 @@ def validate_data(settings: Settings, console: Console) -> tuple[ImageFolder, Ch
 def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, console: Console) -> Split:
     """Splits into training, validation and test, and lays the parts out as folders."""
     split = prepare.split_data(folder, report, {}, settings, console)
-    prepare.lay_out_split(folder, split, settings, console)
+    prepare.export_split_folders(folder, split, settings, console)
     return split
 
 

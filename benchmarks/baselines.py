@@ -45,13 +45,13 @@ def pixels(splits: Path, data: Path, weights: Path) -> dict[str, np.ndarray]:
 
     model = recipe_model(splits, data, weights)
     parts = specification.load(splits, data)
-    classes = sorted({label for _, labels in parts.values() for label in labels})
+    classes = sorted({label for _, class_names in parts.values() for label in class_names})
     right = {}
     for part in ("validation", "test"):
-        images, labels = parts.pop(part)
+        images, class_names = parts.pop(part)
         images /= 255
         answers = model.predict(images, batch_size=specification.BATCH, verbose=0).argmax(axis=1)
-        right[part] = np.array(classes)[answers] == np.array(labels)
+        right[part] = np.array(classes)[answers] == np.array(class_names)
     return right
 
 
@@ -79,12 +79,14 @@ def landmarks(split: Split, data: Path) -> dict[str, np.ndarray]:
         hands = find([data / sample.path for sample in samples])
         found = np.array([hand is not None for hand in hands])
         seen[part] = features([hand for hand in hands if hand is not None]), numbers(samples, classes), found
-    model = fit_landmarks(len(classes), *((shapes, truth[found]) for shapes, truth, found in list(seen.values())[:2]))
+    model = fit_landmarks(
+        len(classes), *((shapes, targets[found]) for shapes, targets, found in list(seen.values())[:2])
+    )
     right = {}
     for part in ("validation", "test"):
-        shapes, truth, found = seen[part]
+        shapes, targets, found = seen[part]
         right[part] = np.zeros(len(found), bool)
-        right[part][found] = model.predict(shapes, verbose=0).argmax(axis=1) == truth[found]
+        right[part][found] = model.predict(shapes, verbose=0).argmax(axis=1) == targets[found]
     return right
 
 

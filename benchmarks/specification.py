@@ -34,16 +34,17 @@ AUGMENTATION = {
 def main(splits: Path, data: Path, weights: Path) -> None:
     keras.utils.set_random_seed(0)
     parts = load(splits, data)
-    classes = sorted({label for _, labels in parts.values() for label in labels})
-    truth = {
-        part: np.eye(len(classes))[[classes.index(label) for label in labels]] for part, (_, labels) in parts.items()
+    classes = sorted({label for _, class_names in parts.values() for label in class_names})
+    targets = {
+        part: np.eye(len(classes))[[classes.index(label) for label in class_names]]
+        for part, (_, class_names) in parts.items()
     }
     training = ImageDataGenerator(rescale=1 / 255, **AUGMENTATION).flow(
-        parts["train"][0], truth["train"], batch_size=BATCH
+        parts["train"][0], targets["train"], batch_size=BATCH
     )
     plain = ImageDataGenerator(rescale=1 / 255)
-    validation = plain.flow(parts["validation"][0], truth["validation"], batch_size=BATCH, shuffle=False)
-    test = plain.flow(parts["test"][0], truth["test"], batch_size=BATCH, shuffle=False)
+    validation = plain.flow(parts["validation"][0], targets["validation"], batch_size=BATCH, shuffle=False)
+    test = plain.flow(parts["test"][0], targets["test"], batch_size=BATCH, shuffle=False)
 
     base = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
     base.load_weights(weights)

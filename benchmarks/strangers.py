@@ -30,16 +30,16 @@ from stranger_sets import (
     write_signers,
 )
 
-from handshape import pipeline
 from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.data.splits import split_samples, write_splits
 from handshape.errors import HandshapeError
 from handshape.evaluation.decisions import report_decisions
-from handshape.evaluation.outside import evaluate_outside, predict_files
+from handshape.evaluation.external import evaluate_outside, predict_files
 from handshape.export.bundle import Bundle
 from handshape.hands.search import hand_search
 from handshape.serving.recognizer import Recognizer
+from handshape.workflow import train as pipeline
 
 HERE = Path(__file__).parent
 BASELINES = {"pixels": "MobileNetV2, whole images", "landmarks": "MLP, plain landmarks"}
@@ -177,11 +177,11 @@ def ask(
     accuracy, decided = {}, {}
     for name in benchmark.tests:
         folder = letters_of(options.data / name, options.limit)
-        outside = evaluate_outside(network, bundle.labels, bundle.size, folder, look, console)
+        outside = evaluate_outside(network, bundle.class_names, bundle.size, folder, look, console)
         accuracy[name] = outside.metrics.accuracy
         answers = outside.predictions
         report = report_decisions(
-            bundle.labels, answers.probabilities, answers.truth, outside.hand_found, bundle.thresholds
+            bundle.class_names, answers.probabilities, answers.targets, outside.hand_found, bundle.thresholds
         )
         decided[name] = Decided(report.hands_found, report.accepted, report.accuracy_of_accepted, report.right_accepted)
     for name in NEGATIVES:

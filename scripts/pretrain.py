@@ -32,7 +32,6 @@ import numpy as np
 
 from handshape.config import AugmentationSettings
 from handshape.console import Console
-from handshape.data.drawn import draw_practice_set
 from handshape.data.samples import ImageFolder, Sample, list_samples
 from handshape.data.store import decode_images
 from handshape.data.threads import in_threads
@@ -42,7 +41,8 @@ from handshape.hands.inputs import Inputs, load_view, with_hands
 from handshape.hands.search import hand_search
 from handshape.images import load_square
 from handshape.model.weights import OWN_FILE, StartingWeights, load_weights, pack_weights
-from handshape.training.views import Views
+from handshape.practice import draw_practice_set
+from handshape.training.augment import Augmenter
 
 SIZE, BATCH, RATE, SMOOTHING = 128, 32, 1e-4, 0.1
 AUGMENTATION = AugmentationSettings(width_shift_range=0.1, height_shift_range=0.1)
@@ -61,21 +61,21 @@ def main() -> None:
     letters = load_all(list_samples(options.letters), None, console)
     seen = [drawn.crops(), drawn.whole(WHOLE_DRAWINGS), *[digits.crops(), digits.whole()] * PHOTOGRAPH_COUNTS]
     seen += [letters.crops(), letters.whole()] * PHOTOGRAPH_COUNTS
-    views = Views(
+    views = Augmenter(
         *(np.concatenate([getattr(part, name) for part in seen]) for name in ("images", "points")), AUGMENTATION
     )
-    labels = [label for part in seen for label in part.labels]
-    classes = sorted(set(labels))
-    truth = np.array([classes.index(label) for label in labels])
-    watched_truth = np.array([classes.index(label) for label in watched.labels])
+    class_names = [label for part in seen for label in part.class_names]
+    classes = sorted(set(class_names))
+    targets = np.array([classes.index(label) for label in class_names])
+    watched_truth = np.array([classes.index(label) for label in watched.class_names])
 
     base, model = build(options.start, len(classes), options.epochs * -(-len(views) // BATCH))
-    history = train(model, views, truth, watched.inputs.image, watched_truth, options, console)
+    history = train(model, views, targets, watched.inputs.image, watched_truth, options, console)
     with tempfile.TemporaryDirectory() as place:
         packed = Path(place) / OWN_FILE
         pack_weights(base, packed)
         options.out.write_bytes(packed.read_bytes())
-    note(options, len(drawn.labels), len(digits.labels), len(letters.labels), history)
+    note(options, len(drawn.class_names), len(digits.class_names), len(letters.class_names), history)
 
 
 def parse() -> argparse.Namespace:
@@ -96,7 +96,7 @@ class Shown:
 
     images: np.ndarray
     points: np.ndarray
-    labels: list[str]
+    class_names: list[str]
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,14 @@ class Loaded:
 
     inputs: Inputs
     wholes: np.ndarray
-    labels: list[str]
+    class_names: list[str]
 
     def crops(self) -> Shown:
-        return Shown(self.inputs.image, points_in_crops(self.inputs.landmarks, SIZE), self.labels)
+        return Shown(self.inputs.image, points_in_crops(self.inputs.landmarks, SIZE), self.class_names)
 
     def whole(self, step: int = 1) -> Shown:
         images = self.wholes[::step]
-        return Shown(images, np.full((len(images), LANDMARKS, 2), np.nan, np.float32), self.labels[::step])
+        return Shown(images, np.full((len(images), LANDMARKS, 2), np.nan, np.float32), self.class_names[::step])
 
 
 def load_drawn(per_class: int, console: Console) -> Loaded:
@@ -164,24 +164,24 @@ def build(start: Path, classes: int, steps: int) -> tuple[keras.Model, keras.Mod
 
 def train(
     model: keras.Model,
-    views: Views,
-    truth: np.ndarray,
+    views: Augmenter,
+    targets: np.ndarray,
     watched: np.ndarray,
     watched_truth: np.ndarray,
     options: argparse.Namespace,
     console: Console,
 ) -> list[float]:
-    one_hot = np.eye(int(truth.max()) + 1, dtype=np.float32)
+    one_hot = np.eye(int(targets.max()) + 1, dtype=np.float32)
     history = []
     for epoch in range(options.epochs):
         rng = np.random.default_rng([options.seed, epoch])
-        order = rng.permutation(len(truth))
+        order = rng.permutation(len(targets))
         parts = [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
         start = time.perf_counter()
         with console.progress(f"epoch {epoch + 1} of {options.epochs}", len(parts)) as bar:
             drawn = in_threads(partial(draw, views, epoch), parts, 1)
             for part, batch in zip(parts, drawn, strict=True):
-                model.train_on_batch(batch.astype(np.float32), one_hot[truth[part]])
+                model.train_on_batch(batch.astype(np.float32), one_hot[targets[part]])
                 bar.advance()
         answers = model.predict(watched.astype(np.float32), batch_size=64, verbose=0).argmax(axis=1)
         history.append(float((answers == watched_truth).mean()))
@@ -190,7 +190,7 @@ def train(
     return history
 
 
-def draw(views: Views, epoch: int, part: np.ndarray) -> np.ndarray:
+def draw(views: Augmenter, epoch: int, part: np.ndarray) -> np.ndarray:
     return views.draw(part, np.random.default_rng([part[0], epoch]))
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from handshape.cli import main
 from handshape.console import Console
-from handshape.data.drawn import draw_practice_set
 from handshape.errors import DownloadError
 from handshape.hands.models import HandModels, hand_models
+from handshape.practice import draw_practice_set
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
 SETTINGS = {

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from handshape.evaluation.advice import MOST, advise
 from handshape.evaluation.slices import Coverage, Slice, Slices
+from handshape.reporting.advice import MAX_ADVICE, advise
 
 LABELS = ("L", "M", "N", "O")
 
@@ -80,7 +80,7 @@ def test_what_chance_explains_is_no_advice() -> None:
 def test_the_most_at_stake_comes_first_and_the_list_is_short() -> None:
     slices = Slices(by_size=tuple(Slice(f"{i} px", 50, i) for i in range(12)))
     found = advise(confusion((1, 2, 40), (0, 3, 20)), LABELS, slices=slices)
-    assert len(found) == MOST
+    assert len(found) == MAX_ADVICE
     assert [advice.at_stake for advice in found] == sorted((advice.at_stake for advice in found), reverse=True)
 
 

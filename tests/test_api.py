@@ -18,8 +18,8 @@ from pydantic import TypeAdapter
 
 from handshape.export.bundle import find_bundle
 from handshape.serving.api.access import Access
-from handshape.serving.api.documents import Models, NoResults, Refused, Results
-from handshape.serving.api.gate import HEADERS
+from handshape.serving.api.middleware import HEADERS
+from handshape.serving.api.schemas import Models, NoResults, Refused, Results
 
 TOKEN = "a-token-for-these-tests"
 MIXED = "multipart/form-data; boundary=" + BOUNDARY

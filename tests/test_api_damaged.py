@@ -14,7 +14,7 @@ from conftest import Trained
 from PIL import Image
 
 from handshape.images import FORMATS
-from handshape.serving.api.documents import Error, Result
+from handshape.serving.api.schemas import Error, Result
 
 COUNT = 1000
 AT_ONCE = 20  # images in a request

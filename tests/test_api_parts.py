@@ -20,8 +20,8 @@ from handshape.registry import Registry, open_registry, parse
 from handshape.serving.api import limits as limits_module
 from handshape.serving.api import models
 from handshape.serving.api.access import LOOPBACK, Access, read_tokens
+from handshape.serving.api.errors import Refusal
 from handshape.serving.api.limits import Limits, Rate
-from handshape.serving.api.refusals import Refusal
 
 
 @given(rate=st.floats(0.1, 100), pauses=st.lists(st.floats(0, 30), max_size=200))
@@ -224,9 +224,9 @@ def test_what_was_seen_is_what_is_loaded(registered, monkeypatch):
 
     monkeypatch.setattr(Registry, "find", find_just_before_a_change)
     served.refresh()
-    assert (served.current.version, served.current.bundle.labels) == ("asl@2", tuple("WXYZ"))
+    assert (served.current.version, served.current.bundle.class_names) == ("asl@2", tuple("WXYZ"))
     served.refresh()
-    assert (served.current.version, served.current.bundle.labels) == ("asl@1", ("5", "A", "B", "L"))
+    assert (served.current.version, served.current.bundle.class_names) == ("asl@1", ("5", "A", "B", "L"))
 
 
 def test_a_fault_that_passes_is_tried_again_but_not_all_the_time(registered, monkeypatch):
@@ -297,4 +297,4 @@ def test_a_run_that_is_replaced_is_loaded_again(trained: Trained, tmp_path: Path
     assert served.current is old
     renamed(find_bundle(trained.folder), folder)
     served.refresh()
-    assert served.current.bundle.labels == tuple("WXYZ")
+    assert served.current.bundle.class_names == tuple("WXYZ")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handshape.config import AugmentationSettings
-from handshape.training.augment import draw_affines, warp
+from handshape.training.augment.affine import draw_affines, warp
 
 STILL = {
     "rotation_range": 0,

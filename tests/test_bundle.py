@@ -29,7 +29,7 @@ def written(tmp_path: Path) -> Path:
 
 def test_it_comes_back_as_it_was_written(written: Path):
     bundle = read_bundle(written)
-    assert (bundle.labels, bundle.size, bundle.hands) == (("B", "A"), 96, 2)
+    assert (bundle.class_names, bundle.size, bundle.hands) == (("B", "A"), 96, 2)
     assert bundle.thresholds == THRESHOLDS
     np.testing.assert_array_equal(np.load(bundle.activation), ACTIVATION)
     assert bundle.details["accuracy"] == {"test": 0.5}
@@ -148,14 +148,14 @@ def test_what_is_no_network_is_refused(written: Path):
 def test_an_earlier_bundle_survives_a_failed_write(written: Path, tmp_path: Path):
     with pytest.raises(RunError, match="Cannot write"):
         write_bundle(written, tmp_path / "missing.keras", None, ["X"], 96, THRESHOLDS, 0, None, {})
-    assert read_bundle(written).labels == ("B", "A")
+    assert read_bundle(written).class_names == ("B", "A")
     assert not list(tmp_path.glob(".partial*"))
 
 
 def test_a_run_and_its_bundle_are_the_same_model(trained: Trained, tmp_path: Path):
     bundle = find_bundle(trained.folder)
     assert bundle == find_bundle(trained.folder / "bundle")
-    assert bundle.labels == ("5", "A", "B", "L")
+    assert bundle.class_names == ("5", "A", "B", "L")
     moved = tmp_path / "elsewhere"
     shutil.copytree(bundle.folder, moved)
     image = whole_images(np.zeros((1, 96, 96, 3), np.uint8))

@@ -64,7 +64,11 @@ def manifest_with(bundle: Bundle, **changes: object) -> bytes:
 def test_a_zip_is_the_bundle(bundle: Bundle, packed: Path, home: Path):
     found = find_bundle(packed)
     assert found.folder == home / "bundles" / bundle.sha256
-    assert (found.labels, found.thresholds, found.details) == (bundle.labels, bundle.thresholds, bundle.details)
+    assert (found.class_names, found.thresholds, found.details) == (
+        bundle.class_names,
+        bundle.thresholds,
+        bundle.details,
+    )
     assert {file.name for file in found.folder.iterdir()} == {file.name for file in bundle.folder.iterdir()}
     assert found.keras.read_bytes() == bundle.keras.read_bytes()
     assert find_bundle(packed) == found
@@ -300,7 +304,7 @@ def test_a_card_says_what_is_not_known():
 
 @pytest.mark.parametrize("label", ["a|b", "a`b", "``", "<b>", "# x", "[x](y)", "two\nlines", "*", "| --- |"])
 def test_no_name_of_a_class_is_markdown(label: str):
-    manifest = facts(labels=[label])
+    manifest = facts(class_names=[label])
     manifest["measures"]["external"] = {label: {"n": 1, "accuracy": 0.5}}
     (row,) = [line for line in card_of(manifest).splitlines() if "from elsewhere" in line]
     assert row.count("|") == 4

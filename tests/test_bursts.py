@@ -7,17 +7,25 @@ import pytest
 
 from handshape.data.bursts import Bursts, find_bursts
 from handshape.data.groups import signer_groups
-from handshape.data.near_copies import Clusters, Embeddings, Likeness, likeness, near_copy_share, near_pairs, thumbnail
+from handshape.data.near_duplicates import (
+    Clusters,
+    Embeddings,
+    Similarity,
+    near_duplicate_share,
+    near_pairs,
+    similarity,
+    thumbnail,
+)
 from handshape.data.samples import ImageFolder, Sample, list_samples
 from handshape.data.splits import split_samples
 from handshape.images import read_image
 
 
-def alike(embeddings: Embeddings) -> Likeness:
+def alike(embeddings: Embeddings) -> Similarity:
     clusters = Clusters(len(embeddings))
     for left, right, _ in near_pairs(embeddings):
         clusters.join(left, right)
-    return Likeness(embeddings, clusters.firsts(), np.arange(len(embeddings)))
+    return Similarity(embeddings, clusters.firsts(), np.arange(len(embeddings)))
 
 
 def drifting(steps: list[float], seed: int = 0) -> Embeddings:
@@ -87,7 +95,7 @@ def test_what_ties_classes_together_is_cut_first() -> None:
     samples = [Sample(f"{label}/{number}.jpg", label) for label in "AB" for number in range(6)]
     embeddings = drifting([0.95, 0.1, 0.95, 0.1, 0.95, 0.95, 0.95, 0.1, 0.95, 0.1, 0.95])
     assert len(set(find_bursts(samples, alike(embeddings), {}).group_of.values())) == 5
-    tied = Likeness(embeddings, np.zeros(12, np.int64), np.arange(12))  # everything by way of everything else
+    tied = Similarity(embeddings, np.zeros(12, np.int64), np.arange(12))  # everything by way of everything else
     found = find_bursts(samples, tied, {})
     assert len(set(found.group_of.values())) == 6
     assert set(found.cut) == {"A", "B"}
@@ -117,8 +125,8 @@ def test_words_say_what_was_kept_together_and_never_claim_signers() -> None:
     assert "1 class look" in cut and "near-copies stand on both sides too" in cut
 
 
-def load(folder: ImageFolder) -> Likeness:
-    return likeness([thumbnail(read_image(folder.file(sample))) for sample in folder.samples])
+def load(folder: ImageFolder) -> Similarity:
+    return similarity([thumbnail(read_image(folder.file(sample))) for sample in folder.samples])
 
 
 @pytest.mark.photographs
@@ -139,7 +147,7 @@ def test_the_bursts_of_a_real_video_are_found(photographs: Path) -> None:
     def share(groups: dict[str, str] | None) -> float:
         split = split_samples(folder.samples, groups, 0.2, 0.1, 0)
         test, train = ([row[sample.path] for sample in part] for part in (split.test, split.train))
-        return near_copy_share(found.embeddings[test], found.embeddings[train])
+        return near_duplicate_share(found.embeddings[test], found.embeddings[train])
 
     assert share(dict(bursts.group_of)) == 0.0
     assert share(None) > 0.15

@@ -12,10 +12,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def likelihood_loss(logits: np.ndarray, truth: np.ndarray, temperature: float) -> float:
+def likelihood_loss(logits: np.ndarray, targets: np.ndarray, temperature: float) -> float:
     scaled = logits / temperature
     scaled = scaled - scaled.max(axis=1, keepdims=True)
-    return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(truth)), truth]))
+    return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(targets)), targets]))
 
 
 def drawn_truth(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -35,29 +35,31 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
 def test_it_lowers_the_calibration_error_of_an_overconfident_model() -> None:
     rng = np.random.default_rng(2)
     calibrated = rng.normal(0, 1.5, (3000, 6))
-    truth, sharp = drawn_truth(calibrated, rng), softmax(calibrated * 3)
-    cooled = softmax(np.log(sharp) / fit_temperature(np.log(sharp), truth))
-    before, after = (expected_calibration_error(p.max(axis=1), p.argmax(axis=1) == truth) for p in (sharp, cooled))
+    targets, sharp = drawn_truth(calibrated, rng), softmax(calibrated * 3)
+    cooled = softmax(np.log(sharp) / fit_temperature(np.log(sharp), targets))
+    before, after = (expected_calibration_error(p.max(axis=1), p.argmax(axis=1) == targets) for p in (sharp, cooled))
     assert after < 0.03 < 0.15 < before
 
 
 @given(st.integers(0, 10_000), st.integers(20, 200), st.integers(2, 8), st.floats(0.1, 20))
 def test_it_is_never_worse_than_leaving_the_scores_alone(seed: int, n: int, classes: int, spread: float) -> None:
     rng = np.random.default_rng(seed)
-    logits, truth = rng.normal(0, spread, (n, classes)), rng.integers(0, classes, n)
-    temperature = fit_temperature(logits, truth)
+    logits, targets = rng.normal(0, spread, (n, classes)), rng.integers(0, classes, n)
+    temperature = fit_temperature(logits, targets)
     assert 0.25 <= temperature <= 4
-    best = likelihood_loss(logits, truth, temperature)
+    best = likelihood_loss(logits, targets, temperature)
     for other in (0.25, 0.5, temperature * 0.99, 1.0, temperature * 1.01, 2.0, 4.0):
         if 0.25 <= other <= 4:
-            assert best <= likelihood_loss(logits, truth, other) + 1e-9
+            assert best <= likelihood_loss(logits, targets, other) + 1e-9
 
 
 def test_logits_and_log_probabilities_give_the_same_temperature() -> None:
     rng = np.random.default_rng(3)
     logits = rng.normal(0, 3, (100, 4))
-    truth = drawn_truth(logits / 2, rng)
-    assert fit_temperature(logits, truth) == pytest.approx(fit_temperature(np.log(softmax(logits)), truth), rel=1e-6)
+    targets = drawn_truth(logits / 2, rng)
+    assert fit_temperature(logits, targets) == pytest.approx(
+        fit_temperature(np.log(softmax(logits)), targets), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize(("right", "expected"), [(True, 0.25), (False, 4.0)])
@@ -72,6 +74,6 @@ def test_too_few_images_or_broken_scores_leave_the_confidence_alone(logits: np.n
 
 
 @pytest.mark.parametrize(("logits", "truth"), [(np.zeros(30), np.zeros(30)), (np.zeros((30, 2)), np.zeros(29))])
-def test_shapes_that_do_not_fit_are_refused(logits: np.ndarray, truth: np.ndarray) -> None:
+def test_shapes_that_do_not_fit_are_refused(logits: np.ndarray, targets: np.ndarray) -> None:
     with pytest.raises(ValueError, match="Need logits"):
-        fit_temperature(logits, truth.astype(int))
+        fit_temperature(logits, targets.astype(int))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from handshape.console import Console
-from handshape.data.checks import CheckReport, check_folder, require_trainable, with_signers, with_suspects
+from handshape.data.checks import CheckReport, check_folder, require_trainable, with_label_issues, with_signers
 from handshape.data.samples import list_samples
 from handshape.errors import DataError
 
@@ -28,9 +28,9 @@ def fill(root: Path, files: dict[str, bytes]) -> Path:
     return root
 
 
-def sound(labels: str = "AB", each: int = 4) -> dict[str, bytes]:
+def sound(class_names: str = "AB", each: int = 4) -> dict[str, bytes]:
     seeds = iter(range(1000))
-    return {f"{label}/{number}.jpg": photo(next(seeds)) for label in labels for number in range(each)}
+    return {f"{label}/{number}.jpg": photo(next(seeds)) for label in class_names for number in range(each)}
 
 
 def checked(root: Path, console: Console) -> CheckReport:
@@ -220,16 +220,16 @@ def stored_anew(seed: int, quality: int = 50) -> bytes:
 def test_near_copies(tmp_path: Path, console: Console) -> None:
     files = sound() | {"A/0 anew.jpg": stored_anew(0), "A/0 copy.jpg": photo(0), "A/1 copy.jpg": photo(1)}
     report = checked(fill(tmp_path, files), console)
-    (group,) = report.near_copies
+    (group,) = report.near_duplicates
     assert set(group) == {"A/0.jpg", "A/0 anew.jpg", "A/0 copy.jpg"}
-    assert report.near_copy_share == 3 / 11
+    assert report.near_duplicate_share == 3 / 11
     assert report.near_conflicts == ()
     assert sum("27% of the images look almost like another" in text for text in report.problems) == 1
     values = json.loads(json.dumps(report.as_dict()))
-    assert values["near_copies"] == [list(group) for group in report.near_copies]
-    assert values["near_copy_share"] == 0.2727
+    assert values["near_duplicates"] == [list(group) for group in report.near_duplicates]
+    assert values["near_duplicate_share"] == 0.2727
     assert values["near_conflicts"] == []
-    assert values["suspects"] is None
+    assert values["label_issues"] is None
     assert values["signers"] == {}
 
 
@@ -247,12 +247,12 @@ def test_suspects_join_the_report(tmp_path: Path, console: Console) -> None:
     features += [[9] if sample.label == "A" else [0] for sample in samples]
     features[4] -= 9
     groups = {sample.path: sample.path for sample in samples}
-    told = with_suspects(report, samples, features, groups)
-    (suspect,) = told.suspects
-    assert (suspect.path, suspect.label, suspect.suggested) == (samples[4].path, "A", "B")
-    assert told.as_dict()["suspects"] == [suspect.as_dict()]
+    told = with_label_issues(report, samples, features, groups)
+    (issue,) = told.label_issues
+    assert (issue.path, issue.label, issue.suggested) == (samples[4].path, "A", "B")
+    assert told.as_dict()["label_issues"] == [issue.as_dict()]
     assert f"1 label is suspect, the clearest first: {samples[4].path} looks like B." in told.problems[-1]
-    assert with_suspects(report, samples[:4], features[:4], groups).problems == ()  # too few to tell
+    assert with_label_issues(report, samples[:4], features[:4], groups).problems == ()  # too few to tell
 
 
 def test_signers_join_the_report(tmp_path: Path, console: Console) -> None:
@@ -300,5 +300,5 @@ def test_a_real_set_is_wholly_usable(console: Console, photographs: Path) -> Non
     assert report.usable == report.images == 1018
     assert len(report.problems) == 1
     assert "look almost like another" in report.problems[0]
-    assert 0.4 < report.near_copy_share < 0.7
+    assert 0.4 < report.near_duplicate_share < 0.7
     assert report.near_conflicts == ()

@@ -57,7 +57,7 @@ def test_counts_the_hands_of_each_class(photos: Path, looks, handshape: Handshap
     outcome = handshape("check", photos, "--json")
     assert outcome.code == 0
     assert outcome.object["hands_found"] == {"5": 12, "A": 12, "B": 5, "L": 12}
-    assert outcome.object["suspects"] == []
+    assert outcome.object["label_issues"] == []
     (problem,) = outcome.object["problems"]
     assert problem.startswith("1 class shows a hand in less than half of the images: B (5 of 12).")
     people = handshape("check", photos).err
@@ -77,7 +77,7 @@ def test_a_class_without_a_sign_needs_no_hand(photos: Path, looks, handshape: Ha
 def test_names_suspect_labels(photos: Path, looks, handshape: Handshape):
     shutil.move(photos / "A" / "A_0003.jpg", photos / "L" / "A_0003.jpg")
     found = handshape("check", photos, "--json").object
-    assert [(suspect["path"], suspect["suggested"]) for suspect in found["suspects"]] == [("L/A_0003.jpg", "A")]
+    assert [(issue["path"], issue["suggested"]) for issue in found["label_issues"]] == [("L/A_0003.jpg", "A")]
     assert any("L/A_0003.jpg looks like A" in problem for problem in found["problems"])
     people = handshape("check", photos)
     assert people.out == ""
@@ -87,7 +87,7 @@ def test_names_suspect_labels(photos: Path, looks, handshape: Handshape):
 def test_quick_looks_for_no_hands(photos: Path, looks, handshape: Handshape):
     found = handshape("check", photos, "--quick", "--json").object
     assert looks == []
-    assert (found["hands_found"], found["suspects"], found["ok"]) == (None, None, True)
+    assert (found["hands_found"], found["label_issues"], found["ok"]) == (None, None, True)
     assert "with a hand" not in handshape("check", photos, "--quick").err
 
 
@@ -149,7 +149,7 @@ def test_finds_the_swapped_labels_among_photographs(
         (tmp_path / label).symlink_to(photographs / "asl36_5_hands" / label)
     rule = r"/(?P<signer>hand\d)_" if by_signer else "auto"
     found = handshape("check", tmp_path, "--groups", rule, "--json").object
-    names = {Path(suspect["path"]).name for suspect in found["suspects"]}
+    names = {Path(issue["path"]).name for issue in found["label_issues"]}
     swapped = {f"hand2_{label}_dif_seg_{number}_cropped.jpg" for label in "45" for number in range(1, 6)}
     assert swapped <= names
     assert len(names - swapped) <= 2

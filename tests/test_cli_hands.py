@@ -14,8 +14,9 @@ from handshape.console import EMOJI
 from handshape.hands.boxes import Box
 from handshape.hands.known_hands import load_known_hands
 from handshape.hands.landmarks import Hand
-from handshape.runs import open_run
-from handshape.stages import learn, prepare
+from handshape.workflow import dataset as prepare
+from handshape.workflow import fit as learn
+from handshape.workflow.run import open_run
 
 SOURCE = Path(package.__file__).parent
 
@@ -36,7 +37,7 @@ def pretended(monkeypatch):
         def search(files: Sequence[Path]) -> list[Hand | None]:
             return [None if re.search(without, file.as_posix()) else hand for file in files]
 
-        def build(labels, settings, weights):
+        def build(class_names, settings, weights):
             seen["settings"] = settings
             raise ReachedError
 
@@ -96,7 +97,7 @@ def test_offline_and_without_models_whole_images_do(
 ):
     seen = {}
 
-    def build(labels, settings, weights):
+    def build(class_names, settings, weights):
         seen["settings"] = settings
         raise ReachedError
 

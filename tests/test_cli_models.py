@@ -26,9 +26,9 @@ def registry(tmp_path: Path, monkeypatch) -> Path:
 def other(trained: Trained, tmp_path: Path) -> Path:
     """The same network, whose classes A and B somebody swapped, and one is called otherwise."""
     bundle = find_bundle(trained.folder)
-    labels = [{"A": "B", "B": "A", "L": "Elle"}.get(label, label) for label in bundle.labels]
+    class_names = [{"A": "B", "B": "A", "L": "Elle"}.get(label, label) for label in bundle.class_names]
     litert, activation = bundle.litert.read_bytes(), np.load(bundle.activation)
-    write_bundle(tmp_path / "swapped", bundle.keras, litert, labels, 96, bundle.thresholds, 0, activation, {})
+    write_bundle(tmp_path / "swapped", bundle.keras, litert, class_names, 96, bundle.thresholds, 0, activation, {})
     return tmp_path / "swapped"
 
 

@@ -14,8 +14,10 @@ from conftest import Trained, assignments
 
 from handshape.errors import RunError
 from handshape.export.bundle import find_bundle
-from handshape.runs import read_record
-from handshape.stages import learn, prepare, save
+from handshape.workflow import dataset as prepare
+from handshape.workflow import fit as learn
+from handshape.workflow import publish as save
+from handshape.workflow.run import read_record
 
 CHATTER = ("I0000", "W0000", "oneDNN", "XNNPACK", "absl", "Traceback", "WARNING:")
 
@@ -129,7 +131,7 @@ def test_other_photographs_are_noticed(drawn, handshape, stopped_at, tmp_path):
 
 
 def test_too_little_room_is_said_before_the_work(drawn, handshape, tmp_path, monkeypatch):
-    monkeypatch.setattr("handshape.runs.ROOM", 10**18)
+    monkeypatch.setattr("handshape.workflow.run.ROOM", 10**18)
     outcome = handshape("train", drawn, "--out", tmp_path / "runs", *assignments())
     assert outcome.code == 1
     assert "too little room" in outcome.err

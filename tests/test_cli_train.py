@@ -16,9 +16,9 @@ from handshape.config import load_settings
 from handshape.console import Console
 from handshape.export.bundle import find_bundle
 from handshape.model.weights import find_weights
-from handshape.runs import open_run, read_record
-from handshape.stages import save
 from handshape.training import fit
+from handshape.workflow import publish as save
+from handshape.workflow.run import open_run, read_record
 
 FIGURES = (
     "confusion_matrix",
@@ -150,7 +150,7 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
         "data:\n  layout: link\n  groups: none\nhands:\n  find: off\nmodel:\n  fine_tune_epochs: 0\n  num_epochs: 9\n"
     )
     weighed = []
-    weigh = fit.weigh_classes
+    weigh = fit.class_weights_of
     monkeypatch.setattr(fit, "weigh_classes", lambda *args: weighed.append(weigh(*args)) or weighed[-1])
     monkeypatch.setattr(save, "draw_figures", lambda *args: None)
     monkeypatch.chdir(tmp_path)

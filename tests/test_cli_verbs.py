@@ -151,7 +151,7 @@ def test_predict_equals_keras_and_evaluate(trained: Trained, handshape: Handshap
     for answer, row in zip(answers, expected, strict=True):
         assert set(answer) == {"path", "decision", "confidence", "top", "hand", "milliseconds"}
         said = dict(answer["top"])
-        assert [said[label] for label in bundle.labels] == pytest.approx(row.tolist(), abs=1e-4)
+        assert [said[label] for label in bundle.class_names] == pytest.approx(row.tolist(), abs=1e-4)
         assert [probability for _, probability in answer["top"]] == sorted(said.values(), reverse=True)
         best, confidence = answer["top"][0]
         assert answer["confidence"] == confidence

@@ -28,8 +28,8 @@ def images(draw: st.DrawFn, least: int = 0, classes: int = 10) -> tuple[np.ndarr
     n = draw(st.integers(least, 60))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     answers, confidence = rng.integers(0, classes, n), rng.choice(np.linspace(0.15, 1, draw(st.integers(2, 40))), n)
-    truth = np.where(rng.random(n) < confidence, answers, rng.integers(0, classes, n))
-    return sure(answers.tolist(), confidence.tolist()).astype(np.float32), truth, rng.random(n) < 0.6
+    targets = np.where(rng.random(n) < confidence, answers, rng.integers(0, classes, n))
+    return sure(answers.tolist(), confidence.tolist()).astype(np.float32), targets, rng.random(n) < 0.6
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_what_is_already_right_is_not_made_strict() -> None:
 
 
 def test_wrong_answers_raise_the_threshold() -> None:
-    truth = np.zeros(50, int)
+    targets = np.zeros(50, int)
     probabilities = sure([0] * 40 + [1] * 10, [0.8] * 40 + [0.4] * 10)
-    tuning = tune_thresholds(LABELS, probabilities, truth, None)
+    tuning = tune_thresholds(LABELS, probabilities, targets, None)
     assert tuning.thresholds.with_hand == pytest.approx(0.8)
     assert (tuning.bound_by, tuning.right_accepted, tuning.wrong_accepted) == ("wrong answers", 1, 0)
 
@@ -118,47 +118,48 @@ def test_wrong_answers_raise_the_threshold() -> None:
 def test_wrong_answers_cost_at_most_a_twentieth_of_the_right_ones() -> None:
     """Those wrong are the surest of all: no threshold would do, so nearly all that is right stays."""
     rising = np.linspace(0.4, 0.8, 100).tolist()
-    probabilities, truth = sure([0] * 100 + [1] * 20, [*rising, *[0.99] * 20]), np.zeros(120, int)
-    tuning = tune_thresholds(LABELS, probabilities, truth, None)
+    probabilities, targets = sure([0] * 100 + [1] * 20, [*rising, *[0.99] * 20]), np.zeros(120, int)
+    tuning = tune_thresholds(LABELS, probabilities, targets, None)
     assert tuning.right_accepted == pytest.approx(0.95)
 
 
 def test_negatives_set_the_threshold_where_they_are_surer() -> None:
-    validation, truth = sure([0] * 100, np.linspace(0.5, 1, 100).tolist()), np.zeros(100, int)
+    validation, targets = sure([0] * 100, np.linspace(0.5, 1, 100).tolist()), np.zeros(100, int)
     negatives = sure([1] * 39, np.linspace(0.3, 0.7, 39).tolist())
-    tuning = tune_thresholds(LABELS, validation, truth, None, negatives)
+    tuning = tune_thresholds(LABELS, validation, targets, None, negatives)
     assert tuning.bound_by == "negatives" and tuning.is_assured
     assert tuning.false_accept == pytest.approx(1 / 39)  # (1 + 1) / (39 + 1) is the target; one more would be too many
     assert tuning.thresholds.with_hand == pytest.approx(np.linspace(0.3, 0.7, 39)[-2])
-    assert "Of 39 photographs without a sign 2.6% are accepted" in tuning.words
+    assert "Of 39 photographs without a sign 2.6% are accepted" in tuning.summary
 
 
 def test_validation_images_of_a_class_without_a_sign_are_negatives() -> None:
-    labels = (*LABELS[:9], "nothing")
-    probabilities, truth = sure([0, 0, 0, 9], [0.9, 0.95, 0.7, 0.99]), np.array([0, 0, 9, 9])
-    tuning = tune_thresholds(labels, probabilities, truth, None)
+    class_names = (*LABELS[:9], "nothing")
+    probabilities, targets = sure([0, 0, 0, 9], [0.9, 0.95, 0.7, 0.99]), np.array([0, 0, 9, 9])
+    tuning = tune_thresholds(class_names, probabilities, targets, None)
     assert (tuning.negatives, tuning.is_assured, tuning.false_accept) == (2, False, 0)
     assert 0.7 < tuning.thresholds.with_hand < 0.9  # not 0.99: to be taken for nothing is no false accept
-    assert "It takes 19" in tuning.words
+    assert "It takes 19" in tuning.summary
 
 
 def test_without_a_hand_answers_are_accepted_only_on_evidence() -> None:
-    validation, truth = sure([0] * 10, [0.95] * 10), np.zeros(10, int)
+    validation, targets = sure([0] * 10, [0.95] * 10), np.zeros(10, int)
     found = np.arange(10) < 5
     negatives = sure([1] * 30, [0.5] * 30)
     none, some = np.zeros(30, bool), np.arange(30) < 20
-    assert tune_thresholds(LABELS, validation, truth, found).thresholds.without_hand == NEVER
-    assert tune_thresholds(LABELS, validation, truth, found, negatives, some).thresholds.without_hand == NEVER
-    enough = tune_thresholds(LABELS, validation, truth, found, negatives, none).thresholds
+    assert tune_thresholds(LABELS, validation, targets, found).thresholds.without_hand == NEVER
+    assert tune_thresholds(LABELS, validation, targets, found, negatives, some).thresholds.without_hand == NEVER
+    enough = tune_thresholds(LABELS, validation, targets, found, negatives, none).thresholds
     assert enough.with_hand == FLOOR and 0.5 < enough.without_hand < 0.95
     assert (
-        tune_thresholds(LABELS, validation, truth, np.ones(10, bool), negatives, none).thresholds.without_hand == NEVER
+        tune_thresholds(LABELS, validation, targets, np.ones(10, bool), negatives, none).thresholds.without_hand
+        == NEVER
     )
 
 
 def test_negatives_that_are_certain_leave_nothing_acceptable() -> None:
-    validation, truth = sure([0] * 5, [1.0] * 5), np.zeros(5, int)
-    tuning = tune_thresholds(LABELS, validation, truth, None, sure([1] * 20, [1.0] * 20))
+    validation, targets = sure([0] * 5, [1.0] * 5), np.zeros(5, int)
+    tuning = tune_thresholds(LABELS, validation, targets, None, sure([1] * 20, [1.0] * 20))
     assert tuning.thresholds.with_hand == NEVER and tuning.right_accepted == 0 and tuning.wrong_accepted is None
 
 
@@ -177,9 +178,9 @@ def test_a_stricter_target_never_accepts_more_right_answers(
     validation: tuple[np.ndarray, ...], negatives: tuple[np.ndarray, ...], one: float, other: float, has_finder: bool
 ) -> None:
     def tuned(target: float) -> Tuning:
-        probabilities, truth, found = validation
+        probabilities, targets, found = validation
         return tune_thresholds(
-            LABELS, probabilities, truth, found if has_finder else None, negatives[0], negatives[2], target
+            LABELS, probabilities, targets, found if has_finder else None, negatives[0], negatives[2], target
         )
 
     strict, loose = tuned(min(one, other)), tuned(max(one, other))
@@ -191,11 +192,11 @@ def test_a_stricter_target_never_accepts_more_right_answers(
 def test_the_promise_holds_on_negatives_not_seen() -> None:
     """Averaged over many draws, new negatives of the same kind pass no more often than the target says."""
     rng = np.random.default_rng(0)
-    validation, truth = sure([0] * 50, [0.99] * 50), np.zeros(50, int)
+    validation, targets = sure([0] * 50, [0.99] * 50), np.zeros(50, int)
     shares = []
     for _ in range(200):
         confidence = rng.uniform(0.1, 0.98, 139)
-        tuning = tune_thresholds(LABELS, validation, truth, None, sure([1] * 39, confidence[:39].tolist()))
+        tuning = tune_thresholds(LABELS, validation, targets, None, sure([1] * 39, confidence[:39].tolist()))
         shares.append((confidence[39:] >= tuning.thresholds.with_hand).mean())
     assert 0.03 < np.mean(shares) < 0.055  # 0.05 and the chance of 20,000 draws
 
@@ -231,9 +232,9 @@ def test_the_decisions_of_a_report_make_one(
     ("classes", "truth", "found", "target"),
     [(9, 2, 2, 0.05), (10, 3, 2, 0.05), (10, 2, 3, 0.05), (10, 2, 2, 0), (10, 2, 2, 1)],
 )
-def test_what_does_not_fit_is_refused(classes: int, truth: int, found: int, target: float) -> None:
+def test_what_does_not_fit_is_refused(classes: int, targets: int, found: int, target: float) -> None:
     with pytest.raises(ValueError, match="Need"):
-        tune_thresholds(LABELS, np.full((2, classes), 0.1), np.zeros(truth, int), np.ones(found, bool), target=target)
+        tune_thresholds(LABELS, np.full((2, classes), 0.1), np.zeros(targets, int), np.ones(found, bool), target=target)
 
 
 def test_negatives_need_their_hands_where_there_is_a_finder() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handshape.evaluation.drawing import LARGEST, SMALLEST, Caption, draw_heat, draw_landmarks, explain_image
+from handshape.explain.drawing import LARGEST, SMALLEST, Caption, draw_heat, draw_landmarks, explain_image
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import Hand
 

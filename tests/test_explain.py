@@ -12,7 +12,7 @@ from conftest import Handshape, Trained
 from PIL import Image
 
 from handshape.cli.explaining import free_name, heat_of
-from handshape.evaluation.saliency import onto_photograph, where_it_looked
+from handshape.explain.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import Hand
@@ -121,7 +121,7 @@ def test_features_are_those_of_the_keras_model(trained: Trained):
     expected = model.predict(load_square(image, bundle.size)[None].astype(np.float32), verbose=0)
     assert features == pytest.approx(np.asarray(expected["features"][0]), abs=1e-3)
     weights = np.load(bundle.activation)
-    assert weights.shape == (features.shape[2], len(bundle.labels))
+    assert weights.shape == (features.shape[2], len(bundle.class_names))
     assert recognition.hand is None
 
 

@@ -22,11 +22,11 @@ from handshape.export import exports, formats
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
 from handshape.export.exports import RECORD, Exports, export_model, failure, read_exports
 from handshape.export.formats import FORMATS, Format, Source, formats_named, load_keras, require_modules
-from handshape.export.photographs import Photographs
 from handshape.hands.inputs import Inputs
 from handshape.model.classifier import build_classifier
 from handshape.model.decisions import Thresholds
 from handshape.model.weights import find_weights
+from handshape.workflow.export_photographs import Photographs
 
 EVERY = tuple(FORMATS.values())
 
@@ -188,7 +188,7 @@ def test_what_is_no_match_falls_back(
     assert failure(made) is None
     assert set(files_in(tmp_path)) == {RECORD, "model.tflite"}
     said = capsys.readouterr().err
-    label = bundle.labels[proof.truth[0]]
+    label = bundle.class_names[proof.targets[0]]
     assert f"{label} loses 100.0 points" in said
     assert "Making litert instead" in said
 

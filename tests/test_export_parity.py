@@ -18,8 +18,8 @@ def sure(answers: list[int], classes: int = 3) -> NDArray[np.float32]:
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60))
 def test_the_classes_add_up_to_the_whole(images: list[tuple[int, int, int]]) -> None:
-    truth, keras, export = (list(column) for column in zip(*images, strict=True))
-    parity = compare(LABELS, sure(keras), sure(export), np.array(truth))
+    targets, keras, export = (list(column) for column in zip(*images, strict=True))
+    parity = compare(LABELS, sure(keras), sure(export), np.array(targets))
     assert sum(each.images for each in parity.classes) == parity.images == len(images)
     for name in ("agreement", "keras", "export"):
         whole = sum(getattr(each, name) * each.images for each in parity.classes) / parity.images
@@ -48,16 +48,16 @@ def test_keras_is_a_match_for_itself(rows: list[list[float]]) -> None:
     ],
 )
 def test_a_class_may_lose_a_point_and_no_more(images: int, lost: int, words: str) -> None:
-    truth = [0] * 1000 + [1] * images
+    targets = [0] * 1000 + [1] * images
     export = [0] * 1000 + [2] * lost + [1] * (images - lost)
-    assert compare(LABELS, sure(truth), sure(export), np.array(truth)).fault(None) == words
+    assert compare(LABELS, sure(targets), sure(export), np.array(targets)).fault(None) == words
 
 
 def test_what_another_class_gains_makes_up_for_nothing() -> None:
-    truth = np.array([0] * 10 + [1] * 10 + [2] * 10)
+    targets = np.array([0] * 10 + [1] * 10 + [2] * 10)
     keras = sure([0] * 5 + [1] * 5 + [1] * 10 + [2] * 10)
     export = sure([0] * 10 + [1] * 9 + [2] + [2] * 8 + [1] * 2)
-    parity = compare(LABELS, keras, export, truth)
+    parity = compare(LABELS, keras, export, targets)
     assert parity.export > parity.keras
     assert [each.label for each in parity.losing] == ["C", "B"]
     assert parity.fault(None).startswith("C loses 20.0 points (2 of 10 images); B loses 10.0 points")

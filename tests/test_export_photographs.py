@@ -8,8 +8,14 @@ from handshape.data.samples import Sample
 from handshape.data.splits import Split, read_splits
 from handshape.errors import DataError
 from handshape.export.bundle import Bundle
-from handshape.export.photographs import CALIBRATE, PROVE, choose_from_folder, choose_from_split, load_photographs
 from handshape.model.decisions import Thresholds
+from handshape.workflow.export_photographs import (
+    CALIBRATE,
+    PROVE,
+    choose_from_folder,
+    choose_from_split,
+    load_photographs,
+)
 
 BUNDLE = Bundle(Path("bundle"), ("A", "B", "L", "5"), 96, Thresholds(0.5), 0, {})
 
@@ -73,7 +79,7 @@ def test_unreadable_photographs_are_left_out(
     samples = [Sample(f"L/{name}{whole.suffix}", "L") for name in ("half", "whole")]
     photographs = load_photographs(tmp_path, samples, BUNDLE, None, console)
     assert photographs.paths == (f"L/whole{whole.suffix}",)
-    assert photographs.truth.tolist() == [2]
+    assert photographs.targets.tolist() == [2]
     assert photographs.inputs.image.shape == (1, 96, 96, 3)
     assert "unreadable images: 1" in capsys.readouterr().err
     with pytest.raises(DataError, match="None of the 1 photographs"):

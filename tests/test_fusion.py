@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
+from handshape import litert
 from handshape.config import ModelSettings
 from handshape.console import Console
 from handshape.hands.geometry import hand_size
 from handshape.hands.inputs import Inputs
 from handshape.hands.known_hands import load_known_hands
-from handshape.model import litert
-from handshape.model.classifier import build_classifier, fused_scores, fusion_kernel, gate, in_float32
+from handshape.model.classifier import build_classifier, fused_scores, fusion_inputs, fusion_kernel, in_float32
 from handshape.model.weights import find_weights
 from handshape.training.fusion import USUAL, fit_fusion, pull_of
 
@@ -26,9 +26,9 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return odds / odds.sum(axis=1, keepdims=True)
 
 
-def answers(rng: np.random.Generator, truth: np.ndarray, skill: float, classes: int = 5) -> np.ndarray:
+def answers(rng: np.random.Generator, targets: np.ndarray, skill: float, classes: int = 5) -> np.ndarray:
     """Probabilities [N, C] that know the truth as well as the skill is high."""
-    return softmax(rng.normal(0, 1, (len(truth), classes)) + skill * np.eye(classes)[truth])
+    return softmax(rng.normal(0, 1, (len(targets), classes)) + skill * np.eye(classes)[targets])
 
 
 def people(rng: np.random.Generator, count: int, with_hand: float = 0.8) -> tuple[np.ndarray, ...]:
@@ -37,22 +37,22 @@ def people(rng: np.random.Generator, count: int, with_hand: float = 0.8) -> tupl
     return rng.integers(0, 5, count), present, present * np.exp(rng.uniform(2, 6, (count, 1)))
 
 
-def misery(pixels, landmarks, present, size, truth, weights, pull) -> float:
+def misery(pixels, landmarks, present, size, targets, weights, pull) -> float:
     """What the weights are to make small, from the definition alone."""
-    scores = fused_scores(pixels, landmarks, gate(present, size) @ fusion_kernel(weights).astype(np.float64))
-    likelihood = softmax(scores)[np.arange(len(truth)), truth]
+    scores = fused_scores(pixels, landmarks, fusion_inputs(present, size) @ fusion_kernel(weights).astype(np.float64))
+    likelihood = softmax(scores)[np.arange(len(targets)), targets]
     return -np.log(likelihood).sum() + pull / 2 * np.square(weights - USUAL).sum()
 
 
 def test_a_stream_that_knows_nothing_counts_little():
     rng = np.random.default_rng(0)
-    truth, present, size = people(rng, 2000)
-    ignorant, skilled = answers(rng, truth, 0), answers(rng, truth, 3)
-    without, pixels, _, landmarks, _ = fit_fusion(ignorant, skilled, present, size, truth, len(truth))
+    targets, present, size = people(rng, 2000)
+    ignorant, skilled = answers(rng, targets, 0), answers(rng, targets, 3)
+    without, pixels, _, landmarks, _ = fit_fusion(ignorant, skilled, present, size, targets, len(targets))
     assert abs(pixels) < 0.1
     assert abs(without) < 0.2
     assert landmarks == pytest.approx(3, abs=0.5)  # noise of variance 1 makes the log-odds three times as large
-    without, pixels, _, landmarks, _ = fit_fusion(skilled, ignorant, present, size, truth, len(truth))
+    without, pixels, _, landmarks, _ = fit_fusion(skilled, ignorant, present, size, targets, len(targets))
     assert abs(landmarks) < 0.1
     assert pixels == pytest.approx(3, abs=0.5)
     assert without > 2  # fewer images, so it is kept nearer to the usual weight
@@ -60,18 +60,18 @@ def test_a_stream_that_knows_nothing_counts_little():
 
 def test_the_size_of_a_hand_may_decide():
     rng = np.random.default_rng(0)
-    truth, present, size = people(rng, 2000, with_hand=1)
+    targets, present, size = people(rng, 2000, with_hand=1)
     tiny = size[:, 0] < 48
-    landmarks = np.where(tiny[:, None], answers(rng, truth, 0), answers(rng, truth, 3))
-    weights = fit_fusion(answers(rng, truth, 2), landmarks, present, size, truth, len(truth))
+    landmarks = np.where(tiny[:, None], answers(rng, targets, 0), answers(rng, targets, 3))
+    weights = fit_fusion(answers(rng, targets, 2), landmarks, present, size, targets, len(targets))
     assert weights[4] > 0.5  # landmarks count more for large hands
     assert weights[3] - weights[4] < 0.5 < weights[3] + weights[4]
 
 
 def test_few_images_change_little():
     rng = np.random.default_rng(0)
-    truth, present, size = people(rng, 3)
-    few = fit_fusion(answers(rng, truth, 0), answers(rng, truth, 3), present, size, truth, 3)
+    targets, present, size = people(rng, 3)
+    few = fit_fusion(answers(rng, targets, 0), answers(rng, targets, 3), present, size, targets, 3)
     assert np.abs(few - USUAL).max() < 0.5
     nothing = np.empty((0, 5))
     none = fit_fusion(nothing, nothing, np.empty((0, 1)), np.empty((0, 1)), np.empty(0, np.int64), 0)
@@ -80,9 +80,9 @@ def test_few_images_change_little():
 
 def test_few_people_change_little_however_many_their_images():
     rng = np.random.default_rng(0)
-    truth, present, size = people(rng, 2000)
-    streams = answers(rng, truth, 0), answers(rng, truth, 3)
-    one, many = (fit_fusion(*streams, present, size, truth, count) for count in (1, 500))
+    targets, present, size = people(rng, 2000)
+    streams = answers(rng, targets, 0), answers(rng, targets, 3)
+    one, many = (fit_fusion(*streams, present, size, targets, count) for count in (1, 500))
     assert np.abs(one - USUAL).sum() < 0.6 * np.abs(many - USUAL).sum()
 
 
@@ -96,8 +96,8 @@ def test_few_people_change_little_however_many_their_images():
 )
 def test_no_other_weights_are_better(seed, count, skills, with_hand, share):
     rng = np.random.default_rng(seed)
-    truth, present, size = people(rng, count, with_hand)
-    case = (*(answers(rng, truth, skill) for skill in skills), present, size, truth)
+    targets, present, size = people(rng, count, with_hand)
+    case = (*(answers(rng, targets, skill) for skill in skills), present, size, targets)
     signers = max(1, round(share * count))
     pull = pull_of(count, signers)
     best = fit_fusion(*case, signers)
@@ -111,15 +111,15 @@ def test_no_other_weights_are_better(seed, count, skills, with_hand, share):
 
 @given(size=st.floats(0, 1e5))
 def test_the_gate_of_no_hand_is_the_same_whatever_its_size(size):
-    assert gate(np.zeros((1, 1)), np.full((1, 1), size)).tolist() == [[1, 0, 0]]
-    absent, present, large = gate(np.ones((1, 1)), np.full((1, 1), size))[0]
+    assert fusion_inputs(np.zeros((1, 1)), np.full((1, 1), size)).tolist() == [[1, 0, 0]]
+    absent, present, large = fusion_inputs(np.ones((1, 1)), np.full((1, 1), size))[0]
     assert (absent, present) == (0, 1)
     assert -1 <= large <= 1
 
 
 @pytest.mark.parametrize(("size", "large"), [(0, -1), (12, -1), (24, -0.5), (48, 0), (96, 0.5), (192, 1), (9999, 1)])
 def test_the_gate_knows_large_hands_from_small_ones(size, large):
-    assert gate(np.ones((1, 1)), np.full((1, 1), float(size)))[0, 2] == pytest.approx(large)
+    assert fusion_inputs(np.ones((1, 1)), np.full((1, 1), float(size)))[0, 2] == pytest.approx(large)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_the_model_joins_the_streams_as_the_fit_assumes(classifier, inputs):
     assert inputs_of(classifier) == ("image", "landmarks", "hand_present")
     seen = said(classifier.pixels.model, inputs)
     shapes = classifier.landmarks.model.predict(inputs.landmarks, verbose=0)
-    weights = gate(inputs.hand_present, hand_size(inputs.landmarks)) @ fusion_kernel(WEIGHTS)
+    weights = fusion_inputs(inputs.hand_present, hand_size(inputs.landmarks)) @ fusion_kernel(WEIGHTS)
     whole = said(classifier.model, inputs)
     expected = softmax(fused_scores(seen["probabilities"], shapes, weights))
     np.testing.assert_allclose(whole["probabilities"], expected, atol=1e-5)

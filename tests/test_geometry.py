@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handshape.hands import geometry
-from handshape.hands.geometry import BONES, KNUCKLES, hand_size, right_hand, shape_features, vary
+from handshape.hands.geometry import BONES, KNUCKLES, augment_landmarks, hand_size, right_hand, shape_features
 from handshape.hands.known_hands import load_known_hands
 
 IMAGE, WORLD = slice(0, 3), slice(3, 6)
@@ -101,7 +101,7 @@ def test_its_slope_is_finite_without_a_hand():
 
 
 def test_variations_are_hands_of_the_same_kind(hands):
-    varied = vary(hands, np.random.default_rng(0))
+    varied = augment_landmarks(hands, np.random.default_rng(0))
     assert varied.shape == hands.shape
     assert varied.dtype == np.float32
     for part in (IMAGE, WORLD):
@@ -112,20 +112,20 @@ def test_variations_are_hands_of_the_same_kind(hands):
 
 
 def test_only_the_generator_decides(hands):
-    one, same, other = (vary(hands, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, same, other = (augment_landmarks(hands, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other, atol=1)
-    twins = vary(np.repeat(hands[:1], 2, axis=0), np.random.default_rng(0))
+    twins = augment_landmarks(np.repeat(hands[:1], 2, axis=0), np.random.default_rng(0))
     assert not np.allclose(twins[0], twins[1], atol=1)
 
 
 def test_without_variation_only_the_wrist_moves(hands, nothing_varies):
-    np.testing.assert_allclose(vary(hands, np.random.default_rng(0)), hands - hands[:, :1], atol=1e-3)
+    np.testing.assert_allclose(augment_landmarks(hands, np.random.default_rng(0)), hands - hands[:, :1], atol=1e-3)
 
 
 def test_a_turn_is_a_rotation_of_both_kinds_of_landmarks(hands, nothing_varies):
     nothing_varies.setattr(geometry, "TURN", 25.0)
-    varied = vary(hands, np.random.default_rng(0))
+    varied = augment_landmarks(hands, np.random.default_rng(0))
     for hand, turned in zip(hands, varied, strict=True):
         turns = [np.linalg.lstsq(bones(hand[None, :, p])[0], bones(turned[None, :, p])[0])[0] for p in (IMAGE, WORLD)]
         np.testing.assert_allclose(*turns, atol=1e-3)
@@ -137,7 +137,7 @@ def test_a_turn_is_a_rotation_of_both_kinds_of_landmarks(hands, nothing_varies):
 
 def test_other_bones_keep_their_directions(hands, nothing_varies):
     nothing_varies.setattr(geometry, "STRETCH", 0.15)
-    varied = vary(hands, np.random.default_rng(0))
+    varied = augment_landmarks(hands, np.random.default_rng(0))
     for part in (IMAGE, WORLD):
         before, after = bones(hands[:, :, part]), bones(varied[:, :, part])
         ratios = np.linalg.norm(after, axis=2) / np.linalg.norm(before, axis=2)

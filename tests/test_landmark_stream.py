@@ -41,13 +41,13 @@ def learned(hands: Hands, runtime, seed: int = 0):
 
 def test_it_learns_hands_and_knows_others(known, runtime, monkeypatch):
     monkeypatch.setattr(training, "LEAST_STEPS", 300)
-    hands, truth = known
-    half = np.arange(len(truth)) % 2 == 0
-    stream = learned(balanced(hands[half], truth[half], np.zeros(half.sum(), int)), runtime)
+    hands, targets = known
+    half = np.arange(len(targets)) % 2 == 0
+    stream = learned(balanced(hands[half], targets[half], np.zeros(half.sum(), int)), runtime)
     answers = stream.model.predict(hands[~half], verbose=0)
     assert answers.shape == ((~half).sum(), len(LABELS))
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
-    assert (answers.argmax(axis=1) == truth[~half]).mean() > 0.85  # chance is a tenth
+    assert (answers.argmax(axis=1) == targets[~half]).mean() > 0.85  # chance is a tenth
     features = stream.scale(np.asarray(training.shape_features(hands[half])))
     np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-2)
 
@@ -63,15 +63,15 @@ def test_the_seed_decides_the_weights(known, runtime, monkeypatch):
 
 
 def test_every_hand_once_an_epoch_varied_anew(known):
-    hands, truth = known
-    batches = training._VariedHands(balanced(hands, truth, np.zeros(len(truth), int)), len(LABELS), 0)
+    hands, targets = known
+    batches = training._AugmentedHands(balanced(hands, targets, np.zeros(len(targets), int)), len(LABELS), 0)
     epochs = []
     for epoch in (0, 1, 0):
         batches.start_epoch(epoch)
         shown = [batches[index] for index in range(len(batches))]
-        features, labels, weights = (np.concatenate(parts) for parts in zip(*shown, strict=True))
-        assert np.bincount(labels.argmax(axis=1)).tolist() == np.bincount(truth).tolist()
-        assert features.shape == (len(truth), 666)
+        features, class_names, weights = (np.concatenate(parts) for parts in zip(*shown, strict=True))
+        assert np.bincount(class_names.argmax(axis=1)).tolist() == np.bincount(targets).tolist()
+        assert features.shape == (len(targets), 666)
         assert weights.mean() == pytest.approx(1, abs=1e-5)
         epochs.append(features)
     np.testing.assert_array_equal(epochs[0], epochs[2])
@@ -79,41 +79,41 @@ def test_every_hand_once_an_epoch_varied_anew(known):
 
 
 def test_classes_count_the_same_and_people_by_the_root_of_their_hands():
-    truth = np.array([0] * 90 + [1] * 10 + [0] * 10)
+    targets = np.array([0] * 90 + [1] * 10 + [0] * 10)
     people = np.array([0] * 90 + [0] * 10 + [1] * 10)
-    weights = balanced(np.zeros((110, 21, 6), np.float32), truth, people).weights
+    weights = balanced(np.zeros((110, 21, 6), np.float32), targets, people).weights
     assert weights.mean() == pytest.approx(1, abs=1e-5)
-    assert weights[truth == 0].sum() == pytest.approx(weights[truth == 1].sum(), rel=1e-5)
+    assert weights[targets == 0].sum() == pytest.approx(weights[targets == 1].sum(), rel=1e-5)
     assert weights[-1] / weights[0] == pytest.approx(np.sqrt(100 / 10), rel=1e-5)
 
 
 def test_known_hands_help_where_they_are_alike(known):
-    hands, truth = known
-    added = known_hands_like(hands[::3], truth[::3], [label.lower() for label in LABELS])
-    assert len(added.truth) == len(added.landmarks) == len(truth)
-    assert np.bincount(added.truth).tolist() == np.bincount(truth).tolist()
-    assert f"{len(truth)} known hands of {len(LABELS)} classes" in added.words
+    hands, targets = known
+    added = known_hands_like(hands[::3], targets[::3], [label.lower() for label in LABELS])
+    assert len(added.targets) == len(added.landmarks) == len(targets)
+    assert np.bincount(added.targets).tolist() == np.bincount(targets).tolist()
+    assert f"{len(targets)} known hands of {len(LABELS)} classes" in added.summary
 
 
 def test_only_classes_of_known_names_are_helped(known):
-    hands, truth = known
-    labels = ["zebra" if label in "ABC" else label for label in LABELS]
-    added = known_hands_like(hands, truth, labels)
-    assert set(added.truth) == set(range(3, len(LABELS)))
+    hands, targets = known
+    class_names = ["zebra" if label in "ABC" else label for label in LABELS]
+    added = known_hands_like(hands, targets, class_names)
+    assert set(added.targets) == set(range(3, len(LABELS)))
 
 
 def test_names_that_mean_other_signs_are_noticed(known):
-    hands, truth = known
+    hands, targets = known
     elsewhere = [*LABELS[3:], *LABELS[:3]]
-    added = known_hands_like(hands, truth, elsewhere)
-    assert len(added.truth) == len(added.landmarks) == 0
-    assert "of yours look like theirs" in added.words
+    added = known_hands_like(hands, targets, elsewhere)
+    assert len(added.targets) == len(added.landmarks) == 0
+    assert "of yours look like theirs" in added.summary
     assert added.landmarks.shape[1:] == (21, 6)
 
 
 @pytest.mark.parametrize("labels", [["zebra", "lion"], ["zebra", "A"]])
-def test_nothing_is_added_where_no_hand_of_a_known_class_was_found(labels, known):
+def test_nothing_is_added_where_no_hand_of_a_known_class_was_found(class_names, known):
     hands, _ = known
-    added = known_hands_like(hands[:5], np.zeros(5, int), labels)
-    assert len(added.truth) == len(added.landmarks) == 0
+    added = known_hands_like(hands[:5], np.zeros(5, int), class_names)
+    assert len(added.targets) == len(added.landmarks) == 0
     assert added.words.startswith("no known hands")

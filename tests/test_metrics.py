@@ -61,8 +61,8 @@ def test_the_normalised_rows_sum_to_one_or_are_empty() -> None:
         ([0.5, 0.5, 0.0, 0.0], 0, 1, 1),
     ],
 )
-def test_top1_and_top3(row: list[float], truth: int, top1: float, top3: float) -> None:
-    metrics = measure(np.array([row]), np.array([truth]), LABELS)
+def test_top1_and_top3(row: list[float], targets: int, top1: float, top3: float) -> None:
+    metrics = measure(np.array([row]), np.array([targets]), LABELS)
     assert (metrics.accuracy, metrics.top3) == (top1, top3)
 
 
@@ -134,9 +134,9 @@ def test_a_bin_holds_its_upper_edge() -> None:
         (np.full((2, 2), np.nan), np.zeros(2, int), "AB"),
     ],
 )
-def test_input_that_does_not_fit_is_refused(probabilities: np.ndarray, truth: np.ndarray, labels: str) -> None:
+def test_input_that_does_not_fit_is_refused(probabilities: np.ndarray, targets: np.ndarray, class_names: str) -> None:
     with pytest.raises(ValueError, match=r"Need|finite"):
-        measure(probabilities, truth, labels)
+        measure(probabilities, targets, class_names)
 
 
 @pytest.mark.parametrize(("confidence", "correct"), [([], []), ([0.5], [True, False])])
@@ -147,11 +147,11 @@ def test_calibration_error_refuses_what_does_not_fit(confidence: list[float], co
 
 @given(predictions())
 def test_what_must_hold_for_any_predictions(case: tuple[np.ndarray, np.ndarray]) -> None:
-    probabilities, truth = case
-    metrics = measure(probabilities, truth, [f"c{i}" for i in range(probabilities.shape[1])])
+    probabilities, targets = case
+    metrics = measure(probabilities, targets, [f"c{i}" for i in range(probabilities.shape[1])])
     supports = [score.support for score in metrics.per_class]
-    assert metrics.confusion.sum() == sum(supports) == len(truth)
-    assert metrics.accuracy == pytest.approx(np.trace(metrics.confusion) / len(truth))
+    assert metrics.confusion.sum() == sum(supports) == len(targets)
+    assert metrics.accuracy == pytest.approx(np.trace(metrics.confusion) / len(targets))
     assert metrics.accuracy <= metrics.top3 <= 1
     assert 0 <= metrics.ece <= 1
     for score in metrics.per_class:
@@ -164,9 +164,12 @@ def test_what_must_hold_for_any_predictions(case: tuple[np.ndarray, np.ndarray])
 
 @given(predictions(), st.integers(0, 1000))
 def test_the_order_of_the_images_does_not_matter(case: tuple[np.ndarray, np.ndarray], seed: int) -> None:
-    probabilities, truth = case
-    order = np.random.default_rng(seed).permutation(len(truth))
-    labels = [str(i) for i in range(probabilities.shape[1])]
-    one, other = measure(probabilities, truth, labels), measure(probabilities[order], truth[order], labels)
+    probabilities, targets = case
+    order = np.random.default_rng(seed).permutation(len(targets))
+    class_names = [str(i) for i in range(probabilities.shape[1])]
+    one, other = (
+        measure(probabilities, targets, class_names),
+        measure(probabilities[order], targets[order], class_names),
+    )
     assert (one.confusion == other.confusion).all()
     assert one.ece == pytest.approx(other.ece)

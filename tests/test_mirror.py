@@ -15,13 +15,13 @@ def rows(answers: list[int]) -> np.ndarray:
 
 
 def test_a_class_that_turns_into_another_collides() -> None:
-    truth = np.array([0] * 10 + [1] * 10)
+    targets = np.array([0] * 10 + [1] * 10)
     mirrored = rows([1] * 4 + [0] * 6 + [1] * 10)
-    test = run_mirror_test(rows(truth.tolist()), mirrored, truth, LABELS)
+    test = run_mirror_test(rows(targets.tolist()), mirrored, targets, LABELS)
     assert (test.n, test.accuracy, test.mirrored_accuracy, test.agreement) == (20, 1, 0.8, 0.8)
     (collision,) = test.collisions
     assert (collision.label, collision.read_as, collision.n, collision.mirrored) == ("A", "B", 10, 0.4)
-    assert "A in the mirror reads as B in 40% of 10 photographs" in test.words
+    assert "A in the mirror reads as B in 40% of 10 photographs" in test.summary
     assert json.loads(json.dumps(test.as_dict()))["collisions"][0]["read_as"] == "B"
 
 
@@ -43,13 +43,13 @@ def test_a_class_of_few_images_shows_nothing() -> None:
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=40))
-def test_a_model_that_sees_no_difference_passes(truth: list[int]) -> None:
-    test = run_mirror_test(rows(truth), rows(truth), np.array(truth), LABELS)
+def test_a_model_that_sees_no_difference_passes(targets: list[int]) -> None:
+    test = run_mirror_test(rows(targets), rows(targets), np.array(targets), LABELS)
     assert (test.accuracy, test.mirrored_accuracy, test.agreement, test.collisions) == (1, 1, 1, ())
     assert test.words == "Mirrored, 100.0% are right instead of 100.0%; 100.0% read the same both ways."
 
 
 @pytest.mark.parametrize(("n", "m", "truth"), [(2, 3, 2), (2, 2, 3), (0, 0, 0)])
-def test_what_does_not_fit_is_refused(n: int, m: int, truth: int) -> None:
+def test_what_does_not_fit_is_refused(n: int, m: int, targets: int) -> None:
     with pytest.raises(ValueError, match="Need"):
-        run_mirror_test(rows([0] * n).reshape(n, 3), rows([0] * m).reshape(m, 3), np.zeros(truth, int), LABELS)
+        run_mirror_test(rows([0] * n).reshape(n, 3), rows([0] * m).reshape(m, 3), np.zeros(targets, int), LABELS)

@@ -5,9 +5,9 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from handshape import litert
 from handshape.config import ModelSettings
 from handshape.errors import DownloadError, ModelError
-from handshape.model import litert
 from handshape.model.backbone import build_backbone, set_tail_trainable
 from handshape.model.classifier import in_float32
 from handshape.model.streams import build_pixel_stream, fold_temperature

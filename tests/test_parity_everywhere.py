@@ -165,15 +165,15 @@ def test_exported_formats_given_what_the_recogniser_sees(answered: Answered) -> 
     formats = ["litert", *(["onnx"] if is_onnx_here() else [])]
     command("export", answered.run, "--to", ",".join(formats))
     hands = [answer.hand for answer in answered.answers]
-    size, labels, thresholds = (getattr(answered.recognizer, name) for name in ("size", "labels", "thresholds"))
+    size, class_names, thresholds = (getattr(answered.recognizer, name) for name in ("size", "labels", "thresholds"))
     views = [load_view(picture, hand, size) for picture, hand in zip(answered.pictures, hands, strict=True)]
     inputs = with_hands(np.stack(views), hands)
     for name in formats:
         network = FORMATS[name].open(answered.run / "exports" / FORMATS[name].path)
         said = [
             {
-                "decision": decide(labels, probabilities, bool(hand), thresholds),
-                "top": list(zip(labels, probabilities.tolist(), strict=True)),
+                "decision": decide(class_names, probabilities, bool(hand), thresholds),
+                "top": list(zip(class_names, probabilities.tolist(), strict=True)),
             }
             for probabilities, hand in zip(network(inputs), hands, strict=True)
         ]

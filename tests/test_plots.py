@@ -15,11 +15,11 @@ from matplotlib.text import Text
 
 from handshape.console import Console
 from handshape.errors import RunError
-from handshape.evaluation import plots
 from handshape.evaluation.metrics import Metrics, measure
-from handshape.evaluation.plots import fonts, style
-from handshape.evaluation.plots.curves import accuracy_plot, loss_plot
-from handshape.evaluation.plots.files import write
+from handshape.reporting import plots
+from handshape.reporting.plots import fonts, style
+from handshape.reporting.plots.curves import accuracy_plot, loss_plot
+from handshape.reporting.plots.files import write
 
 STEMS = (
     "confusion_matrix",
@@ -36,15 +36,19 @@ LETTERS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "del", "nothing", "space"]
 Case = tuple[Metrics, np.ndarray, np.ndarray]
 
 
-def measured(labels: Sequence[str], images: int = 12, skill: float = 4.0, without: Sequence[int] = ()) -> Case:
+def measured(class_names: Sequence[str], images: int = 12, skill: float = 4.0, without: Sequence[int] = ()) -> Case:
     """Made-up results: every class has some images, those in ``without`` none; a skill of 99 is never wrong."""
-    rng = np.random.default_rng(len(labels))
-    truth = np.repeat([i for i in range(len(labels)) if i not in without], images)
-    logits = rng.normal(0, 1.2, (len(truth), len(labels)))
-    logits[np.arange(len(truth)), truth] += skill * rng.uniform(0.7, 1.3, len(truth))
+    rng = np.random.default_rng(len(class_names))
+    targets = np.repeat([i for i in range(len(class_names)) if i not in without], images)
+    logits = rng.normal(0, 1.2, (len(targets), len(class_names)))
+    logits[np.arange(len(targets)), targets] += skill * rng.uniform(0.7, 1.3, len(targets))
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return measure(probabilities, truth, labels), probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    return (
+        measure(probabilities, targets, class_names),
+        probabilities.max(axis=1),
+        probabilities.argmax(axis=1) == targets,
+    )
 
 
 def history_of(epochs: int) -> dict[str, list[float]]:

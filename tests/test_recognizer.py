@@ -11,6 +11,7 @@ from PIL import Image
 
 keras = pytest.importorskip("keras")
 
+from handshape import litert
 from handshape.config import ModelSettings
 from handshape.console import Console
 from handshape.export.bundle import Bundle, find_bundle, write_bundle
@@ -19,7 +20,6 @@ from handshape.hands.inputs import load_view, with_hands
 from handshape.hands.known_hands import load_known_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
-from handshape.model import litert
 from handshape.model.classifier import build_classifier, fusion_kernel
 from handshape.model.decisions import NEVER, Thresholds
 from handshape.model.weights import find_weights

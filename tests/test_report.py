@@ -15,8 +15,9 @@ from PIL import Image
 
 from handshape.errors import RunError
 from handshape.evaluation.metrics import measure
-from handshape.evaluation.report import ReportContent, write_report
-from handshape.evaluation.report.content import (
+from handshape.hands.boxes import Box
+from handshape.reporting.page import ReportContent, write_report
+from handshape.reporting.page.content import (
     Accuracies,
     DataFacts,
     Decisions,
@@ -25,12 +26,11 @@ from handshape.evaluation.report.content import (
     Pair,
     Shot,
     Slices,
-    Suspect,
+    SuspectedLabel,
     Verdict,
 )
-from handshape.evaluation.report.markup import EMPTY, count, join, percent, tag
-from handshape.evaluation.report.page import FIGURES, render
-from handshape.hands.boxes import Box
+from handshape.reporting.page.markup import EMPTY, count, join, percent, tag
+from handshape.reporting.page.page import FIGURES, render
 
 NASTY = """<b>"A" & 'É'</b>"""
 LABELS = (NASTY, "B", "안녕")
@@ -102,7 +102,7 @@ def full(folder: Path, photo: Path | None = None, figure: Path | None = None, ma
             {"train": 40},
             {"kim": 50},
             Measured(0.02, 10),
-            [Suspect(photo, "B", NASTY, 0.9)] * many,
+            [SuspectedLabel(photo, "B", NASTY, 0.9)] * many,
         ),
         figures=[figure],
         settings={"data": {"groups": NASTY, "augment": True}},
@@ -208,7 +208,7 @@ def test_it_is_written_whole_or_not_at_all(tmp_path: Path):
 @pytest.mark.parametrize("query", ["", "prefers-color-scheme: dark", "@media print"])
 def test_words_stand_out_from_the_page_in_every_mode(query: str):
     """WCAG 2.2 AA asks for a contrast of 4.5 for text, 3 for graphics."""
-    css = resources.files("handshape.evaluation.report").joinpath("style.css").read_text("utf-8")
+    css = resources.files("handshape.reporting.page").joinpath("style.css").read_text("utf-8")
     colors = dict(
         re.findall(r"--([\w-]+): (#\w{6})", css[css.index(query) :].split("\n  }\n" if query else "\n}\n")[0])
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handshape.evaluation.report import choose_pairs
-from handshape.evaluation.report.pairs import typical_image
+from handshape.reporting.page import choose_pairs
+from handshape.reporting.page.pairs import typical_image
 
 
 def test_the_surest_mistakes_come_first_one_of_each_confusion():
@@ -25,10 +25,10 @@ def test_the_surest_mistakes_come_first_one_of_each_confusion():
             [0.1, 0.8, 0.1],  # 1, right, near the mean
         ]
     )
-    truth = np.array([0, 0, 0, 1, 1, 1, 1])
-    assert choose_pairs(probabilities, truth) == [(2, 6), (3, None)]
-    assert choose_pairs(probabilities, truth, each=2) == [(2, 6), (1, 6), (3, None)]
-    assert choose_pairs(probabilities, truth, most=1) == [(2, 6)]
+    targets = np.array([0, 0, 0, 1, 1, 1, 1])
+    assert choose_pairs(probabilities, targets) == [(2, 6), (3, None)]
+    assert choose_pairs(probabilities, targets, each=2) == [(2, 6), (1, 6), (3, None)]
+    assert choose_pairs(probabilities, targets, most=1) == [(2, 6)]
 
 
 def test_nothing_wrong_nothing_shown():
@@ -39,16 +39,16 @@ def test_nothing_wrong_nothing_shown():
 @given(seed=st.integers(0, 500), most=st.integers(0, 6), each=st.integers(1, 3))
 def test_pairs_are_what_they_say(seed: int, most: int, each: int):
     rng = np.random.default_rng(seed)
-    probabilities, truth = rng.dirichlet(np.ones(4), 30), rng.integers(0, 4, 30)
+    probabilities, targets = rng.dirichlet(np.ones(4), 30), rng.integers(0, 4, 30)
     answers = probabilities.argmax(axis=1)
-    pairs = choose_pairs(probabilities, truth, most, each)
+    pairs = choose_pairs(probabilities, targets, most, each)
     confidence = [probabilities[pair.wrong].max() for pair in pairs]
     assert len(pairs) <= most and confidence == sorted(confidence, reverse=True)
-    assert max(Counter((truth[pair.wrong], answers[pair.wrong]) for pair in pairs).values(), default=0) <= each
+    assert max(Counter((targets[pair.wrong], answers[pair.wrong]) for pair in pairs).values(), default=0) <= each
     for wrong, typical in pairs:
-        assert answers[wrong] != truth[wrong]
+        assert answers[wrong] != targets[wrong]
         if typical is not None:
-            assert truth[typical] == answers[typical] == answers[wrong]
+            assert targets[typical] == answers[typical] == answers[wrong]
 
 
 def test_typical_of_a_class_never_recognised_is_nothing():

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from handshape.errors import RunError
-from handshape.files import cannot_write, is_refused, require_room, whole_file, write_json
-from handshape.runs import Run, new_run, open_run, read_record
+from handshape.files import atomic_write, cannot_write, is_refused, require_disk_space, write_json
+from handshape.workflow.run import Run, new_run, open_run, read_record
 
 PHOTOS = Path("photos")
 
@@ -90,7 +90,7 @@ def test_what_is_no_run(content, tmp_path):
 def test_a_broken_write_leaves_the_old_file(tmp_path):
     file = tmp_path / "value.json"
     write_json(file, {"ä": 1})
-    with pytest.raises(RunError, match="no space left"), whole_file(file) as partial:
+    with pytest.raises(RunError, match="no space left"), atomic_write(file) as partial:
         partial.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert file.read_text(encoding="utf-8") == '{\n  "ä": 1\n}\n'
@@ -119,16 +119,16 @@ def test_the_disks_errors_are_told_from_others(error, refused):
 
 
 def test_room_is_asked_for_where_the_folder_will_be(tmp_path):
-    require_room(tmp_path / "not" / "yet", 1)
+    require_disk_space(tmp_path / "not" / "yet", 1)
     with pytest.raises(RunError, match="too little room"):
-        require_room(tmp_path / "not" / "yet", 2**62)
+        require_disk_space(tmp_path / "not" / "yet", 2**62)
 
 
 def test_a_resumed_run_must_start_as_it_began(tmp_path):
     from handshape.config import load_settings
     from handshape.model.weights import StartingWeights
     from handshape.runtime import choose_runtime
-    from handshape.stages.learn import require_same_start
+    from handshape.workflow.fit import require_same_start
 
     run, settings = Run(tmp_path, "t"), load_settings()
     runtime, own = choose_runtime(settings.gpu), StartingWeights("own", None, "", "1" * 64)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handshape.evaluation.saliency import (
+from handshape.explain.saliency import (
     CELL_OFFSET,
     class_activation,
     enlarge,

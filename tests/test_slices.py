@@ -93,10 +93,10 @@ def test_luminance_weighs_the_colours_as_eyes_do() -> None:
 
 
 def test_only_what_is_known_is_cut_and_all_of_it_is_json() -> None:
-    correct, truth = np.array([True, False]), np.array([0, 1])
-    assert cut_slices(correct, truth, LABELS) == Slices()
+    correct, targets = np.array([True, False]), np.array([0, 1])
+    assert cut_slices(correct, targets, LABELS) == Slices()
     full = cut_slices(
-        correct, truth, LABELS, side=np.array([50.0, np.nan]), luminance=np.array([1.0, 2.0]), signers=["a", "b"]
+        correct, targets, LABELS, side=np.array([50.0, np.nan]), luminance=np.array([1.0, 2.0]), signers=["a", "b"]
     )
     values = json.loads(json.dumps(full.as_dict(), allow_nan=False))
     assert values["coverage"]["found"] == 0.5

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handshape.export.bundle import find_bundle
-from handshape.runs import open_run, read_record
+from handshape.workflow.run import open_run, read_record
 
 SCRIPT = Path(__file__).parents[1] / "train_model.py"
 SMALL = """

@@ -14,11 +14,11 @@ from handshape.model.streams import build_pixel_stream
 from handshape.model.weights import find_weights
 from handshape.runtime import choose_runtime, start_runtime
 from handshape.training import fit
+from handshape.training.augment import Augmenter
 from handshape.training.batches import FreshViews, StoredViews
 from handshape.training.checkpoints import TrainingState
 from handshape.training.features import Features, frozen_trunk
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
-from handshape.training.views import Views
 
 MODEL = ModelSettings(img_size=96, num_epochs=2, fine_tune_epochs=2, batch_size=8)
 
@@ -38,14 +38,14 @@ def data():
     colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
 
     def draw(count):
-        truth = np.repeat(np.arange(3), count)
-        noise = rng.integers(-40, 40, (len(truth), 96, 96, 3))
-        return np.clip(colours[truth][:, None, None] + noise, 0, 255).astype(np.uint8), truth.astype(np.int64)
+        targets = np.repeat(np.arange(3), count)
+        noise = rng.integers(-40, 40, (len(targets), 96, 96, 3))
+        return np.clip(colours[targets][:, None, None] + noise, 0, 255).astype(np.uint8), targets.astype(np.int64)
 
-    images, truth = draw(8)
+    images, targets = draw(8)
     points = np.full((len(images), 21, 2), np.nan, np.float32)
     points[::2] = rng.uniform(20, 76, (len(images[::2]), 21, 2))  # every second image shows a hand
-    return fit.TrainingData(images, points, truth, *draw(4))
+    return fit.TrainingData(images, points, targets, *draw(4))
 
 
 def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=None):
@@ -257,13 +257,13 @@ def test_early_stopping_and_plateau_follow_the_settings(data, runtime, console, 
 
 def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
     features = Features(np.arange(40, dtype=np.float16).reshape(2, 20, 1), np.zeros((2, 20, 1, 1, 1), np.float16))
-    truth = np.eye(20, dtype=np.float32)
+    targets = np.eye(20, dtype=np.float32)
     phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
-    batches = StoredViews(features, truth, 6, phase, seed=1)
+    batches = StoredViews(features, targets, 6, phase, seed=1)
     epochs = []
     for _ in range(2):
         pairs = [batches[index] for index in range(len(batches))]
-        shown = np.concatenate([labels.argmax(axis=1) for _, labels in pairs])
+        shown = np.concatenate([class_names.argmax(axis=1) for _, class_names in pairs])
         values = np.concatenate([inputs[:, 0] for inputs, _ in pairs])
         assert sorted(shown) == list(range(20))
         assert set((values - shown) // 20) == {0, 1}  # both views
@@ -287,8 +287,8 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
         return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
 
     phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
-    views = Views(data.images, data.points, AugmentationSettings(views=0))
-    batches = FreshViews(views, trunk, data.truth, 8, phase, 0, runtime)
+    views = Augmenter(data.images, data.points, AugmentationSettings(views=0))
+    batches = FreshViews(views, trunk, data.targets, 8, phase, 0, runtime)
     assert (batches.workers, batches.max_queue_size) == (runtime.workers, runtime.queue)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])
     first = batches[0][0]
@@ -301,12 +301,12 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
     [((10, 10), "auto", False), ((30, 10), "auto", True), ((30, 10), "off", False), ((5, 5), "on", True)],
 )
 def test_class_weights(counts, rule, weighed):
-    truth = np.repeat([0, 1], counts)
-    weights = fit.weigh_classes(truth, 2, TrainingSettings(class_weights=rule))
+    targets = np.repeat([0, 1], counts)
+    weights = fit.class_weights_of(targets, 2, TrainingSettings(class_weights=rule))
     assert (weights is not None) is weighed
     if weights:
         assert counts[0] * weights[0] == pytest.approx(counts[1] * weights[1])
-        assert sum(count * weights[number] for number, count in enumerate(counts)) == pytest.approx(len(truth))
+        assert sum(count * weights[number] for number, count in enumerate(counts)) == pytest.approx(len(targets))
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):

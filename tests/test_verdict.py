@@ -4,7 +4,7 @@ import json
 import pytest
 
 from handshape.evaluation.slices import Slice
-from handshape.evaluation.verdict import Evidence, judge_evidence
+from handshape.reporting.verdict import Evidence, judge_evidence
 
 
 def percent(share: int, name: str = "test", n: int = 1000) -> Slice:
@@ -30,13 +30,13 @@ def test_the_level_goes_by_the_best_evidence_and_its_worst_figure(evidence: Evid
 
 
 def test_a_random_split_is_not_sold_as_strangers() -> None:
-    words = judge_evidence(Evidence(same_people=percent(97))).words
+    words = judge_evidence(Evidence(same_people=percent(97))).summary
     assert "97 times in 100" in words and "says little about anyone else" in words
     assert "with strangers is not known" in words and "handshape evaluate" in words
 
 
 def test_other_rooms_stay_unknown_after_a_split_by_signer() -> None:
-    words = judge_evidence(Evidence(new_people=percent(95), same_people=percent(99))).words
+    words = judge_evidence(Evidence(new_people=percent(95), same_people=percent(99))).summary
     assert "people kept out of training" in words and "against 99" in words
     assert "in other rooms and with other cameras is not known" in words
 
@@ -52,21 +52,21 @@ def test_outside_photographs_lead_from_worst_to_best() -> None:
 
 
 def test_few_photographs_come_with_what_chance_may_do() -> None:
-    words = judge_evidence(Evidence(external=(Slice("lab", 20, 19),))).words
+    words = judge_evidence(Evidence(external=(Slice("lab", 20, 19),))).summary
     assert "only 20 photographs: it may be 76 to 99" in words
 
 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"near_copies": 0.41}, "41% of its own test photographs have a near-copy"),
+        ({"near_duplicates": 0.41}, "41% of its own test photographs have a near-copy"),
         ({"worst_signer": percent(40, "anna")}, "with anna it is right 40 times in 100"),
         ({"hands_found": percent(77)}, "In 23% of the photographs no hand was found"),
         ({"calibration_error": 0.12}, "off by 12 points"),
     ],
 )
 def test_what_lowers_the_worth_is_said_and_only_where_it_does(more: dict[str, object], words: str) -> None:
-    harmless = {"near_copies": 0.01, "worst_signer": percent(93, "anna"), "hands_found": percent(99)}
+    harmless = {"near_duplicates": 0.01, "worst_signer": percent(93, "anna"), "hands_found": percent(99)}
     base = {"new_people": percent(95)}
     assert words in judge_evidence(Evidence(**base, **more)).words  # type: ignore[arg-type]
     calm = Evidence(**base, **harmless, calibration_error=0.03)  # type: ignore[arg-type]
@@ -74,8 +74,8 @@ def test_what_lowers_the_worth_is_said_and_only_where_it_does(more: dict[str, ob
 
 
 def test_all_but_perfect_is_not_called_perfect() -> None:
-    assert "99 times in 100" in judge_evidence(Evidence(new_people=Slice("test", 1000, 999))).words
-    assert "100 times in 100" in judge_evidence(Evidence(new_people=percent(100))).words
+    assert "99 times in 100" in judge_evidence(Evidence(new_people=Slice("test", 1000, 999))).summary
+    assert "100 times in 100" in judge_evidence(Evidence(new_people=percent(100))).summary
 
 
 def test_two_to_five_sentences_whatever_is_known() -> None:
@@ -84,13 +84,13 @@ def test_two_to_five_sentences_whatever_is_known() -> None:
             same_people=same,
             new_people=new,
             external=tuple(percent(50 + 10 * i, str(i)) for i in range(outside)),
-            near_copies=0.5 if rest else None,
+            near_duplicates=0.5 if rest else None,
             worst_signer=percent(30, "anna") if rest else None,
             hands_found=percent(50) if rest else None,
             calibration_error=0.3 if rest else None,
         )
         verdict = judge_evidence(evidence)
         assert (1 if outside > 1 and not (same or new or rest) else 2) <= len(verdict.sentences) <= 5
-        assert "translat" not in verdict.words
-        assert ("not known" in verdict.words) == (not outside)
+        assert "translat" not in verdict.summary
+        assert ("not known" in verdict.summary) == (not outside)
         json.dumps(verdict.as_dict())

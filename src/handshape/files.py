@@ -20,7 +20,7 @@ ELSEWHERE = "choose another place with --out"
 
 
 @contextmanager
-def whole_file(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
+def atomic_write(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
     """Yields a temporary path of the same ending; when the block ends well, that file takes the place of ``path``.
 
     Args:
@@ -46,13 +46,13 @@ def whole_file(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file as a whole."""
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a binary file as a whole."""
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 
@@ -85,7 +85,7 @@ def why(error: Exception) -> str:
     return system.lower() if system else str(error).rstrip(".") or type(error).__name__
 
 
-def require_room(folder: Path, size: int) -> None:
+def require_disk_space(folder: Path, size: int) -> None:
     """Passes when the disk of a folder, which need not exist yet, has ``size`` bytes free.
 
     HDF5 files and memory maps that outgrow their disk end the program without a word, so ask before writing them.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from handshape.console import Console
 
 if TYPE_CHECKING:
-    from handshape.evaluation.outside import OutsideEvaluation
-    from handshape.evaluation.paired import Paired
+    from handshape.evaluation.compare import Paired
+    from handshape.evaluation.external import OutsideEvaluation
     from handshape.export.bundle import Bundle
 
 
@@ -25,13 +25,13 @@ def compare(options: argparse.Namespace, console: Console) -> None:
     keys = dict.fromkeys(key for side in sides for key, value in side.items() if value is not None)
     console.table("as trained", ("", *names), [(key, *(_shown(side.get(key)) for side in sides)) for key in keys])
     missing = _only_one_knows(*bundles)
-    for name, labels in zip(names, missing, strict=True):
-        if labels:
-            console.warn(f"Only {name} knows: {', '.join(labels)}")
+    for name, class_names in zip(names, missing, strict=True):
+        if class_names:
+            console.warn(f"Only {name} knows: {', '.join(class_names)}")
     result: dict[str, Any] = {
         "models": [
-            {"model": name, **side, "only_here": list(labels)}
-            for name, side, labels in zip(names, sides, missing, strict=True)
+            {"model": name, **side, "only_here": list(class_names)}
+            for name, side, class_names in zip(names, sides, missing, strict=True)
         ]
     }
     if options.data:
@@ -48,7 +48,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
     measures: Mapping[str, Any] = details.get("measures", {})
     worst, external = measures.get("worst_signer"), measures.get("external", {})
     return {
-        "handshapes": len(bundle.labels),
+        "handshapes": len(bundle.class_names),
         "hands": bundle.hands,
         "side in pixels": bundle.size,
         "megabytes": round(sum((bundle.folder / name).stat().st_size for name in bundle.files) / 1e6, 1),
@@ -67,8 +67,8 @@ def _shown(value: Any) -> str:
 
 def _only_one_knows(first: Bundle, second: Bundle) -> tuple[list[str], list[str]]:
     return (
-        [label for label in first.labels if label not in second.labels],
-        [label for label in second.labels if label not in first.labels],
+        [label for label in first.class_names if label not in second.class_names],
+        [label for label in second.class_names if label not in first.class_names],
     )
 
 
@@ -90,13 +90,15 @@ def _on_photographs(
 
 def _measure(bundle: Bundle, data: Path, console: Console) -> OutsideEvaluation:
     from handshape.data.samples import list_samples
-    from handshape.evaluation.outside import evaluate_outside
+    from handshape.evaluation.external import evaluate_outside
     from handshape.hands.search import hand_search
     from handshape.serving.recognizer import Recognizer
 
     look = hand_search(console) if bundle.hands else None
     recognizer = Recognizer(bundle)
-    return evaluate_outside(recognizer.probabilities, bundle.labels, bundle.size, list_samples(data), look, console)
+    return evaluate_outside(
+        recognizer.probabilities, bundle.class_names, bundle.size, list_samples(data), look, console
+    )
 
 
 def paired(first: OutsideEvaluation, second: OutsideEvaluation) -> Paired:
@@ -108,7 +110,7 @@ def paired(first: OutsideEvaluation, second: OutsideEvaluation) -> Paired:
     import numpy as np
 
     from handshape.errors import DataError
-    from handshape.evaluation.paired import Paired
+    from handshape.evaluation.compare import Paired
 
     right = [
         dict(zip(outside.predictions.paths, outside.predictions.correct.tolist(), strict=True))
@@ -122,12 +124,12 @@ def paired(first: OutsideEvaluation, second: OutsideEvaluation) -> Paired:
 
 def in_words(pair: Paired, names: tuple[str, str]) -> str:
     """Which is better, by how much, and whether that may be chance."""
-    from handshape.evaluation.paired import SURE
+    from handshape.evaluation.compare import SURE
 
     if pair.difference == 0:
         return f"{names[0]} and {names[1]} are right equally often"
     is_second = pair.difference > 0
     low, high = pair.interval if is_second else (-pair.interval[1], -pair.interval[0])
     points = f"{100 * abs(pair.difference):.1f} points better"
-    certainty = "more than chance" if pair.chance < SURE else "it may be chance"
+    certainty = "more than chance" if pair.p_value < SURE else "it may be chance"
     return f"{names[is_second]} is {points} (95 %: {100 * low:+.1f} to {100 * high:+.1f}); {certainty}"

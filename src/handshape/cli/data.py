@@ -14,7 +14,7 @@ from handshape.errors import SettingsError
 
 if TYPE_CHECKING:
     from handshape.data.check_report import CheckReport
-    from handshape.stages.prepare import FoundHands
+    from handshape.workflow.dataset import FoundHands
 
 NO_PEOPLE = ("auto", "none")  # rules of --groups that name nobody
 FEW_HANDS = 0.5  # of a class's images; with fewer, its landmarks say little
@@ -26,12 +26,12 @@ def check(options: argparse.Namespace, console: Console) -> int:
     from handshape.data.groups import signer_groups
     from handshape.data.samples import list_samples
     from handshape.hands.search import hand_search
-    from handshape.stages.prepare import find_hands, with_doubts
+    from handshape.workflow.dataset import add_label_issues, find_hands
 
     console.status("check", f"Checking {options.data}")
     folder = list_samples(options.data)
     report = check_folder(folder, console)
-    groups, _ = signer_groups(folder, report.usable_samples, options.groups, report.digests, report.likeness)
+    groups, _ = signer_groups(folder, report.usable_samples, options.groups, report.digests, report.similarity)
     if options.groups not in NO_PEOPLE:
         report = with_signers(report, groups)
     hands: FoundHands = {}
@@ -39,7 +39,7 @@ def check(options: argparse.Namespace, console: Console) -> int:
         hands = find_hands(folder, report, hand_search(console), console)
     found = hands_of_classes(report, hands) if hands else None
     if found is not None:
-        report = with_doubts(with_few_hands(report, found), hands, groups)
+        report = add_label_issues(with_few_hands(report, found), hands, groups)
     show_check(report, found, console)
     if options.json:
         console.emit({**report.as_dict(), "hands_found": found})
@@ -58,7 +58,7 @@ def hands_of_classes(report: CheckReport, hands: FoundHands) -> dict[str, int]:
 def with_few_hands(report: CheckReport, found: Mapping[str, int]) -> CheckReport:
     """The report with the classes in which few hands were found, those that show no sign aside."""
     from handshape.data.check_report import Problem
-    from handshape.data.words import counted, some
+    from handshape.data.messages import counted, some
     from handshape.model.decisions import is_negative_name
 
     poor = [
@@ -88,9 +88,9 @@ def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Co
     if report.signers:
         people = [(name, count.images, len(count.absent)) for name, count in report.signers.items()]
         console.table("Signers", ("signer", "images", "classes not shown"), people)
-    if report.suspects:
-        doubts = [(each.path, each.label, each.suggested, f"{each.confidence:.0%}") for each in report.suspects]
-        console.table("Suspect labels", ("image", "lies in", "looks like", "sure"), doubts)
+    if report.label_issues:
+        issues = [(each.path, each.label, each.suggested, f"{each.confidence:.0%}") for each in report.label_issues]
+        console.table("Suspect labels", ("image", "lies in", "looks like", "sure"), issues)
     for problem in report.problems:
         console.warn(problem)
     verdict = "nothing is wrong" if report.ok else f"{len(report.problems)} findings"
@@ -99,7 +99,7 @@ def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Co
 
 def sample(options: argparse.Namespace, console: Console) -> int:
     """``handshape sample``."""
-    from handshape.data.drawn import draw_practice_set
+    from handshape.practice import draw_practice_set
 
     console.status("draw", f"Drawing a practice set into {options.out}")
     if options.seed < 0:

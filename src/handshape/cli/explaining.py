@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from handshape.evaluation.saliency import Heat
+    from handshape.explain.saliency import Heat
     from handshape.export.bundle import Bundle
     from handshape.images import Pixels
     from handshape.serving.recognizer import Recognition
@@ -25,7 +25,7 @@ def explain(options: argparse.Namespace, console: Console) -> int:
     """Draws one PNG an image and goes on after a bad image; 1 when no image could be read."""
     from PIL import Image
 
-    from handshape.files import whole_file
+    from handshape.files import atomic_write
     from handshape.registry import resolve
     from handshape.serving.recognizer import recognizer_of
 
@@ -36,7 +36,7 @@ def explain(options: argparse.Namespace, console: Console) -> int:
         result, features = recognizer.explain(path)
         heat = heat_of(features, bundle, result)
         file = free_name(options.out, path)
-        with whole_file(file) as partial:
+        with atomic_write(file) as partial:
             Image.fromarray(draw(path, result, heat)).save(partial, "PNG")
         console.say(f"{path}: {in_words(result)} → {file}")
         if options.json:
@@ -49,17 +49,17 @@ def heat_of(features: Features | None, bundle: Bundle, result: Recognition) -> H
     """Where the model looked, as the picture lies in the photograph; None without a pixel stream."""
     import numpy as np
 
-    from handshape.evaluation.saliency import where_it_looked
+    from handshape.explain.saliency import where_it_looked
 
     if features is None or not bundle.activation.is_file():
         return None
     is_left = result.hand is not None and result.hand.handedness == "Left"
-    return where_it_looked(features, np.load(bundle.activation), bundle.labels.index(result.top[0][0]), is_left)
+    return where_it_looked(features, np.load(bundle.activation), bundle.class_names.index(result.top[0][0]), is_left)
 
 
 def draw(photo: Path | bytes, result: Recognition, heat: Heat | None) -> Pixels:
     """The photograph, explained, [H, W, 3]."""
-    from handshape.evaluation.drawing import Caption, explain_image
+    from handshape.explain.drawing import Caption, explain_image
     from handshape.hands.crops import crop_box
     from handshape.hands.inputs import load_photograph
 

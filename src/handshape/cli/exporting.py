@@ -12,16 +12,16 @@ from handshape.errors import DataError
 if TYPE_CHECKING:
     from handshape.export.bundle import Bundle
     from handshape.export.exports import Export, Exports
-    from handshape.export.photographs import Chosen
+    from handshape.workflow.export_photographs import Chosen
 
 
 def export(options: argparse.Namespace, console: Console) -> int:
     """Writes the formats; 1 when one of them is no match for Keras and nothing took its place."""
     from handshape.export.exports import export_model, failure
     from handshape.export.formats import require_modules
-    from handshape.export.photographs import load_photographs
     from handshape.hands.search import hand_search
     from handshape.registry import resolve
+    from handshape.workflow.export_photographs import load_photographs
 
     require_modules(options.to)
     bundle = resolve(options.model)
@@ -44,8 +44,8 @@ def export(options: argparse.Namespace, console: Console) -> int:
 def choose(options: argparse.Namespace, bundle: Bundle, console: Console) -> Chosen:
     """The photographs of ``--data``, else those that the run kept back."""
     from handshape.data.splits import read_splits
-    from handshape.export.photographs import choose_from_folder, choose_from_split
-    from handshape.runs import open_run, read_record
+    from handshape.workflow.export_photographs import choose_from_folder, choose_from_split
+    from handshape.workflow.run import open_run, read_record
 
     if options.data:
         return choose_from_folder(options.data, bundle)

@@ -22,7 +22,7 @@ def train(options: argparse.Namespace, console: Console) -> int:
                 {name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()}
             )
         return 0
-    from handshape import pipeline
+    from handshape.workflow import train as pipeline
 
     if options.resume:
         require_nothing_new(options)

@@ -14,7 +14,7 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     """``handshape evaluate``."""
     from handshape.data.samples import list_samples
     from handshape.evaluation.decisions import report_decisions
-    from handshape.evaluation.outside import evaluate_outside
+    from handshape.evaluation.external import evaluate_outside
     from handshape.hands.search import hand_search
     from handshape.registry import resolve
     from handshape.serving.recognizer import Recognizer
@@ -23,10 +23,10 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     recognizer = Recognizer(bundle)
     folder = list_samples(options.data)
     look = hand_search(console) if bundle.hands else None
-    outside = evaluate_outside(recognizer.probabilities, bundle.labels, bundle.size, folder, look, console)
+    outside = evaluate_outside(recognizer.probabilities, bundle.class_names, bundle.size, folder, look, console)
     metrics, predictions = outside.metrics, outside.predictions
     decisions = report_decisions(
-        bundle.labels, predictions.probabilities, predictions.truth, outside.hand_found, bundle.thresholds
+        bundle.class_names, predictions.probabilities, predictions.targets, outside.hand_found, bundle.thresholds
     )
     for names, what in (
         (outside.left_out, "classes the model does not know"),

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from handshape.data.near_copies import Clusters, Embeddings, Likeness, Numbers, near_pairs
+from handshape.data.near_duplicates import Clusters, Embeddings, Numbers, Similarity, near_pairs
 from handshape.data.samples import Sample
 
 _ALIKE = 0.75  # neighbours by number are of one burst from here on; where each is of another signer, 1 in 150 is
@@ -47,19 +47,19 @@ class Bursts:
     cut: tuple[str, ...]
 
 
-def find_bursts(samples: Sequence[Sample], likeness: Likeness, digests: Mapping[str, str]) -> Bursts:
+def find_bursts(samples: Sequence[Sample], similarity: Similarity, digests: Mapping[str, str]) -> Bursts:
     """Groups near-copies, byte-identical copies, and neighbours by number that look alike.
 
     Args:
         samples: in the order of the folder, so that neighbours by name stand together.
-        likeness: of these samples, row by row.
+        similarity: of these samples, row by row.
         digests: SHA-256 by path. Byte-identical images stay together whatever else is cut.
     """
-    labels = np.array([sample.label for sample in samples])
-    neighbours = _neighbours(samples, likeness.embeddings)
+    class_names = np.array([sample.label for sample in samples])
+    neighbours = _neighbours(samples, similarity.embeddings)
     copies = _first_of_each([digests.get(sample.path, sample.path) for sample in samples])
-    groups = _joined(len(samples), likeness.near_copies, [neighbours, copies])
-    groups, cut = _cut(groups, labels, likeness.embeddings, neighbours)
+    groups = _joined(len(samples), similarity.near_duplicates, [neighbours, copies])
+    groups, cut = _cut(groups, class_names, similarity.embeddings, neighbours)
     groups = _joined(len(samples), groups, [copies])
     sizes = np.bincount(groups, minlength=len(samples))
     return Bursts(
@@ -129,13 +129,15 @@ def _joined(count: int, groups: Numbers, ties: Iterable[Pairs]) -> Numbers:
     return clusters.firsts()
 
 
-def _cut(groups: Numbers, labels: Labels, embeddings: Embeddings, neighbours: Pairs) -> tuple[Numbers, tuple[str, ...]]:
+def _cut(
+    groups: Numbers, class_names: Labels, embeddings: Embeddings, neighbours: Pairs
+) -> tuple[Numbers, tuple[str, ...]]:
     """Cuts groups that would leave too little of a class for the other parts; names the classes that were cut."""
     groups, cut = groups.copy(), []
-    sizes = {str(label): int((labels == label).sum()) for label in dict.fromkeys(labels.tolist())}
-    for members in _too_large(groups, labels, sizes):
-        for label in dict.fromkeys(labels[members].tolist()):
-            mine = members[labels[members] == label]
+    sizes = {str(label): int((class_names == label).sum()) for label in dict.fromkeys(class_names.tolist())}
+    for members in _too_large(groups, class_names, sizes):
+        for label in dict.fromkeys(class_names[members].tolist()):
+            mine = members[class_names[members] == label]
             pieces = list(_pieces_of_class(mine, sizes[label], embeddings, neighbours))
             for piece in pieces:
                 groups[piece] = piece[0]
@@ -144,7 +146,7 @@ def _cut(groups: Numbers, labels: Labels, embeddings: Embeddings, neighbours: Pa
     return groups, tuple(dict.fromkeys(cut))
 
 
-def _too_large(groups: Numbers, labels: Labels, sizes: Mapping[str, int]) -> list[Numbers]:
+def _too_large(groups: Numbers, class_names: Labels, sizes: Mapping[str, int]) -> list[Numbers]:
     """Members of the groups that hold too much of a class, or of everything."""
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
@@ -154,7 +156,10 @@ def _too_large(groups: Numbers, labels: Labels, sizes: Mapping[str, int]) -> lis
         if len(rows) > 1
         and (
             len(rows) > _LARGEST * len(groups)
-            or any((labels[rows] == label).sum() > _LARGEST * sizes[label] for label in set(labels[rows].tolist()))
+            or any(
+                (class_names[rows] == label).sum() > _LARGEST * sizes[label]
+                for label in set(class_names[rows].tolist())
+            )
         )
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handshape.data.near_copies import Likeness, Numbers
+from handshape.data.near_duplicates import Numbers, Similarity
 from handshape.data.samples import Sample
 
 TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
@@ -36,7 +36,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class SuspectLabel:
+class LabelIssue:
     """A label that other people's photographs speak against.
 
     Attributes:
@@ -92,8 +92,8 @@ class CheckReport:
         misnamed: usable, but of another format than the name says.
         strays: files that are left out, as :class:`~handshape.data.samples.ImageFolder` says.
         digests: SHA-256 of each usable image.
-        likeness: how alike the usable images are, row by row.
-        suspects: labels that are probably wrong, the clearest first; None where nobody looked for them.
+        similarity: how alike the usable images are, row by row.
+        label_issues: labels that are probably wrong, the clearest first; None where nobody looked for them.
         signers: what each signer showed; empty where it is not known who signed what.
         findings: the problems, those that prevent training first.
     """
@@ -107,8 +107,8 @@ class CheckReport:
     misnamed: Paths
     strays: Paths
     digests: Mapping[str, str]
-    likeness: Likeness = field(repr=False, compare=False)
-    suspects: tuple[SuspectLabel, ...] | None = None
+    similarity: Similarity = field(repr=False, compare=False)
+    label_issues: tuple[LabelIssue, ...] | None = None
     signers: Mapping[str, SignerCount] = field(default_factory=dict)
     findings: tuple[Problem, ...] = ()
 
@@ -139,20 +139,22 @@ class CheckReport:
         return tuple(self.reasons)
 
     @property
-    def near_copies(self) -> tuple[Paths, ...]:
+    def near_duplicates(self) -> tuple[Paths, ...]:
         """Groups of images that look almost the same, byte-identical ones aside: each is like another of its group."""
-        return self._alike(self.likeness.near_copies)
+        return self._alike(self.similarity.near_duplicates)
 
     @property
-    def near_copy_share(self) -> float:
+    def near_duplicate_share(self) -> float:
         """The share of usable images that look almost like another, 0-1."""
-        return sum(map(len, self.near_copies)) / max(1, self.usable)
+        return sum(map(len, self.near_duplicates)) / max(1, self.usable)
 
     @property
     def near_conflicts(self) -> tuple[Paths, ...]:
         """Groups of images that are surely one picture, stored anew, in more than one class."""
-        labels = {sample.path: sample.label for sample in self.usable_samples}
-        return tuple(group for group in self._alike(self.likeness.same) if len({labels[path] for path in group}) > 1)
+        class_names = {sample.path: sample.label for sample in self.usable_samples}
+        return tuple(
+            group for group in self._alike(self.similarity.same) if len({class_names[path] for path in group}) > 1
+        )
 
     @property
     def empty_classes(self) -> Paths:
@@ -190,10 +192,10 @@ class CheckReport:
             "empty_classes": list(self.empty_classes),
             "duplicates": [list(group) for group in self.duplicates],
             "conflicts": [list(group) for group in self.conflicts],
-            "near_copies": [list(group) for group in self.near_copies],
-            "near_copy_share": round(self.near_copy_share, 4),
+            "near_duplicates": [list(group) for group in self.near_duplicates],
+            "near_duplicate_share": round(self.near_duplicate_share, 4),
             "near_conflicts": [list(group) for group in self.near_conflicts],
-            "suspects": None if self.suspects is None else [suspect.as_dict() for suspect in self.suspects],
+            "label_issues": None if self.label_issues is None else [issue.as_dict() for issue in self.label_issues],
             "signers": {signer: count.as_dict() for signer, count in self.signers.items()},
             "tiny": list(self.tiny),
             "misnamed": list(self.misnamed),

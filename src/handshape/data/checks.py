@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from handshape.console import Console
-from handshape.data.check_report import TINY_SIDE, CheckReport, Paths, Problem, SuspectLabel
+from handshape.data.check_report import TINY_SIDE, CheckReport, LabelIssue, Paths, Problem
 from handshape.data.groups import count_signers
-from handshape.data.near_copies import likeness, thumbnail
-from handshape.data.problems import LEAST_IMAGES, find_problems, signer_problems, suspect_problems
+from handshape.data.label_issues import Features, find_label_issues
+from handshape.data.near_duplicates import similarity, thumbnail
+from handshape.data.problems import MIN_IMAGES, find_problems, label_issue_problems, signer_problems
 from handshape.data.samples import ImageFolder, Sample
-from handshape.data.suspects import Features, suspect_labels
 from handshape.data.threads import in_threads
 from handshape.errors import DataError, ImageError
 from handshape.images import FORMATS, UNNAMED, decode, open_image, read_bytes
 
-__all__ = ["CheckReport", "Problem", "check_folder", "require_trainable", "with_signers", "with_suspects"]
+__all__ = ["CheckReport", "Problem", "check_folder", "require_trainable", "with_label_issues", "with_signers"]
 
 
 def check_folder(folder: ImageFolder, console: Console, workers: int = 2) -> CheckReport:
@@ -30,30 +30,30 @@ def check_folder(folder: ImageFolder, console: Console, workers: int = 2) -> Che
         console: shows the progress.
         workers: threads.
     """
-    looks: list[_Look] = []
+    inspections: list[_Inspection] = []
     with console.progress("Checking images", len(folder.samples)) as bar:
-        for look in in_threads(lambda sample: _look(folder, sample), folder.samples, workers):
-            looks.append(look)
-            bar.advance(note=f"class {look.sample.label}")
-    usable = [look for look in looks if not look.reason]
+        for inspection in in_threads(lambda sample: _inspect(folder, sample), folder.samples, workers):
+            inspections.append(inspection)
+            bar.advance(note=f"class {inspection.sample.label}")
+    usable = [inspection for inspection in inspections if not inspection.reason]
     duplicates = _duplicates(usable)
-    labels = {look.sample.path: look.sample.label for look in usable}
+    class_names = {inspection.sample.path: inspection.sample.label for inspection in usable}
     report = CheckReport(
         classes=folder.counts(),
-        usable_samples=tuple(look.sample for look in usable),
-        reasons={look.sample.path: look.reason for look in looks if look.reason},
+        usable_samples=tuple(inspection.sample for inspection in usable),
+        reasons={inspection.sample.path: inspection.reason for inspection in inspections if inspection.reason},
         duplicates=duplicates,
-        conflicts=tuple(group for group in duplicates if len({labels[path] for path in group}) > 1),
-        tiny=tuple(look.sample.path for look in usable if look.is_tiny),
-        misnamed=tuple(look.sample.path for look in usable if look.is_misnamed),
+        conflicts=tuple(group for group in duplicates if len({class_names[path] for path in group}) > 1),
+        tiny=tuple(inspection.sample.path for inspection in usable if inspection.is_tiny),
+        misnamed=tuple(inspection.sample.path for inspection in usable if inspection.is_misnamed),
         strays=folder.strays,
-        digests={look.sample.path: look.digest for look in usable},
-        likeness=likeness([look.thumbnail for look in usable]),
+        digests={inspection.sample.path: inspection.digest for inspection in usable},
+        similarity=similarity([inspection.thumbnail for inspection in usable]),
     )
     return replace(report, findings=find_problems(report, folder.root))
 
 
-def with_suspects(
+def with_label_issues(
     report: CheckReport, samples: Sequence[Sample], features: Features, groups: Mapping[str, str], seed: int = 0
 ) -> CheckReport:
     """The report with the labels that are probably wrong, and with what to do about them.
@@ -66,14 +66,13 @@ def with_suspects(
             known to be one vouches for itself.
         seed: of the cross-validation.
     """
-    truth = [sample.label for sample in samples]
-    found = suspect_labels(features, truth, [groups[sample.path] for sample in samples], seed)
-    suspects = tuple(
-        SuspectLabel(samples[suspect.row].path, truth[suspect.row], suspect.suggested, suspect.confidence)
-        for suspect in found
+    targets = [sample.label for sample in samples]
+    found = find_label_issues(features, targets, [groups[sample.path] for sample in samples], seed)
+    label_issues = tuple(
+        LabelIssue(samples[issue.row].path, targets[issue.row], issue.suggested, issue.confidence) for issue in found
     )
-    report = replace(report, suspects=suspects)
-    return replace(report, findings=(*report.findings, *suspect_problems(report)))
+    report = replace(report, label_issues=label_issues)
+    return replace(report, findings=(*report.findings, *label_issue_problems(report)))
 
 
 def with_signers(report: CheckReport, groups: Mapping[str, str]) -> CheckReport:
@@ -97,13 +96,13 @@ def require_trainable(report: CheckReport) -> None:
     if fatal:
         raise DataError(
             "\n".join(problem.what for problem in fatal),
-            f"at least two classes, each with {LEAST_IMAGES} usable images or more",
+            f"at least two classes, each with {MIN_IMAGES} usable images or more",
             "\n".join(dict.fromkeys(problem.remedy for problem in fatal)),
         )
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Inspection:
     """What opening one image showed; ``reason`` is empty when it is usable."""
 
     sample: Sample
@@ -114,7 +113,7 @@ class _Look:
     is_misnamed: bool = False
 
 
-def _look(folder: ImageFolder, sample: Sample) -> _Look:
+def _inspect(folder: ImageFolder, sample: Sample) -> _Inspection:
     path = folder.file(sample)
     try:
         data = read_bytes(path)
@@ -122,8 +121,8 @@ def _look(folder: ImageFolder, sample: Sample) -> _Look:
         kind = image.format or ""
         small = thumbnail(decode(image))
     except ImageError as error:
-        return _Look(sample, error.happened.removeprefix(str(path)).removeprefix(UNNAMED).strip(" ."))
-    return _Look(
+        return _Inspection(sample, error.happened.removeprefix(str(path)).removeprefix(UNNAMED).strip(" ."))
+    return _Inspection(
         sample,
         digest=hashlib.sha256(data).hexdigest(),
         thumbnail=small,
@@ -132,8 +131,8 @@ def _look(folder: ImageFolder, sample: Sample) -> _Look:
     )
 
 
-def _duplicates(looks: Sequence[_Look]) -> tuple[Paths, ...]:
+def _duplicates(inspections: Sequence[_Inspection]) -> tuple[Paths, ...]:
     same: dict[str, list[str]] = defaultdict(list)
-    for look in looks:
-        same[look.digest].append(look.sample.path)
+    for inspection in inspections:
+        same[inspection.digest].append(inspection.sample.path)
     return tuple(tuple(paths) for paths in same.values() if len(paths) > 1)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from handshape.data.bursts import Bursts, find_bursts
 from handshape.data.check_report import SignerCount
-from handshape.data.near_copies import Likeness
-from handshape.data.problems import LEAST_SIGNERS
+from handshape.data.messages import counted, some
+from handshape.data.near_duplicates import Similarity
+from handshape.data.problems import MIN_SIGNERS
 from handshape.data.samples import ImageFolder, Sample, natural_key
-from handshape.data.words import counted, some
 from handshape.errors import DataError, SettingsError
 
 _RULES = (
@@ -28,7 +28,7 @@ def signer_groups(
     samples: Sequence[Sample],
     rule: str,
     digests: Mapping[str, str],
-    likeness: Likeness | None = None,
+    similarity: Similarity | None = None,
 ) -> tuple[dict[str, str], str]:
     """The group of each sample by its path, and in words what the groups are.
 
@@ -39,7 +39,7 @@ def signer_groups(
             ``folder`` (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular
             expression with ``(?P<signer>…)`` that is searched in the path.
         digests: SHA-256 by path; ``auto`` puts equal ones together.
-        likeness: of the samples, row by row; without it ``auto`` knows byte-identical copies only.
+        similarity: of the samples, row by row; without it ``auto`` knows byte-identical copies only.
 
     Raises:
         SettingsError: the rule is none of these, or its file or expression is at fault.
@@ -48,9 +48,9 @@ def signer_groups(
     if rule == "none":
         return {sample.path: sample.path for sample in samples}, "at random"
     if rule == "auto":
-        if likeness is None:
+        if similarity is None:
             return _copies(samples, digests), "at random; byte-identical copies kept together"
-        bursts = find_bursts(samples, likeness, digests)
+        bursts = find_bursts(samples, similarity, digests)
         return dict(bursts.group_of), _in_words(bursts, len(samples))
     if rule == "folder":
         groups = _by_folder(samples)
@@ -59,7 +59,7 @@ def signer_groups(
     else:
         groups = _by_pattern(samples, rule)
     signers = len(set(groups.values()))
-    if signers < LEAST_SIGNERS:
+    if signers < MIN_SIGNERS:
         raise _too_few(rule, sorted(set(groups.values())))
     return groups, f"by signer ({signers} signers)"
 
@@ -206,7 +206,7 @@ def _too_few(rule: str, signers: Sequence[str]) -> DataError:
     return DataError(
         f"data.groups='{rule}' finds only {len(signers)} signer{'s' if len(signers) > 1 else ''}: "
         f"{', '.join(signers)}.",
-        f"at least {LEAST_SIGNERS} signers, one each for training, validation and test",
+        f"at least {MIN_SIGNERS} signers, one each for training, validation and test",
         "Add photographs of other people, or choose data.groups=auto: then the test says how well these people "
         "are recognised, not how well others are.",
     )

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from handshape.data.check_report import TINY_SIDE, CheckReport, Problem
+from handshape.data.messages import counted, some
 from handshape.data.samples import subfolders
-from handshape.data.words import counted, some
 
 MAX_IMBALANCE = 3.0
-MANY_NEAR_COPIES = 0.1  # of all images; fewer hardly change what a test says
-LEAST_SIGNERS = 3  # one each for training, validation and test
-LEAST_IMAGES = 3  # so that training, validation and test can each have one
+MANY_NEAR_DUPLICATES = 0.1  # of all images; fewer hardly change what a test says
+MIN_SIGNERS = 3  # one each for training, validation and test
+MIN_IMAGES = 3  # so that training, validation and test can each have one
 
 
 def find_problems(report: CheckReport, root: Path) -> tuple[Problem, ...]:
@@ -21,11 +21,11 @@ def find_problems(report: CheckReport, root: Path) -> tuple[Problem, ...]:
     return (*_fatal(report, root), *_about_files(report), *_about_classes(report), *_about_near_copies(report))
 
 
-def suspect_problems(report: CheckReport) -> tuple[Problem, ...]:
+def label_issue_problems(report: CheckReport) -> tuple[Problem, ...]:
     """What to do about the suspect labels of a report, if it has any."""
-    if not report.suspects:
+    if not report.label_issues:
         return ()
-    named = [f"{suspect.path} looks like {suspect.suggested}" for suspect in report.suspects]
+    named = [f"{issue.path} looks like {issue.suggested}" for issue in report.label_issues]
     count = len(named)
     return (
         Problem(
@@ -42,13 +42,12 @@ def signer_problems(report: CheckReport) -> tuple[Problem, ...]:
         return ()
     absent = Counter(label for count in report.signers.values() for label in count.absent)
     shown = {label: len(report.signers) - absent[label] for label in report.usable_classes}
-    rare = [f"{label} ({count})" for label, count in shown.items() if count < LEAST_SIGNERS]
+    rare = [f"{label} ({count})" for label, count in shown.items() if count < MIN_SIGNERS]
     if not rare:
         return ()
     return (
         Problem(
-            f"{counted(len(rare), 'class is', 'classes are')} shown by fewer than {LEAST_SIGNERS} signers: "
-            f"{some(rare)}.",
+            f"{counted(len(rare), 'class is', 'classes are')} shown by fewer than {MIN_SIGNERS} signers: {some(rare)}.",
             "Training, validation and test each need another person: add photographs by other people.",
         ),
     )
@@ -68,11 +67,10 @@ def _fatal(report: CheckReport, root: Path) -> Iterable[Problem]:
             "Replace the broken images, or move the folder elsewhere to train without the class.",
             fatal=True,
         )
-    small = [f"{label} ({count})" for label, count in counts.items() if 0 < count < LEAST_IMAGES]
+    small = [f"{label} ({count})" for label, count in counts.items() if 0 < count < MIN_IMAGES]
     if small:
         yield Problem(
-            f"{counted(len(small), 'class has', 'classes have')} fewer than {LEAST_IMAGES} usable images: "
-            f"{some(small)}.",
+            f"{counted(len(small), 'class has', 'classes have')} fewer than {MIN_IMAGES} usable images: {some(small)}.",
             "Training, validation and test each need one: add photographs, some dozens a class for a good "
             "recogniser, or move the folder elsewhere.",
             fatal=True,
@@ -157,11 +155,11 @@ def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
             f"{some(_equations(report.near_conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
-    if report.near_copy_share >= MANY_NEAR_COPIES:
-        first = report.near_copies[0]
+    if report.near_duplicate_share >= MANY_NEAR_DUPLICATES:
+        first = report.near_duplicates[0]
         yield Problem(
-            f"{report.near_copy_share:.0%} of the images look almost like another, as frames of one video do, in "
-            f"{counted(len(report.near_copies), 'group', 'groups')}; the first is {some(first)}.",
+            f"{report.near_duplicate_share:.0%} of the images look almost like another, as frames of one video do, in "
+            f"{counted(len(report.near_duplicates), 'group', 'groups')}; the first is {some(first)}.",
             "data.groups=auto keeps such images on one side of the split, a random split would test on what was "
             "learned; they teach little that is new, so add photographs of other people, days and rooms.",
         )

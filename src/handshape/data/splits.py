@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from handshape.data.dealing import PARTS, Dealer
 from handshape.data.samples import Sample
+from handshape.data.stratify import PARTS, StratifiedGroupSplitter
 from handshape.errors import DataError
 from handshape.files import write_text
 
@@ -71,13 +71,16 @@ def split_samples(
     Raises:
         DataError: the groups leave a part without a single image.
     """
-    dealer = Dealer(samples, groups, (1 - test_share - validation_share, validation_share, test_share), seed)
-    dealer.deal()
-    dealer.require_all_parts()
-    train, validation, test = (
-        tuple(samples[index] for index in np.flatnonzero(dealer.part_of == part).tolist()) for part in range(len(PARTS))
+    splitter = StratifiedGroupSplitter(
+        samples, groups, (1 - test_share - validation_share, validation_share, test_share), seed
     )
-    return Split(train, validation, test, groups, by, tuple(dealer.notes()))
+    splitter.deal()
+    splitter.require_all_parts()
+    train, validation, test = (
+        tuple(samples[index] for index in np.flatnonzero(splitter.part_of == part).tolist())
+        for part in range(len(PARTS))
+    )
+    return Split(train, validation, test, groups, by, tuple(splitter.notes()))
 
 
 def write_splits(split: Split, path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from handshape.console import Console
 from handshape.data.samples import Sample
 from handshape.data.threads import in_threads
-from handshape.files import whole_file
+from handshape.files import atomic_write
 from handshape.images import Pixels
 
 MEMORY_LIMIT = 500_000_000  # bytes; above it the pixels live in a file, and the system keeps in memory what is in use
@@ -65,7 +65,7 @@ def _in_memory(squares: Iterator[Pixels], shape: tuple[int, ...]) -> Pixels:
 
 def _in_file(squares: Iterator[Pixels], shape: tuple[int, ...], file: Path) -> Pixels:
     """Written front to back, not through a memory map: there a full disk would end the program without a word."""
-    with whole_file(file) as partial, partial.open("wb") as stream:
+    with atomic_write(file) as partial, partial.open("wb") as stream:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
         for square in squares:

@@ -27,33 +27,35 @@ class Answers:
     hand_found: Flags
 
     @classmethod
-    def of(cls, labels: Sequence[str], probabilities: Floats, truth: Integers, hand_found: Flags | None) -> Answers:
+    def of(
+        cls, class_names: Sequence[str], probabilities: Floats, targets: Integers, hand_found: Flags | None
+    ) -> Answers:
         """From probabilities [N, C], true classes [N] (-1 for none of them) and where a hand was found [N].
 
         Raises:
             ValueError: shapes that do not fit, values that are not finite, a class number out of range.
         """
-        n = len(truth)
-        if probabilities.shape != (n, len(labels)) or (hand_found is not None and hand_found.shape != (n,)):
+        n = len(targets)
+        if probabilities.shape != (n, len(class_names)) or (hand_found is not None and hand_found.shape != (n,)):
             raise ValueError(
-                f"Need probabilities [N, {len(labels)}], truth [N] and hand_found [N]; "
-                f"got {probabilities.shape}, {truth.shape} and {None if hand_found is None else hand_found.shape}."
+                f"Need probabilities [N, {len(class_names)}], truth [N] and hand_found [N]; "
+                f"got {probabilities.shape}, {targets.shape} and {None if hand_found is None else hand_found.shape}."
             )
-        if not np.isfinite(probabilities).all() or np.max(truth, initial=-1) >= len(labels):
-            raise ValueError(f"Need finite probabilities, and classes below {len(labels)}.")
+        if not np.isfinite(probabilities).all() or np.max(targets, initial=-1) >= len(class_names):
+            raise ValueError(f"Need finite probabilities, and classes below {len(class_names)}.")
         answer = probabilities.argmax(axis=1)
-        shows_sign = np.array([not is_negative_name(label) for label in labels])
+        shows_sign = np.array([not is_negative_name(label) for label in class_names])
         return cls(
             confidence=probabilities.max(axis=1).astype(np.float64),
-            is_right=answer == truth,
-            is_sign=(truth >= 0) & shows_sign[truth],
+            is_right=answer == targets,
+            is_sign=(targets >= 0) & shows_sign[targets],
             says_sign=shows_sign[answer],
             hand_found=np.ones(n, bool) if hand_found is None else np.asarray(hand_found, bool),
         )
 
     @classmethod
     def negative(
-        cls, labels: Sequence[str], probabilities: Floats | None, has_finder: bool, hand_found: Flags | None
+        cls, class_names: Sequence[str], probabilities: Floats | None, has_finder: bool, hand_found: Flags | None
     ) -> Answers:
         """Answers to images without a sign; none where there are no probabilities.
 
@@ -61,11 +63,11 @@ class Answers:
             ValueError: as :meth:`of` says, or nothing is known about hands although there is a finder.
         """
         if probabilities is None:
-            probabilities, hand_found = np.empty((0, len(labels))), np.empty(0, bool)
+            probabilities, hand_found = np.empty((0, len(class_names))), np.empty(0, bool)
         if has_finder and hand_found is None:
             raise ValueError("Need to know in which of the negatives a hand was found.")
-        truth = np.full(len(probabilities), -1)
-        return cls.of(labels, probabilities, truth, hand_found if has_finder else None)
+        targets = np.full(len(probabilities), -1)
+        return cls.of(class_names, probabilities, targets, hand_found if has_finder else None)
 
     def only(self, which: Flags) -> Answers:
         """Those at the true places of ``which`` [N]."""

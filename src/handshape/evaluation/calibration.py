@@ -15,18 +15,18 @@ Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 
 COOLEST, HOTTEST = 0.25, 4.0
-FEWEST_IMAGES = 20  # below this the fit says more about chance than about the model
+MIN_IMAGES = 20  # below this the fit says more about chance than about the model
 HALVINGS = 40  # of a range of 2.8 in log T: to 3e-12
 
 
-def fit_temperature(logits: Floats, truth: Integers) -> float:
+def fit_temperature(logits: Floats, targets: Integers) -> float:
     """The temperature T between 0.25 and 4 that minimises the negative log-likelihood of ``softmax(logits / T)``.
 
     The likelihood is convex in 1/T, so its slope changes sign once, and halving the range of log T finds the place.
 
     Args:
         logits: [N, C] scores before the softmax; log-probabilities do as well.
-        truth: [N], the true class of each image.
+        targets: [N], the true class of each image.
 
     Returns:
         The temperature; 1 for fewer than 20 images or scores that are not finite.
@@ -34,12 +34,12 @@ def fit_temperature(logits: Floats, truth: Integers) -> float:
     Raises:
         ValueError: shapes that do not fit.
     """
-    logits, truth = np.asarray(logits, np.float64), np.asarray(truth)
-    if logits.ndim != 2 or truth.shape != logits.shape[:1]:
-        raise ValueError(f"Need logits [N, C] and truth [N]; got {logits.shape} and {truth.shape}.")
-    if len(logits) < FEWEST_IMAGES or not np.isfinite(logits).all():
+    logits, targets = np.asarray(logits, np.float64), np.asarray(targets)
+    if logits.ndim != 2 or targets.shape != logits.shape[:1]:
+        raise ValueError(f"Need logits [N, C] and truth [N]; got {logits.shape} and {targets.shape}.")
+    if len(logits) < MIN_IMAGES or not np.isfinite(logits).all():
         return 1.0
-    scores = logits - logits[np.arange(len(truth)), truth][:, None]  # the true class at 0: the slope's second term
+    scores = logits - logits[np.arange(len(targets)), targets][:, None]  # the true class at 0: the slope's second term
     low, high = math.log(COOLEST), math.log(HOTTEST)
     for _ in range(HALVINGS):
         middle = (low + high) / 2

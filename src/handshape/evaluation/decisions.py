@@ -38,9 +38,9 @@ class DecisionReport:
 
 
 def report_decisions(
-    labels: Sequence[str],
+    class_names: Sequence[str],
     probabilities: Floats,
-    truth: Integers,
+    targets: Integers,
     hand_found: Flags | None,
     thresholds: Thresholds,
     negative_probabilities: Floats | None = None,
@@ -51,8 +51,8 @@ def report_decisions(
     Raises:
         ValueError: shapes that do not fit.
     """
-    answers = Answers.of(labels, probabilities, truth, hand_found)
-    given = Answers.negative(labels, negative_probabilities, hand_found is not None, negative_hand_found)
+    answers = Answers.of(class_names, probabilities, targets, hand_found)
+    given = Answers.negative(class_names, negative_probabilities, hand_found is not None, negative_hand_found)
     accepted = thresholds.accept(answers.confidence, hand_found)
     missing = np.zeros_like(accepted) if hand_found is None else ~answers.hand_found
     negatives = answers.only(~answers.is_sign).joined(given)

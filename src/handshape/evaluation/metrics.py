@@ -73,29 +73,29 @@ class Metrics:
         return _shares(self.confusion, self.confusion.sum(axis=1, keepdims=True))
 
 
-def measure(probabilities: Floats, truth: Integers, labels: Sequence[str]) -> Metrics:
+def measure(probabilities: Floats, targets: Integers, class_names: Sequence[str]) -> Metrics:
     """Every figure about a model's answers.
 
     Args:
         probabilities: [N, C], a row an image; the answer is the largest, the first among equals.
-        truth: [N], the true class of each image.
-        labels: the names of the C classes; some may have no images.
+        targets: [N], the true class of each image.
+        class_names: the names of the C classes; some may have no images.
 
     Raises:
         ValueError: no images, shapes that do not fit, a class number out of range, or values that are not finite.
     """
-    probabilities, truth = np.asarray(probabilities), np.asarray(truth)
-    _check(probabilities, truth, labels)
+    probabilities, targets = np.asarray(probabilities), np.asarray(targets)
+    _check(probabilities, targets, class_names)
     ranked = np.argsort(-probabilities, axis=1, kind="stable")
     answer = ranked[:, 0]
-    correct = answer == truth
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (truth, answer), 1)
-    per_class = _class_scores(confusion, labels)
+    correct = answer == targets
+    confusion = np.zeros((len(class_names), len(class_names)), np.int64)
+    np.add.at(confusion, (targets, answer), 1)
+    per_class = _class_scores(confusion, class_names)
     return Metrics(
-        n=len(truth),
+        n=len(targets),
         accuracy=float(correct.mean()),
-        top3=float((ranked[:, :3] == truth[:, None]).any(axis=1).mean()),
+        top3=float((ranked[:, :3] == targets[:, None]).any(axis=1).mean()),
         macro_f1=_macro(per_class, lambda score: score.f1),
         ece=expected_calibration_error(probabilities.max(axis=1), correct),
         per_class=per_class,
@@ -137,25 +137,25 @@ def classification_report(metrics: Metrics) -> dict[str, Any]:
     return report
 
 
-def _check(probabilities: Floats, truth: Integers, labels: Sequence[str]) -> None:
+def _check(probabilities: Floats, targets: Integers, class_names: Sequence[str]) -> None:
     if probabilities.ndim != 2 or probabilities.shape[0] == 0:
         raise ValueError(f"Need probabilities [N, C] with N > 0; got {probabilities.shape}.")
-    if truth.shape != probabilities.shape[:1] or not np.issubdtype(truth.dtype, np.integer):
-        raise ValueError(f"Need {len(probabilities)} whole numbers as truth; got {truth.shape} {truth.dtype}.")
-    if len(labels) != probabilities.shape[1]:
-        raise ValueError(f"Need {probabilities.shape[1]} labels; got {len(labels)}.")
-    if truth.min() < 0 or truth.max() >= len(labels):
-        raise ValueError(f"Need true classes from 0 to {len(labels) - 1}; got {truth.min()} to {truth.max()}.")
+    if targets.shape != probabilities.shape[:1] or not np.issubdtype(targets.dtype, np.integer):
+        raise ValueError(f"Need {len(probabilities)} whole numbers as truth; got {targets.shape} {targets.dtype}.")
+    if len(class_names) != probabilities.shape[1]:
+        raise ValueError(f"Need {probabilities.shape[1]} labels; got {len(class_names)}.")
+    if targets.min() < 0 or targets.max() >= len(class_names):
+        raise ValueError(f"Need true classes from 0 to {len(class_names) - 1}; got {targets.min()} to {targets.max()}.")
     if not np.isfinite(probabilities).all():
         raise ValueError("Some probabilities are not finite numbers.")
 
 
-def _class_scores(confusion: npt.NDArray[np.int64], labels: Sequence[str]) -> tuple[ClassScore, ...]:
+def _class_scores(confusion: npt.NDArray[np.int64], class_names: Sequence[str]) -> tuple[ClassScore, ...]:
     hits, support, answered = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     precision, recall, f1 = _shares(hits, answered), _shares(hits, support), _shares(2 * hits, support + answered)
     return tuple(
         ClassScore(label, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
-        for i, label in enumerate(labels)
+        for i, label in enumerate(class_names)
     )
 
 

@@ -13,7 +13,7 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 
 COLLIDING = 0.2  # of a class's images
-FEWEST_IMAGES = 5  # of a class: fewer show nothing
+MIN_IMAGES = 5  # of a class: fewer show nothing
 NAMED = 3  # collisions in words
 
 
@@ -34,7 +34,7 @@ class Collision:
     upright: float
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """For people."""
         return f"{self.label} in the mirror reads as {self.read_as} in {self.mirrored:.0%} of {self.n} photographs"
 
@@ -58,7 +58,7 @@ class MirrorTest:
     collisions: tuple[Collision, ...]
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """For people, one or two sentences."""
         first = (
             f"Mirrored, {self.mirrored_accuracy:.1%} are right instead of {self.accuracy:.1%}; "
@@ -67,7 +67,7 @@ class MirrorTest:
         if not self.collisions:
             return first
         more = len(self.collisions) - NAMED
-        named = "; ".join(collision.words for collision in self.collisions[:NAMED])
+        named = "; ".join(collision.summary for collision in self.collisions[:NAMED])
         return f"{first} {named}{f'; and {more} more such classes' if more > 0 else ''}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class MirrorTest:
 
 
 def run_mirror_test(
-    probabilities: Floats, mirrored: Floats, truth: Integers, labels: Sequence[str], least: float = COLLIDING
+    probabilities: Floats, mirrored: Floats, targets: Integers, class_names: Sequence[str], least: float = COLLIDING
 ) -> MirrorTest:
     """Compares answers to N > 0 images and to their mirror images.
 
@@ -86,44 +86,44 @@ def run_mirror_test(
     Args:
         probabilities: [N, C].
         mirrored: [N, C], of the same images mirrored left to right.
-        truth: [N], the true classes.
-        labels: the names of the C classes.
+        targets: [N], the true classes.
+        class_names: the names of the C classes.
         least: share of a class's images.
 
     Raises:
         ValueError: shapes that do not fit, or no images.
     """
-    n, classes = len(truth), len(labels)
+    n, classes = len(targets), len(class_names)
     if not n or probabilities.shape != (n, classes) or mirrored.shape != (n, classes):
         raise ValueError(
             f"Need two arrays [N, {classes}] and N > 0 classes; "
-            f"got {probabilities.shape}, {mirrored.shape} and {truth.shape}."
+            f"got {probabilities.shape}, {mirrored.shape} and {targets.shape}."
         )
     upright_answer, mirrored_answer = probabilities.argmax(axis=1), mirrored.argmax(axis=1)
     return MirrorTest(
         n=n,
-        accuracy=float((upright_answer == truth).mean()),
-        mirrored_accuracy=float((mirrored_answer == truth).mean()),
+        accuracy=float((upright_answer == targets).mean()),
+        mirrored_accuracy=float((mirrored_answer == targets).mean()),
         agreement=float((upright_answer == mirrored_answer).mean()),
-        collisions=_collisions(truth, upright_answer, mirrored_answer, labels, least),
+        collisions=_collisions(targets, upright_answer, mirrored_answer, class_names, least),
     )
 
 
 def _collisions(
-    truth: Integers, upright_answer: Integers, mirrored_answer: Integers, labels: Sequence[str], least: float
+    targets: Integers, upright_answer: Integers, mirrored_answer: Integers, class_names: Sequence[str], least: float
 ) -> tuple[Collision, ...]:
-    count = np.bincount(truth, minlength=len(labels))
-    upright, mirrored = (_rows(truth, answer, count) for answer in (upright_answer, mirrored_answer))
-    collides = (mirrored - upright >= least) & (count >= FEWEST_IMAGES)[:, None] & ~np.eye(len(labels), dtype=bool)
+    count = np.bincount(targets, minlength=len(class_names))
+    upright, mirrored = (_rows(targets, answer, count) for answer in (upright_answer, mirrored_answer))
+    collides = (mirrored - upright >= least) & (count >= MIN_IMAGES)[:, None] & ~np.eye(len(class_names), dtype=bool)
     found = [
-        Collision(labels[a], labels[b], int(count[a]), float(mirrored[a, b]), float(upright[a, b]))
+        Collision(class_names[a], class_names[b], int(count[a]), float(mirrored[a, b]), float(upright[a, b]))
         for a, b in np.argwhere(collides)
     ]
     return tuple(sorted(found, key=lambda collision: -collision.mirrored))
 
 
-def _rows(truth: Integers, answer: Integers, count: Integers) -> NDArray[np.float64]:
+def _rows(targets: Integers, answer: Integers, count: Integers) -> NDArray[np.float64]:
     """How each class is read, [C, C], as shares of its images."""
     table = np.zeros((len(count), len(count)))
-    np.add.at(table, (truth, answer), 1)
+    np.add.at(table, (targets, answer), 1)
     return table / np.maximum(count, 1)[:, None]

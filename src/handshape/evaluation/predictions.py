@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape import litert
 from handshape.console import Console
 from handshape.hands.inputs import Inputs, whole_images
 from handshape.images import Pixels
-from handshape.model import litert
 
 CHUNK = 128
 Network = Callable[[Inputs], NDArray[np.float32]]
@@ -29,7 +29,7 @@ class Predictions:
 
     paths: tuple[str, ...]
     probabilities: NDArray[np.float32]
-    truth: NDArray[np.int64]
+    targets: NDArray[np.int64]
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -44,11 +44,11 @@ class Predictions:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether that class is the true one, [N]."""
-        return np.asarray(self.predicted == self.truth)
+        return np.asarray(self.predicted == self.targets)
 
 
 def predict_all(
-    network: Network, inputs: Inputs, truth: NDArray[np.int64], paths: Sequence[str], console: Console
+    network: Network, inputs: Inputs, targets: NDArray[np.int64], paths: Sequence[str], console: Console
 ) -> Predictions:
     """Runs the network over the inputs, with progress."""
     parts = []
@@ -56,7 +56,7 @@ def predict_all(
         for start in range(0, len(inputs), CHUNK):
             parts.append(network(inputs[start : start + CHUNK]))
             bar.advance(len(parts[-1]))
-    return Predictions(tuple(paths), np.concatenate(parts), truth)
+    return Predictions(tuple(paths), np.concatenate(parts), targets)
 
 
 class KerasNetwork:

@@ -17,7 +17,7 @@ Flags = NDArray[np.bool_]
 NO_HAND_FOUND = "no hand found"
 SIZES = ((0, 60, "under 60 px"), (60, 120, "60 to 120 px"), (120, 240, "120 to 240 px"), (240, math.inf, "over 240 px"))
 QUARTERS = ("darkest quarter", "darker quarter", "brighter quarter", "brightest quarter")
-FEWEST_IMAGES = 10  # of a signer: fewer make nobody the worst
+MIN_IMAGES = 10  # of a signer: fewer make nobody the worst
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 
@@ -90,7 +90,7 @@ class Slices:
     @property
     def worst_signer(self) -> Slice | None:
         """The signer of the lowest accuracy; None unless at least two have ten images or more."""
-        large = [signer for signer in self.by_signer if signer.n >= FEWEST_IMAGES]
+        large = [signer for signer in self.by_signer if signer.n >= MIN_IMAGES]
         return large[0] if len(large) > 1 else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -107,8 +107,8 @@ class Slices:
 
 def cut_slices(
     correct: Flags,
-    truth: Integers,
-    labels: Sequence[str],
+    targets: Integers,
+    class_names: Sequence[str],
     *,
     side: Floats | None = None,
     luminance: Floats | None = None,
@@ -118,8 +118,8 @@ def cut_slices(
 
     Args:
         correct: [N], whether the answer was right.
-        truth: [N], the true classes.
-        labels: the names of the classes.
+        targets: [N], the true classes.
+        class_names: the names of the classes.
         side: [N], the longer side of the hand in pixels of the photograph, NaN where no hand was found.
         luminance: [N], mean brightness, 0 to 255, as :func:`mean_luminance` gives it.
         signers: [N], who signed.
@@ -128,7 +128,7 @@ def cut_slices(
         by_size=() if side is None else by_size(correct, side),
         by_brightness=() if luminance is None else by_brightness(correct, luminance),
         by_signer=() if signers is None else by_signer(correct, signers),
-        coverage=None if side is None else coverage(~np.isnan(side), truth, labels),
+        coverage=None if side is None else coverage(~np.isnan(side), targets, class_names),
     )
 
 
@@ -158,11 +158,11 @@ def by_signer(correct: Flags, signers: Sequence[str]) -> tuple[Slice, ...]:
     return tuple(sorted(slices, key=lambda part: (part.share, -part.n, part.name)))
 
 
-def coverage(hand_found: Flags, truth: Integers, labels: Sequence[str]) -> Coverage | None:
+def coverage(hand_found: Flags, targets: Integers, class_names: Sequence[str]) -> Coverage | None:
     """In how many of N images a hand was found, [N], and in how many of each class; None for no images."""
     if not len(hand_found):
         return None
-    parts = [(label, truth == number) for number, label in enumerate(labels)]
+    parts = [(label, targets == number) for number, label in enumerate(class_names)]
     return Coverage(Slice.of("all", hand_found), _cut(hand_found, parts))
 
 

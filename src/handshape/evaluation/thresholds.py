@@ -49,7 +49,7 @@ class Tuning:
         return self.negatives >= self.needed
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What the thresholds rest on, for people."""
         if not self.negatives:
             return (
@@ -77,9 +77,9 @@ class Tuning:
 
 
 def tune_thresholds(
-    labels: Sequence[str],
+    class_names: Sequence[str],
     probabilities: Floats,
-    truth: Integers,
+    targets: Integers,
     hand_found: Flags | None,
     negative_probabilities: Floats | None = None,
     negative_hand_found: Flags | None = None,
@@ -98,9 +98,9 @@ def tune_thresholds(
     hand nothing is, unless enough negatives without a hand say what may be.
 
     Args:
-        labels: the names of the C classes.
+        class_names: the names of the C classes.
         probabilities: [N, C], calibrated, of validation images, best of people kept out of training.
-        truth: [N], their classes; -1 is none of them, a negative.
+        targets: [N], their classes; -1 is none of them, a negative.
         hand_found: [N]; None for a model without a hand finder.
         negative_probabilities: [M, C] of images without a sign.
         negative_hand_found: [M].
@@ -109,13 +109,13 @@ def tune_thresholds(
     Raises:
         ValueError: shapes that do not fit, or a target that is no share.
     """
-    signs = Answers.of(labels, probabilities, truth, hand_found)
-    given = Answers.negative(labels, negative_probabilities, hand_found is not None, negative_hand_found)
+    signs = Answers.of(class_names, probabilities, targets, hand_found)
+    given = Answers.negative(class_names, negative_probabilities, hand_found is not None, negative_hand_found)
     if not 0 < target < 1:
         raise ValueError(f"Need a target between 0 and 1; got {target}.")
     negatives = signs.only(~signs.is_sign).joined(given)
     signs = signs.only(signs.is_sign)
-    floor = min(HIGHEST_FLOOR, FLOOR / len(labels))
+    floor = min(HIGHEST_FLOOR, FLOOR / len(class_names))
     with_hand, bound_by, without_hand = _best(signs, negatives, floor, target)
     thresholds = Thresholds(with_hand, without_hand)
     return _tuning(thresholds, target, bound_by, signs, negatives)

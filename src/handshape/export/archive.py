@@ -12,7 +12,7 @@ from uuid import uuid4
 from handshape.downloads import cache_folder, file_sha256
 from handshape.errors import HandshapeError, ModelError
 from handshape.export.manifest import MANIFEST, damaged, read_manifest
-from handshape.files import cannot_read, cannot_write, whole_file, why
+from handshape.files import atomic_write, cannot_read, cannot_write, why
 
 LARGEST_MANIFEST, LARGEST_BUNDLE = 4 << 20, 2 << 30  # bytes; a bundle comes to about 30 MB
 CHUNK = 1 << 20
@@ -26,7 +26,7 @@ def pack(folder: Path, names: Iterable[str], target: Path) -> None:
         RunError: it cannot be written.
     """
     with (
-        whole_file(target, "name another file") as partial,
+        atomic_write(target, "name another file") as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for name in names:

@@ -32,7 +32,7 @@ class Bundle:
 
     Attributes:
         folder: where it lies.
-        labels: class names in the order of the network's outputs.
+        class_names: class names in the order of the network's outputs.
         size: side of the square input in pixels.
         thresholds: from what confidence on an answer is accepted.
         hands: how many hands are looked for; 0 for a model of whole images.
@@ -40,7 +40,7 @@ class Bundle:
     """
 
     folder: Path
-    labels: tuple[str, ...]
+    class_names: tuple[str, ...]
     size: int
     thresholds: Thresholds
     hands: int
@@ -92,7 +92,7 @@ def write_bundle(
     folder: Path,
     keras_model: Path,
     litert: bytes | None,
-    labels: Sequence[str],
+    class_names: Sequence[str],
     size: int,
     thresholds: Thresholds,
     hands: int,
@@ -115,7 +115,7 @@ def write_bundle(
             np.save(partial / ACTIVATION, activation)
         manifest = {
             "format": FORMAT,
-            "labels": list(labels),
+            "labels": list(class_names),
             "input": {"size": size, "range": [0, 255], "channels": "RGB", "fit": "aspect kept, padded with grey 127"},
             "hands": hands,
             "thresholds": thresholds.as_dict(),
@@ -177,9 +177,9 @@ def read_bundle(folder: Path) -> Bundle:
                 raise damaged(folder, name, "has changed since it was written")
     except OSError as error:
         raise cannot_read(folder, error) from None
-    labels, size, hands = tuple(manifest["labels"]), manifest["input"]["size"], manifest.get("hands", 0)
+    class_names, size, hands = tuple(manifest["labels"]), manifest["input"]["size"], manifest.get("hands", 0)
     thresholds = Thresholds.from_dict(manifest["thresholds"]) if "thresholds" in manifest else Thresholds(0.0, 0.0)
-    return Bundle(folder, labels, size, thresholds, hands, manifest)
+    return Bundle(folder, class_names, size, thresholds, hands, manifest)
 
 
 def _is_file(path: Path) -> bool:

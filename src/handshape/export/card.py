@@ -30,9 +30,9 @@ photographs it learned from, and for the people in them; this file grants nothin
 
 def card_of(manifest: Manifest) -> str:
     """The card of a bundle, as Markdown; ``manifest`` is its bundle.json, with or without checksums."""
-    labels = manifest["labels"]
+    class_names = manifest["labels"]
     parts = (
-        f"# A recogniser of {len(labels)} handshapes",
+        f"# A recogniser of {len(class_names)} handshapes",
         _what(manifest),
         "## Trained on\n\n" + _trained_on(manifest),
         "## Tested on\n\n" + _tested_on(manifest),

@@ -21,9 +21,9 @@ from handshape.evaluation.predictions import KerasNetwork, Network, predict_all
 from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS, Format, Source, load_keras
 from handshape.export.parity import Parity, compare
-from handshape.export.photographs import Photographs
-from handshape.files import cannot_write, is_refused, remove, require_room, sweep, write_json
+from handshape.files import cannot_write, is_refused, remove, require_disk_space, sweep, write_json
 from handshape.hands.inputs import Inputs
+from handshape.workflow.export_photographs import Photographs
 
 RECORD, REPLACED, PARTIAL = "exports.json", ".replaced-", ".partial-exports-"
 ROOM = 150_000_000  # bytes: the largest, a SavedModel, takes about 12 MB, and each is written once more to convert it
@@ -111,14 +111,14 @@ def export_model(
         RuntimeUnavailableError: Keras already runs on another backend than TensorFlow in this process.
         RunError: the folder cannot be written.
     """
-    require_room(folder, ROOM)
+    require_disk_space(folder, ROOM)
     aside = folder / f"{PARTIAL}{uuid4().hex}"
     try:
         aside.mkdir(parents=True)
         _tidy(folder)
         model = load_keras(bundle)
         reference = KerasNetwork(model)
-        expected = predict_all(reference, proof.inputs, proof.truth, proof.paths, console).probabilities
+        expected = predict_all(reference, proof.inputs, proof.targets, proof.paths, console).probabilities
         source = Source(bundle, model, calibration)
         made = _make_all(source, formats, proof, expected, aside, console)
         exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
@@ -166,8 +166,8 @@ def _make(
 ) -> Export:
     each.write(source, path)
     network = each.open(path)
-    answers = predict_all(network, proof.inputs, proof.truth, proof.paths, console).probabilities
-    parity = compare(source.bundle.labels, expected, answers, proof.truth)
+    answers = predict_all(network, proof.inputs, proof.targets, proof.paths, console).probabilities
+    parity = compare(source.bundle.class_names, expected, answers, proof.targets)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return Export(
         format=each,

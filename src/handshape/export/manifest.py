@@ -62,8 +62,12 @@ def damaged(where: Path | str, name: str, state: str) -> ModelError:
 
 def _require_sense(manifest: Mapping[str, Any]) -> None:
     """Whoever makes the checksum fit may have written anything."""
-    labels, files, _ = manifest["labels"], manifest["files"], manifest["sha256"]
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label for label in labels):
+    class_names, files, _ = manifest["labels"], manifest["files"], manifest["sha256"]
+    if (
+        not isinstance(class_names, list)
+        or not class_names
+        or not all(isinstance(label, str) and label for label in class_names)
+    ):
         raise TypeError("labels are not names of classes")
     if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
         raise TypeError("files are not names with checksums")

@@ -78,36 +78,36 @@ class Parity:
 
 
 def compare(
-    labels: Sequence[str],
+    class_names: Sequence[str],
     keras: NDArray[np.floating[Any]],
     export: NDArray[np.floating[Any]],
-    truth: NDArray[np.integer[Any]],
+    targets: NDArray[np.integer[Any]],
 ) -> Parity:
     """An export's answers beside Keras'.
 
     Args:
-        labels: the names of the C classes.
+        class_names: the names of the C classes.
         keras: probabilities [N, C], N > 0.
         export: probabilities [N, C]; one that is no finite number counts as wrong by 1.
-        truth: true class numbers [N].
+        targets: true class numbers [N].
 
     Raises:
         ValueError: shapes that do not fit.
     """
-    if not len(truth) or not keras.shape == export.shape == (len(truth), len(labels)):
+    if not len(targets) or not keras.shape == export.shape == (len(targets), len(class_names)):
         raise ValueError(
-            f"Need [N, {len(labels)}] twice and [N > 0]; got {keras.shape}, {export.shape}, {truth.shape}."
+            f"Need [N, {len(class_names)}] twice and [N > 0]; got {keras.shape}, {export.shape}, {targets.shape}."
         )
     same = keras.argmax(axis=1) == export.argmax(axis=1)
-    right = keras.argmax(axis=1) == truth, export.argmax(axis=1) == truth
+    right = keras.argmax(axis=1) == targets, export.argmax(axis=1) == targets
     difference = np.abs(export.astype(np.float64) - keras)
     classes = []
-    for number in np.unique(truth).tolist():
-        here = truth == number
+    for number in np.unique(targets).tolist():
+        here = targets == number
         shares = [float(flags[here].mean()) for flags in (same, *right)]
-        classes.append(ClassParity(labels[number], int(here.sum()), *shares))
+        classes.append(ClassParity(class_names[number], int(here.sum()), *shares))
     return Parity(
-        images=len(truth),
+        images=len(targets),
         largest_difference=float(np.where(np.isfinite(difference), difference, 1.0).max()),
         agreement=float(same.mean()),
         keras=float(right[0].mean()),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from handshape.console import Console
 from handshape.errors import RunError
-from handshape.files import whole_file
+from handshape.files import atomic_write
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import LANDMARKS, Hand
 
@@ -85,7 +85,7 @@ class HandCache:
 
     def _write(self, digests: NDArray[np.uint8], rows: NDArray[np.float32]) -> bool:
         try:
-            with whole_file(self._folder / f"{uuid.uuid4().hex}.npz") as partial, partial.open("wb") as file:
+            with atomic_write(self._folder / f"{uuid.uuid4().hex}.npz") as partial, partial.open("wb") as file:
                 np.savez_compressed(file, digests=digests, hands=rows)
         except RunError as error:
             self._console.warn(f"The hands found are not kept for the next time. {error.happened}")

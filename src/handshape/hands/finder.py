@@ -21,7 +21,7 @@ import numpy as np
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import MIN_PRESENCE, Hand, LandmarkReader
 from handshape.hands.models import HandModels
-from handshape.hands.palm import Look, PalmDetector
+from handshape.hands.palm import PalmDetector, PalmOutput
 from handshape.images import Pixels
 
 VERSION = 2  # raise it when the same image gives another hand: what was found before is then found anew
@@ -48,31 +48,37 @@ class HandFinder:
         self._palms = PalmDetector(models.palm, threads)
         self._landmarks = LandmarkReader(models.landmarks, threads)
 
-    def find(self, image: Pixels, count: int = 1) -> tuple[Hand, ...]:
-        """At most ``count`` hands of an image [H, W, 3] uint8, the clearest palm first."""
+    def find(self, image: Pixels, count: int = 1, harder: bool = True) -> tuple[Hand, ...]:
+        """At most ``count`` hands of an image [H, W, 3] uint8, the clearest palm first.
+
+        Where none is found, ``harder`` searches on, which takes three times as long: right for a photograph, too slow
+        for each frame of a camera that shows nobody.
+        """
         hands: list[Hand] = []
-        looks = []
-        for look in self._looks(image):
-            self._read(image, look.palms().hand_boxes()[: count + SPARE_PALMS], count, hands)
+        outputs = []
+        for output in self._palm_outputs(image):
+            self._read(image, output.palms().hand_boxes()[: count + SPARE_PALMS], count, hands)
             if len(hands) == count:
                 break
-            looks.append(look)
-        return tuple(hands) or self._look_harder(image, looks)
+            outputs.append(output)
+        if hands or not harder:
+            return tuple(hands)
+        return self._search_harder(image, outputs)
 
     def track(self, image: Pixels, previous: Hand) -> Hand | None:
         """The hand of the last frame in this one [H, W, 3] uint8, else another hand, else None.
 
-        Where the hand is still about where it was, this takes half the time of :meth:`find`.
+        Where the hand is still about where it was, this takes half the time of :meth:`find`; it never searches harder.
         """
         box = previous.next_box
         if box.is_inside(image):
             hand = self._landmarks(image, box)
             if hand.score >= MIN_PRESENCE:
                 return hand
-        return next(iter(self.find(image)), None)
+        return next(iter(self.find(image, harder=False)), None)
 
-    def _looks(self, image: Pixels) -> Iterator[Look]:
-        """A wide look and, where that shows no large hand, a close one first."""
+    def _palm_outputs(self, image: Pixels) -> Iterator[PalmOutput]:
+        """A wide view and, where that shows no large hand, a close one first."""
         wide = self._palms(image, MARGIN)
         boxes = wide.palms().hand_boxes()
         is_large = bool(boxes) and boxes[0].width >= LARGE_HAND * max(image.shape[:2])
@@ -82,17 +88,18 @@ class HandFinder:
         if not is_large:
             yield wide
 
-    def _look_harder(self, image: Pixels, looks: Iterable[Look]) -> tuple[Hand, ...]:
-        """One hand that was hard to see, if any, by what was seen at first and by two more looks."""
-        for picture, look in itertools.chain(((image, look) for look in looks), self._more_looks(image)):
-            for box in look.palms(FAINT).hand_boxes()[:FAINT_PALMS]:
+    def _search_harder(self, image: Pixels, outputs: Iterable[PalmOutput]) -> tuple[Hand, ...]:
+        """One hand that was hard to see, if any, by what was seen at first and by two more outputs."""
+        seen = ((image, output) for output in outputs)
+        for picture, output in itertools.chain(seen, self._further_palm_outputs(image)):
+            for box in output.palms(FAINT).hand_boxes()[:FAINT_PALMS]:
                 if box.is_inside(picture):
                     hand = self._landmarks(picture, box)
                     if hand.score >= SURELY:
                         return (hand,)
         return ()
 
-    def _more_looks(self, image: Pixels) -> Iterator[tuple[Pixels, Look]]:
+    def _further_palm_outputs(self, image: Pixels) -> Iterator[tuple[Pixels, PalmOutput]]:
         yield image, self._palms(image, FAR)
         brighter = (255 * np.linspace(0, 1, 256) ** BRIGHTER).round().astype(np.uint8)[image]
         yield brighter, self._palms(brighter, MARGIN)

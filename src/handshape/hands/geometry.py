@@ -82,7 +82,7 @@ def shape_features(hands: Any, xp: Any = np) -> Any:
     return xp.concatenate(parts, axis=1)
 
 
-def vary(hands: Array, rng: np.random.Generator) -> Array:
+def augment_landmarks(hands: Array, rng: np.random.Generator) -> Array:
     """The same handshapes on other hands, seen from other sides: turned, with other bones, depths and small errors.
 
     Args:

@@ -28,16 +28,18 @@ class KnownHands:
 
     Attributes:
         landmarks: [N, 21, 6] float32.
-        truth: [N], the user's class numbers.
+        targets: [N], the user's class numbers.
         words: what was added, or why nothing was.
     """
 
     landmarks: NDArray[np.float32]
-    truth: NDArray[np.int64]
-    words: str
+    targets: NDArray[np.int64]
+    summary: str
 
 
-def known_hands_like(landmarks: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str]) -> KnownHands:
+def known_hands_like(
+    landmarks: NDArray[np.float32], targets: NDArray[np.int64], class_names: Sequence[str]
+) -> KnownHands:
     """Known hands of the classes that have the same names, where they look like the user's.
 
     Another alphabet may use the same letters for other handshapes. So the user's hands are compared with the middle of
@@ -45,17 +47,17 @@ def known_hands_like(landmarks: NDArray[np.float32], truth: NDArray[np.int64], l
 
     Args:
         landmarks: [N, 21, 6], the user's hands.
-        truth: [N], their classes.
-        labels: names of the C classes.
+        targets: [N], their classes.
+        class_names: names of the C classes.
     """
-    number_of = {label.casefold(): number for number, label in enumerate(labels)}
+    number_of = {label.casefold(): number for number, label in enumerate(class_names)}
     others, names = load_known_hands()
     numbers = np.array([number_of.get(name.casefold(), -1) for name in names], np.int64)
     known = numbers >= 0
     others, numbers = others[known], numbers[known]
-    if not np.isin(truth, numbers).any():
+    if not np.isin(targets, numbers).any():
         return KnownHands(others[:0], numbers[:0], "no known hands: none of yours has the name of one")
-    alike = _likeness(landmarks, truth, others, numbers)
+    alike = _likeness(landmarks, targets, others, numbers)
     if alike < LIKE:
         return KnownHands(others[:0], numbers[:0], f"no known hands: only {alike:.0%} of yours look like theirs")
     classes = len(np.unique(numbers))
@@ -71,10 +73,10 @@ def load_known_hands() -> tuple[NDArray[np.float32], list[str]]:
 
 
 def _likeness(
-    landmarks: NDArray[np.float32], truth: NDArray[np.int64], others: NDArray[np.float32], numbers: NDArray[np.int64]
+    landmarks: NDArray[np.float32], targets: NDArray[np.int64], others: NDArray[np.float32], numbers: NDArray[np.int64]
 ) -> float:
     """The share of the user's hands, of known classes, whose nearest known class is their own."""
-    rows = np.flatnonzero(np.isin(truth, numbers))
+    rows = np.flatnonzero(np.isin(targets, numbers))
     rows = rows[:: max(1, len(rows) // LOOKED_AT)]
     features = shape_features(others)
     spread = features.std(axis=0) + TINY
@@ -82,4 +84,4 @@ def _likeness(
     middles = np.stack([features[numbers == number].mean(axis=0) for number in classes]) / spread
     own = shape_features(landmarks[rows]) / spread
     nearest = classes[np.square(own[:, None] - middles).sum(axis=2).argmin(axis=1)]
-    return float((nearest == truth[rows]).mean())
+    return float((nearest == targets[rows]).mean())

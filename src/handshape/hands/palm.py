@@ -57,15 +57,15 @@ class PalmDetector:
         self._network = Network(model, threads)
         self._anchors = anchors()
 
-    def __call__(self, image: Pixels, margin: float = 0.0) -> Look:
+    def __call__(self, image: Pixels, margin: float = 0.0) -> PalmOutput:
         """A look at an image [H, W, 3] uint8, which is first widened by ``margin`` of each side on each side."""
         square, letterbox = fit(image, margin)
         raw, logits = self._network(square)
-        return Look(raw, np.reciprocal(1 + np.exp(-logits[:, 0])), self._anchors, letterbox)
+        return PalmOutput(raw, np.reciprocal(1 + np.exp(-logits[:, 0])), self._anchors, letterbox)
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class PalmOutput:
     """What the network says of one image.
 
     Attributes:

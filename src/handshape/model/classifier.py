@@ -14,7 +14,7 @@ from handshape.hands.geometry import hand_size
 from handshape.model.streams import LandmarkStream, PixelStream, build_landmark_stream, build_pixel_stream
 from handshape.model.weights import StartingWeights
 
-LEAST = 1e-6  # probabilities below it count as this much, so that one sure stream cannot silence the other
+MIN_PROBABILITY = 1e-6  # probabilities below it count as this much, so that one sure stream cannot silence the other
 USUAL_SIZE = 48.0  # pixels from wrist to knuckles; hands four times as large or as small are the limits of the gate
 
 
@@ -22,7 +22,7 @@ USUAL_SIZE = 48.0  # pixels from wrist to knuckles; hands four times as large or
 class Classifier:
     """The whole network and its parts, which share its weights."""
 
-    labels: tuple[str, ...]
+    class_names: tuple[str, ...]
     model: Any  # image, landmarks, hand_present (those its streams need) → {"probabilities", "features"}
     pixels: PixelStream | None
     landmarks: LandmarkStream | None
@@ -42,21 +42,21 @@ def in_float32(model: Any) -> Any:
     return copy
 
 
-def build_classifier(labels: Sequence[str], settings: ModelSettings, weights: StartingWeights) -> Classifier:
+def build_classifier(class_names: Sequence[str], settings: ModelSettings, weights: StartingWeights) -> Classifier:
     """Builds the network for these classes, in this order.
 
     Raises:
         ModelError: the weights do not fit.
     """
-    pixels = build_pixel_stream(len(labels), settings, weights) if "pixels" in settings.streams else None
-    landmarks = build_landmark_stream(len(labels)) if "landmarks" in settings.streams else None
+    pixels = build_pixel_stream(len(class_names), settings, weights) if "pixels" in settings.streams else None
+    landmarks = build_landmark_stream(len(class_names)) if "landmarks" in settings.streams else None
     if landmarks is None:
-        return Classifier(tuple(labels), pixels.model, pixels, None, None)  # type: ignore[union-attr]
+        return Classifier(tuple(class_names), pixels.model, pixels, None, None)  # type: ignore[union-attr]
     model, fusion = _fused(pixels, landmarks)
-    return Classifier(tuple(labels), model, pixels, landmarks, fusion)
+    return Classifier(tuple(class_names), model, pixels, landmarks, fusion)
 
 
-def gate(hand_present: Any, size: Any, xp: Any = np) -> Any:
+def fusion_inputs(hand_present: Any, size: Any, xp: Any = np) -> Any:
     """What the weights of the streams depend on.
 
     Args:
@@ -73,7 +73,7 @@ def gate(hand_present: Any, size: Any, xp: Any = np) -> Any:
 
 def fused_scores(pixels: Any, landmarks: Any, weights: Any, xp: Any = np) -> Any:
     """Log-probabilities of both streams [N, C], added with weights [N, 2]."""
-    pixels, landmarks = (xp.log(xp.maximum(each, LEAST)) for each in (pixels, landmarks))
+    pixels, landmarks = (xp.log(xp.maximum(each, MIN_PROBABILITY)) for each in (pixels, landmarks))
     return weights[:, :1] * pixels + weights[:, 1:] * landmarks
 
 
@@ -89,7 +89,7 @@ def _fused(pixels: PixelStream | None, landmarks: LandmarkStream) -> tuple[Any, 
     image = pixels.model.inputs[0]
     seen = pixels.model.output
     fusion = keras.layers.Dense(2, use_bias=False, dtype="float32", name="fusion")
-    weights = fusion(gate(present, hand_size(points, keras.ops), keras.ops))
+    weights = fusion(fusion_inputs(present, hand_size(points, keras.ops), keras.ops))
     scores = fused_scores(seen["probabilities"], shapes, weights, keras.ops)
     probabilities = keras.layers.Softmax(name="fused_probabilities", dtype="float32")(scores)
     outputs = {"probabilities": probabilities, "features": seen["features"]}

@@ -53,7 +53,7 @@ class Thresholds:
 
 
 def decide(
-    labels: Sequence[str],
+    class_names: Sequence[str],
     probabilities: NDArray[np.floating[Any]],
     hand_found: bool | None,
     thresholds: Thresholds,
@@ -61,14 +61,14 @@ def decide(
     """The decision on one image: the most probable label, :data:`UNKNOWN` or :data:`NO_HAND`.
 
     Args:
-        labels: the names of the C classes.
+        class_names: the names of the C classes.
         probabilities: [C], calibrated; values that are not numbers are never accepted.
         hand_found: None where nobody looked for a hand; the decision is then never "no hand".
         thresholds: from the model's bundle.
     """
     answer = int(np.argmax(probabilities))
     if float(probabilities[answer]) >= (thresholds.without_hand if hand_found is False else thresholds.with_hand):
-        return labels[answer]
+        return class_names[answer]
     return NO_HAND if hand_found is False else UNKNOWN
 
 

@@ -6,8 +6,8 @@ version. ``asl`` alone is what is in production, or the newest where nothing is.
 
 from handshape.registry.history import Event
 from handshape.registry.names import Reference, name_from, parse, require_name
-from handshape.registry.opening import open_registry, path_of, resolve
 from handshape.registry.registry import Registry, Version
+from handshape.registry.resolve import open_registry, path_of, resolve
 
 __all__ = [
     "Event",

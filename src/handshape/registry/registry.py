@@ -12,7 +12,7 @@ from handshape.errors import HandshapeError, ModelError
 from handshape.export.bundle import Bundle
 from handshape.registry.history import Event, State, read_event, replay
 from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_name, require_alias, require_name
-from handshape.registry.places import Place
+from handshape.registry.storage import Place
 
 ATTEMPTS = 100  # at a change, when other programs come first again and again
 _EVENT = re.compile(r"[0-9]{8}\.json")

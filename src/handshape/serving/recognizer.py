@@ -20,8 +20,8 @@ from handshape.hands.inputs import Inputs, view_of, whole_images, with_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models_or_none
 from handshape.images import Pixels
+from handshape.litert import LiteRtModel
 from handshape.model.decisions import decide
-from handshape.model.litert import LiteRtModel
 from handshape.serving.pictures import Picture, photograph_of, square_of
 
 TOP = 5
@@ -90,7 +90,7 @@ class Recognizer:
                 "a bundle made where TensorFlow is installed",
                 "Resume or repeat the training with TensorFlow installed.",
             )
-        self.labels = bundle.labels
+        self.class_names = bundle.class_names
         self.size = bundle.size
         self.thresholds = bundle.thresholds
         self._hands = bundle.hands
@@ -162,9 +162,9 @@ class Recognizer:
         probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]
         recognition = Recognition(
-            decision=decide(self.labels, probabilities, bool(hand) if self.finds_hands else None, self.thresholds),
+            decision=decide(self.class_names, probabilities, bool(hand) if self.finds_hands else None, self.thresholds),
             confidence=round(float(probabilities[order[0]]), 6),
-            top=tuple((self.labels[index], round(float(probabilities[index]), 6)) for index in order),
+            top=tuple((self.class_names[index], round(float(probabilities[index]), 6)) for index in order),
             hand=hand,
             milliseconds=round((time.perf_counter() - start) * 1000, 3),
         )

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.runtime import Runtime
+from handshape.training.augment import Augmenter
 from handshape.training.features import Features, Trunk
 from handshape.training.phases import Phase
-from handshape.training.views import Views
 
 STILL_SHARE = 0.25  # of the images are shown as they are, as often as with four stored views
 
 
 class Batches(keras.utils.PyDataset):
-    """What the two kinds of batches share: the order of an epoch. ``truth`` is one-hot, [N, C]."""
+    """What the two kinds of batches share: the order of an epoch. ``targets`` is one-hot, [N, C]."""
 
-    def __init__(self, truth: NDArray[np.float32], batch_size: int, phase: Phase, seed: int, **loading: Any) -> None:
+    def __init__(self, targets: NDArray[np.float32], batch_size: int, phase: Phase, seed: int, **loading: Any) -> None:
         super().__init__(**loading)
-        self.truth = truth
+        self.targets = targets
         self.batch_size = batch_size
         self.phase = phase
         self.seed = seed
@@ -34,7 +34,7 @@ class Batches(keras.utils.PyDataset):
         """Draws the order of an epoch, counted from 0; a callback says which, because Keras' own hook runs ahead."""
         self.epoch = epoch
         rng = np.random.default_rng([self.seed, self.phase.number, epoch])
-        self.order = np.concatenate([rng.permutation(len(self.truth)) for _ in range(self.phase.passes)])
+        self.order = np.concatenate([rng.permutation(len(self.targets)) for _ in range(self.phase.passes)])
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -42,7 +42,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         chosen = self.order[part]
-        return self.inputs(chosen, part, index).astype(np.float32), self.truth[chosen]
+        return self.inputs(chosen, part, index).astype(np.float32), self.targets[chosen]
 
     def inputs(self, chosen: NDArray[np.int64], part: slice, index: int) -> NDArray[Any]:
         """The phase's inputs for these images, which are ``part`` of the epoch's order and batch ``index``."""
@@ -53,10 +53,10 @@ class StoredViews(Batches):
     """Views that went through the trunk beforehand."""
 
     def __init__(
-        self, features: Features, truth: NDArray[np.float32], batch_size: int, phase: Phase, seed: int
+        self, features: Features, targets: NDArray[np.float32], batch_size: int, phase: Phase, seed: int
     ) -> None:
         self.features = features
-        super().__init__(truth, batch_size, phase, seed)
+        super().__init__(targets, batch_size, phase, seed)
 
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)
@@ -73,9 +73,9 @@ class FreshViews(Batches):
 
     def __init__(
         self,
-        views: Views,
+        views: Augmenter,
         trunk: Trunk,
-        truth: NDArray[np.float32],
+        targets: NDArray[np.float32],
         batch_size: int,
         phase: Phase,
         seed: int,
@@ -84,7 +84,7 @@ class FreshViews(Batches):
         self.views = views
         self.trunk = trunk
         super().__init__(
-            truth,
+            targets,
             batch_size,
             phase,
             seed,

@@ -12,11 +12,11 @@ import numpy as np
 from handshape.config import TrainingSettings
 from handshape.console import Bar
 from handshape.errors import RunError
-from handshape.files import require_room
+from handshape.files import require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.training.batches import Batches
-from handshape.training.board import Board
 from handshape.training.checkpoints import TrainingState
+from handshape.training.tensorboard import TensorBoardWriter
 
 SAVE_EVERY_S = 15.0  # what a kill may cost; writing model and state takes half a second, an epoch often two
 
@@ -63,7 +63,7 @@ class BestModel(keras.callbacks.Callback):
     def _save(self) -> None:
         current = self.stream.model.get_weights()
         self.stream.model.set_weights(self.state.best)
-        require_room(self.file.parent, 3 * sum(value.nbytes for value in current))
+        require_disk_space(self.file.parent, 3 * sum(value.nbytes for value in current))
         partial = self.file.with_name("partial_" + self.file.name)
         self.stream.model.save(partial)
         partial.replace(self.file)
@@ -104,7 +104,7 @@ class EpochBar(keras.callbacks.Callback):
 class TensorBoardScalars(keras.callbacks.Callback):
     """Scalars and weight histograms of every epoch."""
 
-    def __init__(self, board: Board, state: TrainingState) -> None:
+    def __init__(self, board: TensorBoardWriter, state: TrainingState) -> None:
         super().__init__()
         self.board = board
         self.state = state
@@ -177,7 +177,7 @@ def create_callbacks(
     settings: TrainingSettings,
     best_file: Path,
     checkpoint_file: Path,
-    board: Board,
+    board: TensorBoardWriter,
     bar: Bar,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of one phase, in the order they must run."""

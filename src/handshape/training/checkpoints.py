@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.errors import RunError
-from handshape.files import whole_file
+from handshape.files import atomic_write
 
 Arrays = list[NDArray[Any]]
 
@@ -42,7 +42,7 @@ class TrainingState:
         arrays = {
             f"{name}_{index:04d}": value for name in self.ARRAYS for index, value in enumerate(getattr(self, name))
         }
-        with whole_file(path) as partial, partial.open("wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             np.savez(file, plain=np.array(json.dumps(plain)), **arrays)
 
     @classmethod

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape import litert
 from handshape.console import Console
-from handshape.files import require_room
-from handshape.model import litert
+from handshape.files import require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, is_out_of_memory
-from handshape.training.views import Views
+from handshape.training.augment import Augmenter
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 
@@ -82,7 +82,7 @@ def plain_features(images: NDArray[np.uint8], trunk: Trunk, console: Console, la
     return empty
 
 
-def augmented_features(views: Views, trunk: Trunk, seed: int, console: Console, folder: Path) -> Features:
+def augmented_features(views: Augmenter, trunk: Trunk, seed: int, console: Console, folder: Path) -> Features:
     """Features of ``augmentation.views`` views an image: as it is, and varied by chance.
 
     The image as it is belongs among them, because it is what the model is asked about afterwards. The features are on
@@ -108,7 +108,7 @@ def _empty_features(
     size = sum(2 * int(np.prod(shape)) for shape in shapes)
     if folder is None or size <= IN_MEMORY_BYTES:
         return Features(*(np.empty(shape, np.float16) for shape in shapes))
-    require_room(folder, size)
+    require_disk_space(folder, size)
     files = (folder / "pooled.npy", folder / "cut.npy")
     return Features(
         *(

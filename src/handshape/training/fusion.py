@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.model.classifier import LEAST, gate
+from handshape.model.classifier import MIN_PROBABILITY, fusion_inputs
 
 USUAL = np.array([1.0, 0.35, 0.0, 1.0, 0.0])  # pixels without a hand, with one, by size; landmarks with one, by size
 PULL = 10.0  # towards them, as strong as so many images
@@ -25,7 +25,7 @@ def fit_fusion(
     landmarks: Floats,
     hand_present: Floats,
     size: Floats,
-    truth: NDArray[np.integer],
+    targets: NDArray[np.integer],
     people: int,
 ) -> NDArray[np.float64]:
     """The five weights that make the truth most likely, as :func:`handshape.model.classifier.fusion_kernel` takes them.
@@ -35,12 +35,12 @@ def fit_fusion(
         landmarks: [N, C], those of the landmark stream.
         hand_present: [N, 1], 0 or 1.
         size: [N, 1], pixels from wrist to knuckles.
-        truth: [N], the true class of each image.
+        targets: [N], the true class of each image.
         people: how many signed them. Few people say little about others, however many their images.
     """
-    pull = pull_of(len(truth), people)
+    pull = pull_of(len(targets), people)
     terms = _terms(pixels, landmarks, hand_present, size)
-    right = np.eye(pixels.shape[1])[truth]
+    right = np.eye(pixels.shape[1])[targets]
     weights = USUAL.copy()
     damping = 1e-6
     loss = _loss(terms, right, weights, pull)
@@ -65,8 +65,8 @@ def pull_of(images: int, people: int) -> float:
 
 def _terms(pixels: Floats, landmarks: Floats, hand_present: Floats, size: Floats) -> Floats:
     """What the five weights multiply, [N, C, 5]."""
-    absent, present, large = (column[:, None] for column in gate(hand_present, size).astype(np.float64).T)
-    seen, shape = (np.log(np.maximum(each, LEAST)).astype(np.float64) for each in (pixels, landmarks))
+    absent, present, large = (column[:, None] for column in fusion_inputs(hand_present, size).astype(np.float64).T)
+    seen, shape = (np.log(np.maximum(each, MIN_PROBABILITY)).astype(np.float64) for each in (pixels, landmarks))
     return np.stack([absent * seen, present * seen, large * seen, present * shape, large * shape], axis=2)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
-from handshape.hands.geometry import shape_features, vary
+from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
 from handshape.runtime import Runtime
 
 EPOCHS = 40
-LEAST_STEPS = 1200  # small sets are gone through more often
+MIN_STEPS = 1200  # small sets are gone through more often
 BATCH = 128
 RATE, DECAY = 2e-3, 1e-3
 SMOOTHING = 0.1
@@ -27,26 +27,26 @@ class Hands:
 
     Attributes:
         landmarks: [N, 21, 6] float32.
-        truth: [N] class numbers.
+        targets: [N] class numbers.
         weights: [N], how much each counts; their mean is 1.
     """
 
     landmarks: NDArray[np.float32]
-    truth: NDArray[np.int64]
+    targets: NDArray[np.int64]
     weights: NDArray[np.float32]
 
 
-def balanced(landmarks: NDArray[np.float32], truth: NDArray[np.int64], source: NDArray[np.integer]) -> Hands:
+def balanced(landmarks: NDArray[np.float32], targets: NDArray[np.int64], source: NDArray[np.integer]) -> Hands:
     """Hands weighed so that every class counts the same, and every source by the square root of its size.
 
     Args:
         landmarks: [N, 21, 6].
-        truth: [N].
+        targets: [N].
         source: [N], numbers of people, or of whatever else the hands come from.
     """
     weights = 1 / np.sqrt(np.bincount(source)[source])
-    weights /= np.bincount(truth, weights)[truth]
-    return Hands(landmarks, truth, (weights / weights.mean()).astype(np.float32))
+    weights /= np.bincount(targets, weights)[targets]
+    return Hands(landmarks, targets, (weights / weights.mean()).astype(np.float32))
 
 
 def train_landmarks(stream: LandmarkStream, hands: Hands, seed: int, runtime: Runtime, console: Console) -> None:
@@ -58,8 +58,8 @@ def train_landmarks(stream: LandmarkStream, hands: Hands, seed: int, runtime: Ru
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
     for number, layer in enumerate(layer for layer in stream.head.layers if isinstance(layer, keras.layers.Dropout)):
         layer.seed_generator.state.assign([seed, number])
-    batches = _VariedHands(hands, stream.classes, seed)
-    epochs = max(EPOCHS, -(-LEAST_STEPS // len(batches)))
+    batches = _AugmentedHands(hands, stream.classes, seed)
+    epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
     with console.progress("landmarks", epochs) as bar:
         stream.head.compile(
             optimizer=keras.optimizers.AdamW(
@@ -75,25 +75,25 @@ def train_landmarks(stream: LandmarkStream, hands: Hands, seed: int, runtime: Ru
         stream.head.fit(batches, shuffle=False, epochs=epochs, callbacks=[tick], verbose=0)
 
 
-class _VariedHands(keras.utils.PyDataset):
+class _AugmentedHands(keras.utils.PyDataset):
     """Every hand once an epoch, in a new order, varied anew."""
 
     def __init__(self, hands: Hands, classes: int, seed: int) -> None:
         super().__init__()
         self.hands = hands
-        self.truth = np.eye(classes, dtype=np.float32)[hands.truth]
+        self.targets = np.eye(classes, dtype=np.float32)[hands.targets]
         self.seed = seed
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         rng = np.random.default_rng([self.seed, 3, epoch])
-        self.order = rng.permutation(len(self.truth))
-        self.features = shape_features(vary(self.hands.landmarks[self.order], rng))
+        self.order = rng.permutation(len(self.targets))
+        self.features = shape_features(augment_landmarks(self.hands.landmarks[self.order], rng))
 
     def __len__(self) -> int:
-        return -(-len(self.truth) // BATCH)
+        return -(-len(self.targets) // BATCH)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         part = slice(index * BATCH, (index + 1) * BATCH)
         chosen = self.order[part]
-        return self.features[part], self.truth[chosen], self.hands.weights[chosen]
+        return self.features[part], self.targets[chosen], self.hands.weights[chosen]

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.datastructures import Headers
 
 from handshape.errors import SettingsError
-from handshape.serving.api.refusals import Refusal
+from handshape.serving.api.errors import Refusal
 
 SHORTEST = 16  # characters of a token
 SUBPROTOCOL = "handshape"  # of a stream; browsers give the token in a second one, as they cannot set headers

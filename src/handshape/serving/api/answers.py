@@ -7,8 +7,8 @@ from typing import Any
 from handshape.errors import ImageError
 from handshape.images import open_image
 from handshape.model.decisions import NO_HAND, UNKNOWN
+from handshape.serving.api.errors import TooManyPixelsError, error_of_image
 from handshape.serving.api.metrics import Metrics
-from handshape.serving.api.refusals import TooManyPixelsError, error_of_image
 from handshape.serving.recognizer import Recognition
 
 LONGEST_SIDE = 20_000  # pixels; making a longer strip smaller takes far more memory than its pixels do

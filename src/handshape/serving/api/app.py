@@ -11,15 +11,15 @@ from starlette.types import ASGIApp
 
 from handshape import __version__
 from handshape.serving.api.access import Access
-from handshape.serving.api.documents import DESCRIPTION
-from handshape.serving.api.gate import STREAM, Gate
+from handshape.serving.api.errors import answer_errors
 from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
+from handshape.serving.api.middleware import STREAM, Gate
 from handshape.serving.api.models import Log, Served
-from handshape.serving.api.refusals import answer_errors
 from handshape.serving.api.routes import Desk, Explain, routes_of
+from handshape.serving.api.schemas import DESCRIPTION
 from handshape.serving.api.stream import stream
-from handshape.serving.api.work import Workers
+from handshape.serving.api.threads import Workers
 
 
 def make_app(served: Served, explain: Explain, access: Access, limits: Limits, log: Log) -> ASGIApp:

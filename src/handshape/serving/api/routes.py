@@ -14,13 +14,13 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
 from handshape.errors import ImageError
-from handshape.serving.api import documents
+from handshape.serving.api import schemas as documents
 from handshape.serving.api.answers import counted, counted_error, require_pixels
+from handshape.serving.api.errors import FORM, SEND_FORM, TOO_MANY_PIXELS, Refusal, error_of_image
 from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Loaded, Served
-from handshape.serving.api.refusals import FORM, SEND_FORM, TOO_MANY_PIXELS, Refusal, error_of_image
-from handshape.serving.api.work import Workers
+from handshape.serving.api.threads import Workers
 
 FIELD = "image"
 CHARSETS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")  # Python decodes others to what cannot be sent back, or fails
@@ -90,7 +90,7 @@ def described(served: Served) -> dict[str, Any]:
         "version": current.version,
         "sha256": bundle.details["sha256"],
         "since": current.since.isoformat(timespec="seconds"),
-        "labels": list(bundle.labels),
+        "labels": list(bundle.class_names),
         "size": bundle.size,
         "finds_hands": current.recognizer.finds_hands,
         "thresholds": bundle.thresholds.as_dict(),

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from handshape.errors import RuntimeUnavailableError
+from handshape.serving.api.errors import error_of
 from handshape.serving.api.limits import Limits
-from handshape.serving.api.refusals import error_of
 
 MAX_HEAD = 16_384  # bytes
 DRAIN_SECONDS = 2.0

@@ -18,7 +18,7 @@ from handshape.errors import ImageError
 from handshape.hands.landmarks import Hand
 from handshape.serving.api.access import SUBPROTOCOL
 from handshape.serving.api.answers import counted, counted_error, require_pixels
-from handshape.serving.api.refusals import error_of
+from handshape.serving.api.errors import error_of
 from handshape.serving.api.routes import Desk
 
 UNSUPPORTED = 1003  # of RFC 6455: a kind of data that is not taken

@@ -1,0 +1,42 @@
+"""Views of training images: before another background, in another light, turned, zoomed and shifted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.config import AugmentationSettings
+from handshape.training.augment.affine import draw_affines, warp
+from handshape.training.augment.background import augment_background
+from handshape.training.augment.light import augment_light
+
+
+@dataclass(frozen=True, eq=False)
+class Augmenter:
+    """Images and how they may be varied.
+
+    Attributes:
+        images: [N, S, S, 3] uint8.
+        points: [N, 21, 2], their landmarks in pixels; not numbers where there is no hand.
+    """
+
+    images: NDArray[np.uint8]
+    points: NDArray[np.float32]
+    settings: AugmentationSettings
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def draw(self, rows: NDArray[np.integer], rng: np.random.Generator) -> NDArray[Any]:
+        """One view of each of these images, [n, S, S, 3], 0 to 255. Only hands get other backgrounds and lights."""
+        images, points = self.images[rows], self.points[rows]
+        has_hand = np.isfinite(points[:, 0, 0])
+        if has_hand.any():
+            if self.settings.background:
+                images = augment_background(images, points, images, rng)
+            if self.settings.light:
+                images = np.where(has_hand[:, None, None, None], augment_light(images, rng), images)
+        return warp(images, draw_affines(rng, len(rows), images.shape[1], self.settings, has_hand))
