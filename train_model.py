@@ -13,18 +13,19 @@ from typing import Any
 
 from handshape.config import Settings, validate_settings
 from handshape.console import Console
-from handshape.data.checks import CheckReport
-from handshape.data.samples import ImageFolder
 from handshape.data.splits import Split
 from handshape.errors import HandshapeError, SettingsError
 from handshape.export.bundle import Bundle
 from handshape.model.classifier import Classifier
-from handshape.runtime import Runtime
-from handshape.workflow import dataset as prepare
-from handshape.workflow import evaluate as judge
-from handshape.workflow import fit as learn
-from handshape.workflow import publish as save
+from handshape.workflow import publish, train
+from handshape.workflow.context import Context
+from handshape.workflow.convert import convert
+from handshape.workflow.dataset import Dataset, load
+from handshape.workflow.evaluate import evaluate_training
+from handshape.workflow.fit import Fitted, calibrate, prepare
 from handshape.workflow.run import Run, run_in_progress
+from handshape.workflow.splitting import export_split_folders, split
+from handshape.workflow.trained import Trained
 
 CONFIG: dict[str, dict[str, Any]] = Settings().model_dump()
 CONFIG["hands"]["find"] = "off"  # whole images, pixels alone: the specification's model
@@ -33,93 +34,81 @@ CONFIG["training"]["refit"] = "off"
 CONFIG["data"]["layout"] = "link"  # the split as folders below temp_data/, as hard links
 
 
-def configure_gpu(settings: Settings, console: Console) -> Runtime:
+def configure_gpu(context: Context) -> None:
     """Detects accelerators; sets memory growth, mixed precision and XLA where there is one, and says why where not."""
-    runtime = learn.start_machine(settings, console)
-    for decision in runtime.decisions:
-        console.detail(str(decision))
-    return runtime
+    for decision in context.runtime.decisions:
+        context.console.detail(str(decision))
 
 
-def create_directories(run: Run, settings: Settings, split: Split) -> None:
+def create_directories(run: Run, settings: Settings, dataset: Dataset, parts: Split) -> None:
     """Makes models/, results/ and logs/, with the settings and the split on record."""
-    prepare.start_run(run, settings, split)
+    train.start_run(run, settings, dataset, parts)
 
 
-def validate_data(settings: Settings, console: Console) -> tuple[ImageFolder, CheckReport]:
-    """Checks every image, class by class."""
-    return prepare.check_data(Path(settings.data.original_data_dir), console)
+def validate_data(settings: Settings, context: Context) -> Dataset:
+    """Reads every image once: checks it, and keeps what the network is shown of it."""
+    return load(settings, context)
 
 
-def split_data(folder: ImageFolder, report: CheckReport, settings: Settings, console: Console) -> Split:
+def split_data(dataset: Dataset, settings: Settings, console: Console) -> Split:
     """Splits into training, validation and test, and lays the parts out as folders."""
-    split = prepare.split_data(folder, report, {}, settings, console)
-    prepare.export_split_folders(folder, split, settings, console)
-    return split
+    parts = split(dataset, settings, console)
+    export_split_folders(dataset, parts, settings, console)
+    return parts
 
 
-def create_data_generators(
-    folder: ImageFolder, split: Split, settings: Settings, run: Run, console: Console
-) -> prepare.Decoded:
-    """Decodes every image once; augmented views are drawn from these pixels in training."""
-    return prepare.decode_split(folder, split, {}, settings, run, console)
+def build_model(dataset: Dataset, parts: Split, settings: Settings, context: Context) -> tuple[Classifier, Any]:
+    """MobileNetV2 with a new head, and what trains it."""
+    classifier, (stream,) = prepare(dataset, parts, settings, context)
+    return classifier, stream
 
 
-def build_model(split: Split, settings: Settings, console: Console) -> Classifier:
-    """MobileNetV2 with a new head."""
-    return learn.build_model(prepare.labels_of(split), settings, learn.choose_weights(settings, console))
+def create_data_generators(stream: Any) -> None:
+    """Sends the augmented views through the frozen layers once; batches are drawn from what comes out."""
+    stream.compute_features()
 
 
-def create_callbacks(
-    classifier: Classifier, data: prepare.Decoded, settings: Settings, runtime: Runtime, run: Run, console: Console
-) -> Any:
+def create_callbacks(stream: Any) -> Any:
     """The trainer, which carries the callbacks: checkpoint, early stopping, plateau rule and TensorBoard."""
-    return learn.create_trainer(classifier, data, settings, runtime, run, console)
+    return stream.prepare()
 
 
-def train_model(trainer: Any, settings: Settings, console: Console) -> None:
+def train_model(stream: Any, trainer: Any) -> None:
     """Phase one: the head on the frozen base."""
-    learn.train_head(trainer, settings, console)
+    stream.train_head(trainer)
 
 
-def fine_tune_model(trainer: Any, settings: Settings, console: Console) -> None:
+def fine_tune_model(stream: Any, trainer: Any) -> None:
     """Phase two: the last layers too, at a lower rate."""
-    learn.fine_tune(trainer, settings, console)
+    stream.fine_tune(trainer)
 
 
 def evaluate_model(
-    classifier: Classifier,
-    trainer: Any,
-    split: Split,
-    data: prepare.Decoded,
-    settings: Settings,
-    runtime: Runtime,
-    run: Run,
-    console: Console,
-) -> judge.Judgement:
-    """Calibrates on the validation images, measures on the test images and writes the results as JSON."""
-    judgement = judge.judge(classifier, trainer, split, data, None, settings, runtime, run, console)
-    judge.write_results(run, judgement, {}, trainer)
-    return judgement
+    classifier: Classifier, stream: Any, dataset: Dataset, parts: Split, settings: Settings, context: Context
+) -> Trained:
+    """Calibrates on the validation images and measures on the test images."""
+    fitted = Fitted(classifier, calibrate(classifier, (stream,), dataset, parts.validation), (stream,))
+    model = convert(fitted, context)
+    results = evaluate_training(model, dataset, parts, None, settings.hands.false_accept, context.console)
+    return Trained(dataset, parts, settings, fitted, results, model, model)
 
 
-def create_visualizations(judgement: judge.Judgement, trainer: Any, run: Run, console: Console) -> None:
-    """The eight figures, as .png and .jpg."""
-    save.draw_figures(run, judgement.test, trainer, console)
+def create_visualizations(trained: Trained, run: Run, context: Context) -> None:
+    """The results as JSON, and the eight figures, as .png and .jpg."""
+    publish.write_results(trained, {}, run)
+    publish.draw_figures(trained, run, context)
 
 
-def save_model(
-    classifier: Classifier, judgement: judge.Judgement, settings: Settings, run: Run, console: Console
-) -> Bundle:
+def save_model(trained: Trained, run: Run, context: Context) -> Bundle:
     """The model, its label map and the bundle."""
-    return save.save_model(run, classifier, judgement, judgement.judged, settings, console)
+    return publish.save_model(trained, None, run, context)
 
 
 def main() -> int:
     """The whole pipeline; returns the exit code."""
     console = Console()
     try:
-        train(console)
+        train_here(console)
     except HandshapeError as error:
         console.error(error)
         return 1
@@ -129,7 +118,7 @@ def main() -> int:
     return 0
 
 
-def train(console: Console) -> None:
+def train_here(console: Console) -> None:
     """Every step in its order, in the working folder."""
     run = Run(Path(), time.strftime("%Y%m%d_%H%M%S"))
     settings = validate_settings(CONFIG)
@@ -139,20 +128,22 @@ def train(console: Console) -> None:
             "hands.find: off",
             f"Find hands with: handshape train {settings.data.original_data_dir}",
         )
-    folder, report = validate_data(settings, console)
-    split = split_data(folder, report, settings, console)
+    context = Context(console, settings.gpu)
+    dataset = validate_data(settings, context)
+    parts = split_data(dataset, settings, console)
     with run_in_progress(run, console, keep=True):
-        create_directories(run, settings, split)
-        runtime = configure_gpu(settings, console)
-        data = create_data_generators(folder, split, settings, run, console)
-        classifier = build_model(split, settings, console)
-        trainer = create_callbacks(classifier, data, settings, runtime, run, console)
-        train_model(trainer, settings, console)
-        fine_tune_model(trainer, settings, console)
-        judgement = evaluate_model(classifier, trainer, split, data, settings, runtime, run, console)
-        create_visualizations(judgement, trainer, run, console)
-        bundle = save_model(classifier, judgement, settings, run, console)
-    console.status("done", f"Test accuracy {judgement.test.metrics.accuracy:.1%}; model in {bundle.folder}")
+        create_directories(run, settings, dataset, parts)
+        context = context.within(run)
+        configure_gpu(context)
+        classifier, stream = build_model(dataset, parts, settings, context)
+        create_data_generators(stream)
+        trainer = create_callbacks(stream)
+        train_model(stream, trainer)
+        fine_tune_model(stream, trainer)
+        trained = evaluate_model(classifier, stream, dataset, parts, settings, context)
+        create_visualizations(trained, run, context)
+        bundle = save_model(trained, run, context)
+    console.status("done", f"Test accuracy {trained.results.test.metrics.accuracy:.1%}; model in {bundle.folder}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from handshape.cli.serving import explained, load
+from handshape.cli.serve import explained, load
 from handshape.console import Console
 from handshape.serving.api.access import LOOPBACK, Access
 from handshape.serving.api.app import make_app
@@ -20,6 +20,7 @@ from handshape.serving.api.models import Served
 from handshape.serving.api.server import make_server, open_socket
 
 BOUNDARY = "handshape-boundary"
+PATIENCE = 60.0  # seconds for what takes a moment, even on a machine that is busy with something else
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Answer:
         return json.loads(self.body)
 
     @property
-    def refusal(self) -> str:
-        """The code of a refusal that is as it should be."""
+    def error_code(self) -> str:
+        """The code of an error that is as it should be."""
         error = self.object["error"]
         assert set(error) == {"code", "message", "expected", "fix"}
         assert error["message"]
@@ -48,10 +49,15 @@ class Running:
     port: int
     served: Served
     server: uvicorn.Server
-    events: list[dict[str, Any]] = field(default_factory=list)
+    _events: list[dict[str, Any]] = field(default_factory=list)
+
+    def events(self, count: int = 1) -> list[dict[str, Any]]:
+        """What the log was told, once it is so much: a client has its answer before the log has its event."""
+        wait_for(lambda: len(self._events) >= count)
+        return self._events
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -83,7 +89,7 @@ def running(model: object, tokens: Sequence[str] = (), workers: int = 2, **limit
     served._log = events.append
     bounds = Limits(**limits)
     app = make_app(served, explained, Access(tokens, LOOPBACK), bounds, events.append)
-    with open_socket("127.0.0.1", 0) as socket:
+    with open_socket("127.0.0.1", 0, bounds) as socket:
         server = make_server(app, bounds)
         here = Running(socket.getsockname()[1], served, server, events)
         thread = threading.Thread(target=server.run, args=([socket],))
@@ -93,12 +99,12 @@ def running(model: object, tokens: Sequence[str] = (), workers: int = 2, **limit
             yield here
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
-def wait_for(condition, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
+def wait_for(condition) -> None:
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.02)

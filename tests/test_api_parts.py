@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from handshape.cli.serving import limits_from, load, newest_run
+from handshape.cli.serve import limits_from, load, newest_run
 from handshape.console import Console
 from handshape.errors import HandshapeError, ModelError, SettingsError
-from handshape.export.bundle import Bundle, find_bundle, write_bundle
+from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.registry import Registry, open_registry, parse
 from handshape.serving.api import limits as limits_module
 from handshape.serving.api import models
 from handshape.serving.api.access import LOOPBACK, Access, read_tokens
-from handshape.serving.api.errors import Refusal
+from handshape.serving.api.errors import ApiError
 from handshape.serving.api.limits import Limits, Rate
 
 
@@ -77,7 +77,7 @@ def test_names_and_origins(headers, code):
     if code is None:
         access.check(Headers(headers))
         return
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         access.check(Headers(headers))
     assert caught.value.error["code"] == code
 
@@ -86,7 +86,7 @@ def test_names_and_origins(headers, code):
 def test_no_word_but_the_token_opens(word):
     access = Access(["the-only-token-there-is"])
     raw = [(b"authorization", b"Bearer " + word.encode("utf-8", "replace"))]
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         access.check(Headers(raw=raw))
 
 
@@ -161,9 +161,8 @@ def test_the_newest_run_is_served(tmp_path: Path):
 
 def renamed(bundle: Bundle, folder: Path) -> Bundle:
     """The same model with other labels."""
-    return write_bundle(
-        folder, bundle.keras, bundle.litert.read_bytes(), [*"WXYZ"], bundle.size, bundle.thresholds, 0, None, {}
-    )
+    model = ModelDescription((*"WXYZ",), bundle.size, bundle.thresholds, hands=0)
+    return write_bundle(folder, model, bundle.keras, bundle.litert.read_bytes(), None, {})
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 from conftest import Trained
 
 from handshape.errors import ModelError, RunError
-from handshape.export.bundle import find_bundle, manifest_sha256, read_bundle, write_bundle
+from handshape.export.bundle import ModelDescription, find_bundle, read_bundle, write_bundle
+from handshape.export.manifest import manifest_sha256
 from handshape.hands.inputs import whole_images
 from handshape.model.decisions import Thresholds
 from handshape.serving.recognizer import Recognizer
 
 THRESHOLDS = Thresholds(0.4)
+MODEL = ModelDescription(("B", "A"), 96, THRESHOLDS, 2)
 ACTIVATION = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 
@@ -23,7 +26,7 @@ def written(tmp_path: Path) -> Path:
     model = tmp_path / "final.keras"
     model.write_bytes(b"a model")
     details = {"accuracy": {"test": 0.5}}
-    write_bundle(tmp_path / "bundle", model, b"a network", ["B", "A"], 96, THRESHOLDS, 2, ACTIVATION, details)
+    write_bundle(tmp_path / "bundle", MODEL, model, b"a network", ACTIVATION, details)
     return tmp_path / "bundle"
 
 
@@ -134,7 +137,7 @@ def test_a_newer_format_is_refused_with_a_way_out(written: Path):
 def test_a_bundle_without_litert_is_refused_by_the_recogniser(tmp_path: Path):
     model = tmp_path / "final.keras"
     model.write_bytes(b"a model")
-    bundle = write_bundle(tmp_path / "bundle", model, None, ["A"], 96, THRESHOLDS, 0, None, {})
+    bundle = write_bundle(tmp_path / "bundle", MODEL, model, None, None, {})
     assert not bundle.activation.exists()
     with pytest.raises(ModelError, match=r"no model\.tflite"):
         Recognizer(bundle)
@@ -147,9 +150,9 @@ def test_what_is_no_network_is_refused(written: Path):
 
 def test_an_earlier_bundle_survives_a_failed_write(written: Path, tmp_path: Path):
     with pytest.raises(RunError, match="Cannot write"):
-        write_bundle(written, tmp_path / "missing.keras", None, ["X"], 96, THRESHOLDS, 0, None, {})
+        write_bundle(written, replace(MODEL, class_names=("X",)), tmp_path / "missing.keras", None, None, {})
     assert read_bundle(written).class_names == ("B", "A")
-    assert not list(tmp_path.glob(".partial*"))
+    assert {path.name for path in tmp_path.iterdir()} == {"final.keras", "bundle"}
 
 
 def test_a_run_and_its_bundle_are_the_same_model(trained: Trained, tmp_path: Path):

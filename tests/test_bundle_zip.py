@@ -14,7 +14,7 @@ from conftest import Handshape, Trained
 from handshape.errors import HandshapeError, ModelError, RunError
 from handshape.export import archive
 from handshape.export.archive import keep
-from handshape.export.bundle import Bundle, find_bundle, write_bundle
+from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.export.card import card_of
 from handshape.export.manifest import manifest_sha256
 from handshape.model.decisions import NEVER, Thresholds
@@ -33,7 +33,8 @@ def bundle(tmp_path: Path) -> Bundle:
     model = tmp_path / "final.keras"
     model.write_bytes(b"a model" * 1000)
     details = {"accuracy": {"test": 0.5}}
-    return write_bundle(tmp_path / "bundle", model, b"network", ["B", "A"], 96, Thresholds(0.4), 2, ACTIVATION, details)
+    description = ModelDescription(("B", "A"), 96, Thresholds(0.4), 2)
+    return write_bundle(tmp_path / "bundle", description, model, b"network", ACTIVATION, details)
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_nothing_is_written_outside(name: str, bundle: Bundle, tmp_path: Path, h
 
 
 def test_a_bomb_is_not_let_off(bundle: Bundle, tmp_path: Path, home: Path, monkeypatch):
-    monkeypatch.setattr(archive, "LARGEST_BUNDLE", 1 << 20)
+    monkeypatch.setattr(archive, "MAX_BUNDLE", 1 << 20)
     zeros = b"\0" * (3 << 20)
     manifest = manifest_with(bundle, files={"model.keras": hashlib.sha256(zeros).hexdigest()})
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:

@@ -18,7 +18,7 @@ def likelihood_loss(logits: np.ndarray, targets: np.ndarray, temperature: float)
     return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(targets)), targets]))
 
 
-def drawn_truth(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def drawn_targets(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Classes drawn from the softmax of the logits: at temperature 1 these logits are calibrated."""
     return np.array([rng.choice(len(row), p=row) for row in softmax(logits)])
 
@@ -27,7 +27,7 @@ def drawn_truth(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def test_a_known_temperature_is_found_again(temperature: float) -> None:
     rng = np.random.default_rng(1)
     calibrated = rng.normal(0, 2, (6000, 5))
-    assert fit_temperature(calibrated * temperature, drawn_truth(calibrated, rng)) == pytest.approx(
+    assert fit_temperature(calibrated * temperature, drawn_targets(calibrated, rng)) == pytest.approx(
         temperature, rel=0.07
     )
 
@@ -35,7 +35,7 @@ def test_a_known_temperature_is_found_again(temperature: float) -> None:
 def test_it_lowers_the_calibration_error_of_an_overconfident_model() -> None:
     rng = np.random.default_rng(2)
     calibrated = rng.normal(0, 1.5, (3000, 6))
-    targets, sharp = drawn_truth(calibrated, rng), softmax(calibrated * 3)
+    targets, sharp = drawn_targets(calibrated, rng), softmax(calibrated * 3)
     cooled = softmax(np.log(sharp) / fit_temperature(np.log(sharp), targets))
     before, after = (expected_calibration_error(p.max(axis=1), p.argmax(axis=1) == targets) for p in (sharp, cooled))
     assert after < 0.03 < 0.15 < before
@@ -56,7 +56,7 @@ def test_it_is_never_worse_than_leaving_the_scores_alone(seed: int, n: int, clas
 def test_logits_and_log_probabilities_give_the_same_temperature() -> None:
     rng = np.random.default_rng(3)
     logits = rng.normal(0, 3, (100, 4))
-    targets = drawn_truth(logits / 2, rng)
+    targets = drawn_targets(logits / 2, rng)
     assert fit_temperature(logits, targets) == pytest.approx(
         fit_temperature(np.log(softmax(logits)), targets), rel=1e-6
     )
@@ -73,7 +73,7 @@ def test_too_few_images_or_broken_scores_leave_the_confidence_alone(logits: np.n
     assert fit_temperature(logits, np.zeros(len(logits), int)) == 1.0
 
 
-@pytest.mark.parametrize(("logits", "truth"), [(np.zeros(30), np.zeros(30)), (np.zeros((30, 2)), np.zeros(29))])
+@pytest.mark.parametrize(("logits", "targets"), [(np.zeros(30), np.zeros(30)), (np.zeros((30, 2)), np.zeros(29))])
 def test_shapes_that_do_not_fit_are_refused(logits: np.ndarray, targets: np.ndarray) -> None:
     with pytest.raises(ValueError, match="Need logits"):
         fit_temperature(logits, targets.astype(int))

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import Handshape, Trained
 
-READY_SECONDS = 10.0  # under two where nothing else runs
+PATIENCE = 60.0  # seconds for what takes a moment, even on a machine that is busy with something else
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
@@ -24,7 +23,6 @@ READY_SECONDS = 10.0  # under two where nothing else runs
 def test_it_starts_answers_and_stops(stop, trained: Trained, tmp_path: Path):
     (tmp_path / "tokens").write_text("a-token-for-these-tests\n")
     command = [sys.executable, "-m", "handshape", "serve", str(trained.folder), "--port", "0", "--json"]
-    start = time.monotonic()
     with subprocess.Popen(
         [*command, "--token-file", str(tmp_path / "tokens")],
         stdout=subprocess.PIPE,
@@ -33,19 +31,18 @@ def test_it_starts_answers_and_stops(stop, trained: Trained, tmp_path: Path):
     ) as program:
         said: queue.Queue[str] = queue.Queue()
         threading.Thread(target=lambda: [said.put(line) for line in program.stderr], daemon=True).start()
-        address = said.get(timeout=30).split(" on ")[1].split()[0]
+        address = said.get(timeout=PATIENCE).split(" on ")[1].split()[0]
         assert address.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(f"{address}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=PATIENCE) as answer:
             assert json.load(answer) == {"status": "ready"}
-        assert time.monotonic() - start < READY_SECONDS
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(f"{address}/v1/models", timeout=10)
+            urllib.request.urlopen(f"{address}/v1/models", timeout=PATIENCE)
         program.send_signal(stop)
-        assert program.wait(15) == 0
+        assert program.wait(PATIENCE) == 0
         events = [json.loads(line) for line in program.stdout]
     assert [event["event"] for event in events] == ["model", "request", "request"]
     assert [event["status"] for event in events[1:]] == [200, 401]
-    assert said.get(timeout=5).strip() == "Stopped."
+    assert said.get(timeout=PATIENCE).strip() == "Stopped."
 
 
 def test_a_port_that_is_taken(trained: Trained, handshape: Handshape):

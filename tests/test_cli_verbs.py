@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import handshape as package
 from handshape.cli import main
 from handshape.cli.parser import build_parser
 
-VERBS = ("check", "train", "evaluate", "predict", "sample", "doctor")
+VERBS = ("check", "train", "evaluate", "predict", "explain", "models", "export", "serve", "sample", "doctor")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -32,7 +33,7 @@ def test_help_lists_the_verbs(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     said = capsys.readouterr().out
-    assert all(f"\n    {verb} " in said for verb in VERBS)
+    assert tuple(re.findall(r"^    ([a-z]+) ", said, re.MULTILINE)) == VERBS
     assert "does not translate" in said
     with pytest.raises(SystemExit):
         main(["--version"])
@@ -52,10 +53,41 @@ def test_examples_in_the_help_are_commands_that_parse():
             assert build_parser().parse_args(words).verb == verb
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["trian", "photos"], "train"),
+        (["model"], "models"),
+        (["Predict", "model", "photo.jpg"], "predict"),
+        (["models", "lst"], "list"),
+        (["models", "rolback", "asl"], "rollback"),
+        (["--versoin"], "--version"),
+        (["check", "photos", "--quik"], "--quick"),
+        (["check", "photos", "--qiet", "--jason"], "--quiet and --json"),
+        (["train", "photos", "--nmae", "first"], "--name"),
+        (["serve", "--alow-host=sign.example"], "--allow-host"),
+        (["models", "list", "--jsn"], "--json"),
+        (["models", "--jsn"], "--json"),
+        (["photos"], None),
+        (["check", "photos", "--xyz"], None),
+        (["check", "photos", "others"], None),
+    ],
+)
+def test_a_mistyped_word_is_wrong_usage_and_may_be_guessed(words: list[str], meant: str | None, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert re.findall("Did you mean (.+)\\?", said) == ([meant] if meant else [])
+    verb = words[0] if words[0] in VERBS else ""
+    assert said.startswith(f"usage: handshape {verb}")
+
+
 def test_help_and_import_load_no_framework():
-    heavy = {"tensorflow", "keras", "rich", "numpy"}
-    code = f"import sys, handshape, handshape.cli; sys.exit(len({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    heavy = {"tensorflow", "keras", "rich", "numpy", "pydantic", "PIL", "logging"}
+    code = f"import sys, handshape.cli.parser as p; p.build_parser().format_help(); print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_check_for_machines(drawn: Path, handshape: Handshape):

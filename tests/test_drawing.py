@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handshape.explain.drawing import LARGEST, SMALLEST, Caption, draw_heat, draw_landmarks, explain_image
+from handshape.explain.drawing import MAX_SIDE, MIN_SIDE, Caption, draw_explanation, draw_heat, draw_landmarks
 from handshape.hands.boxes import Box
 from handshape.hands.landmarks import Hand
 
@@ -30,18 +30,17 @@ def hand_in(side: float) -> Hand:
     ("height", "width"), [(100, 100), (176, 132), (480, 640), (3000, 4000), (1, 1), (20, 900), (900, 20)]
 )
 def test_any_photograph_becomes_a_picture_of_a_comfortable_size(height: int, width: int):
-    picture = explain_image(grey(height, width), None, None, HEAT, CAPTION)
-    longest = min(max(height, width, SMALLEST), LARGEST)
+    picture = draw_explanation(grey(height, width), None, HEAT, CAPTION)
+    longest = min(max(height, width, MIN_SIDE), MAX_SIDE)
     assert picture.dtype == np.uint8 and picture.shape[2] == 3
-    assert SMALLEST <= picture.shape[1] <= longest + 40
+    assert MIN_SIDE <= picture.shape[1] <= longest + 40
     assert picture.shape[0] > longest * height / max(height, width)
 
 
 def test_hand_and_heat_stand_side_by_side():
     photograph, hand = grey(200, 200), hand_in(200)
     both, one, none = (
-        explain_image(photograph, *parts, CAPTION)
-        for parts in ((hand, hand.box, HEAT), (hand, None, None), (None, None, None))
+        draw_explanation(photograph, *parts, CAPTION) for parts in ((hand, HEAT), (hand, None), (None, None))
     )
     assert both.shape[1] > 1.9 * one.shape[1]
     assert one.shape == none.shape and (one != none).any()
@@ -58,7 +57,7 @@ def test_landmarks_are_drawn_where_they_are():
 
 def test_a_small_photograph_shows_its_landmarks_at_the_same_place():
     """The hand is scaled with the photograph."""
-    small, large = (explain_image(grey(side, side), hand_in(side), None, None, CAPTION) for side in (60, 480))
+    small, large = (draw_explanation(grey(side, side), hand_in(side), None, CAPTION) for side in (60, 480))
     assert small.shape == large.shape
     assert np.abs(small.astype(int) - large).mean() < 0.5
 
@@ -73,11 +72,11 @@ def test_heat_stays_inside_its_box_whose_border_is_drawn():
 @pytest.mark.parametrize("label", ["unknown", "no hand", "Ärger", "안녕", "<b>", "a" * 300, "$x_1$", " two\nlines "])
 def test_any_decision_can_be_written(label: str):
     captions = (CAPTION, Caption(label, 0.4, ((label, 0.4), ("B", 0.3))))
-    usual, other = (explain_image(grey(100, 100), None, None, HEAT, caption) for caption in captions)
+    usual, other = (draw_explanation(grey(100, 100), None, HEAT, caption) for caption in captions)
     assert usual.shape == other.shape and (usual != other).any()
     assert (other[:, -4:] == 255).all()  # nothing runs over the edge
 
 
 def test_only_certainty_is_written_as_all():
-    pictures = [explain_image(grey(100, 100), None, None, None, Caption("B", share)) for share in (0.999, 0.99999, 1)]
+    pictures = [draw_explanation(grey(100, 100), None, None, Caption("B", share)) for share in (0.999, 0.99999, 1)]
     assert (pictures[0] == pictures[1]).all() and (pictures[1] != pictures[2]).any()

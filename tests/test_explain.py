@@ -1,9 +1,7 @@
 """handshape explain: a picture for each image, with the hand, the heat and the answer."""
 
-import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,9 @@ import pytest
 from conftest import Handshape, Trained
 from PIL import Image
 
-from handshape.cli.explaining import free_name, heat_of
+from handshape.cli.explain import free_name
+from handshape.explain.drawing import Caption
+from handshape.explain.image import explain_image
 from handshape.explain.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
 from handshape.hands.boxes import Box
@@ -134,14 +134,14 @@ def test_what_speaks_for_all_classes_alike_counts_for_none():
     assert where_it_looked(features, weights + shared, 1, mirrored=False) == pytest.approx(expected, abs=1e-4)
 
 
-def test_without_a_pixel_stream_there_is_no_heat(trained: Trained, tmp_path: Path):
-    bundle = find_bundle(trained.folder)
-    shutil.copytree(bundle.folder, tmp_path / "bundle")
-    changed = replace(bundle, folder=tmp_path / "bundle")
-    changed.activation.unlink()
-    features = np.zeros((3, 3, 1280), np.float32)
-    assert heat_of(features, changed, recognized(hand())) is None
-    assert heat_of(None, bundle, recognized(hand())) is None
+def test_heat_takes_a_feature_map_and_weights(trained: Trained, tmp_path: Path):
+    image, activation = trained.data / "A" / "A_0001.jpg", find_bundle(trained.folder).activation
+    caption, some = Caption("A", 0.9, (("A", 0.9),)), np.random.default_rng(0).random((3, 3, 1280), np.float32)
+    with_heat, without, no_weights = (
+        explain_image(image, None, caption, features, file, 0)
+        for features, file in ((some, activation), (None, activation), (some, tmp_path / "none.npy"))
+    )
+    assert with_heat != without == no_weights
 
 
 def test_the_heat_of_a_left_hand_is_that_of_a_right_one_in_a_mirror():

@@ -19,14 +19,14 @@ from handshape.downloads import file_sha256
 from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
 from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Network
 from handshape.export import exports, formats
-from handshape.export.bundle import Bundle, find_bundle, write_bundle
-from handshape.export.exports import RECORD, Exports, export_model, failure, read_exports
+from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
+from handshape.export.exports import RECORD, Exports, Photographs, export_model, failure, read_exports
 from handshape.export.formats import FORMATS, Format, Source, formats_named, load_keras, require_modules
+from handshape.files import PARTIAL, REPLACED
 from handshape.hands.inputs import Inputs
 from handshape.model.classifier import build_classifier
 from handshape.model.decisions import Thresholds
 from handshape.model.weights import find_weights
-from handshape.workflow.export_photographs import Photographs
 
 EVERY = tuple(FORMATS.values())
 
@@ -77,9 +77,8 @@ def with_hands(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Bu
     settings = ModelSettings(img_size=96, streams=["pixels", "landmarks"])  # type: ignore[call-arg]
     classifier = build_classifier(["A", "B", "C"], settings, find_weights("own", 96, Console(quiet=True)))
     classifier.model.save(folder / "model.keras")
-    return write_bundle(
-        folder / "bundle", folder / "model.keras", None, ["A", "B", "C"], 96, Thresholds(0.5), 1, None, {}
-    )
+    description = ModelDescription(("A", "B", "C"), 96, Thresholds(0.5), 1)
+    return write_bundle(folder / "bundle", description, folder / "model.keras", None, None, {})
 
 
 class Wrong:
@@ -230,9 +229,10 @@ def test_a_folder_takes_the_place_of_an_earlier_one(bundle: Bundle, proof: Photo
 def test_a_stopped_export_leaves_what_was_there(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
     export(bundle, [FORMATS["litert"]], proof, tmp_path)
     before = files_in(tmp_path)
-    (tmp_path / ".partial-exports-killed").mkdir()
-    (tmp_path / ".partial-exports-killed" / "model.tflite").write_bytes(b"half")
-    os.utime(tmp_path / ".partial-exports-killed", (0, 0))
+    killed = tmp_path / f"{PARTIAL}killed"
+    killed.mkdir()
+    (killed / "model.tflite").write_bytes(b"half")
+    os.utime(killed, (0, 0))
 
     def stopped(source: Source, path: Path) -> None:
         path.write_bytes(b"half")
@@ -245,8 +245,8 @@ def test_a_stopped_export_leaves_what_was_there(bundle: Bundle, proof: Photograp
 
 def test_what_a_killed_export_had_moved_away_comes_back(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:
     for name in ("saved_model", "openvino"):
-        (tmp_path / f".replaced-{name}").mkdir()
-        (tmp_path / f".replaced-{name}" / "old").write_text(name)
+        (tmp_path / f"{REPLACED}12345678-{name}").mkdir()
+        (tmp_path / f"{REPLACED}12345678-{name}" / "old").write_text(name)
     (tmp_path / "openvino").mkdir()
     (tmp_path / "openvino" / "new").touch()
     export(bundle, [FORMATS["litert"]], proof, tmp_path)

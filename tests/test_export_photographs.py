@@ -17,7 +17,7 @@ from handshape.workflow.export_photographs import (
     load_photographs,
 )
 
-BUNDLE = Bundle(Path("bundle"), ("A", "B", "L", "5"), 96, Thresholds(0.5), 0, {})
+BUNDLE = Bundle(("A", "B", "L", "5"), 96, Thresholds(0.5), 0, Path("bundle"), {})
 
 
 def folder_of(root: Path, counts: dict[str, int]) -> Path:

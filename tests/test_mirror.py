@@ -46,10 +46,10 @@ def test_a_class_of_few_images_shows_nothing() -> None:
 def test_a_model_that_sees_no_difference_passes(targets: list[int]) -> None:
     test = run_mirror_test(rows(targets), rows(targets), np.array(targets), LABELS)
     assert (test.accuracy, test.mirrored_accuracy, test.agreement, test.collisions) == (1, 1, 1, ())
-    assert test.words == "Mirrored, 100.0% are right instead of 100.0%; 100.0% read the same both ways."
+    assert test.summary == "Mirrored, 100.0% are right instead of 100.0%; 100.0% read the same both ways."
 
 
-@pytest.mark.parametrize(("n", "m", "truth"), [(2, 3, 2), (2, 2, 3), (0, 0, 0)])
+@pytest.mark.parametrize(("n", "m", "targets"), [(2, 3, 2), (2, 2, 3), (0, 0, 0)])
 def test_what_does_not_fit_is_refused(n: int, m: int, targets: int) -> None:
     with pytest.raises(ValueError, match="Need"):
         run_mirror_test(rows([0] * n).reshape(n, 3), rows([0] * m).reshape(m, 3), np.zeros(targets, int), LABELS)

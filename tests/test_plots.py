@@ -16,24 +16,27 @@ from matplotlib.text import Text
 from handshape.console import Console
 from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics, measure
+from handshape.evaluation.predictions import Predictions
+from handshape.evaluation.slices import Slice
 from handshape.reporting import plots
 from handshape.reporting.plots import fonts, style
-from handshape.reporting.plots.curves import accuracy_plot, loss_plot
+from handshape.reporting.plots.curves import TrainingCurves, accuracy_plot, loss_plot
 from handshape.reporting.plots.files import write
+from handshape.reporting.wording import percent
 
 STEMS = (
     "confusion_matrix",
     "confusion_matrix_normalized",
-    "accuracy_plot",
-    "loss_plot",
     "per_class_accuracy",
     "confidence_distribution",
-    "training_summary",
     "performance_metrics",
+    "accuracy_plot",
+    "loss_plot",
+    "training_summary",
 )
 LETTERS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "del", "nothing", "space"]
 
-Case = tuple[Metrics, np.ndarray, np.ndarray]
+Case = tuple[Metrics, Predictions]
 
 
 def measured(class_names: Sequence[str], images: int = 12, skill: float = 4.0, without: Sequence[int] = ()) -> Case:
@@ -44,11 +47,11 @@ def measured(class_names: Sequence[str], images: int = 12, skill: float = 4.0, w
     logits[np.arange(len(targets)), targets] += skill * rng.uniform(0.7, 1.3, len(targets))
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return (
-        measure(probabilities, targets, class_names),
-        probabilities.max(axis=1),
-        probabilities.argmax(axis=1) == targets,
-    )
+    return measure(probabilities, targets, class_names), predictions(probabilities, targets)
+
+
+def predictions(probabilities: np.ndarray, targets: np.ndarray) -> Predictions:
+    return Predictions(tuple(map(str, range(len(targets)))), probabilities, targets)
 
 
 def history_of(epochs: int) -> dict[str, list[float]]:
@@ -68,7 +71,8 @@ def broken(history: dict[str, list[float]]) -> dict[str, list[float]]:
 
 
 def draw(folder: Path, case: Case, history: dict[str, list[float]], phase_one_epochs: int, title: str) -> list[Path]:
-    return plots.draw_figures(folder, *case, history, phase_one_epochs, title, Console(quiet=True))
+    curves = TrainingCurves(history, phase_one_epochs)
+    return plots.draw_figures(folder, *case, curves, title, Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -146,15 +150,43 @@ def test_all_words_are_on_the_page_and_none_covers_another(
     draw(tmp_path, *CASES[name])
     assert len(pages) == len(STEMS)
     for stem, (figure, words) in zip(STEMS, pages, strict=True):
-        assert len(words) > 10
-        said = [text.get_text() for text in words]
-        assert not [text for text in said if is_math_text(text)]
-        low, high = np.moveaxis(np.array([text.get_window_extent().padded(-0.75).get_points() for text in words]), 1, 0)
-        outside = (low < 0).any(axis=1) | (high > figure.bbox.size).any(axis=1)
-        assert not [said[i] for i in np.flatnonzero(outside)], stem
-        apart = (low[:, None] >= high[None]).any(axis=2)
-        covered = np.triu(~(apart | apart.T), k=1)
-        assert not [(said[i], said[j]) for i, j in np.argwhere(covered)], stem
+        require_legible(stem, figure, words)
+
+
+FOLDS = {
+    "two": ([Slice("anna", 76, 68), Slice("ben", 70, 70)], None),
+    "five beside random ones": ([Slice(f"fold {i}", 200, 100 + 20 * i) for i in range(5)], [Slice("all", 400, 399)]),
+    "many people of long names": ([Slice(f"{name} {'$x$'}", 9, 4) for name in LONG * 4], [Slice("1", 50, 49)] * 5),
+    "all wrong": ([Slice("anna", 9, 0), Slice("ben", 9, 0)], [Slice("1", 9, 0)]),
+}
+
+
+@pytest.mark.parametrize("name", FOLDS)
+def test_folds_are_shown_with_their_mean_and_random_ones_beside_them(
+    name: str, pages: list[tuple[Figure, list[Text]]]
+) -> None:
+    folds, random = FOLDS[name]
+    plots.render(plots.fold_accuracies(folds, random, "run"))
+    [(figure, words)] = pages
+    require_legible(name, figure, words)
+    said = " ".join(text.get_text() for text in words)
+    for group in filter(None, (folds, random)):
+        mean = percent(float(np.mean([fold.share for fold in group])))
+        assert f"mean {mean}" in said
+    assert said.count(" of 9") == sum(fold.n == 9 for fold in (*folds, *(random or ())))
+    assert ("Random folds" in said) == (random is not None)
+
+
+def require_legible(name: str, figure: Figure, words: list[Text]) -> None:
+    assert len(words) > 8
+    said = [text.get_text() for text in words]
+    assert not [text for text in said if is_math_text(text)]
+    low, high = np.moveaxis(np.array([text.get_window_extent().padded(-0.75).get_points() for text in words]), 1, 0)
+    outside = (low < 0).any(axis=1) | (high > figure.bbox.size).any(axis=1)
+    assert not [said[i] for i in np.flatnonzero(outside)], name
+    apart = (low[:, None] >= high[None]).any(axis=2)
+    covered = np.triu(~(apart | apart.T), k=1)
+    assert not [(said[i], said[j]) for i, j in np.argwhere(covered)], name
 
 
 @pytest.mark.parametrize(
@@ -165,14 +197,16 @@ def test_all_words_are_on_the_page_and_none_covers_another(
 def test_the_start_of_fine_tuning_is_marked_where_there_is_one(
     plot: Callable[..., Figure], phase_one_epochs: int, phases: set[str]
 ) -> None:
-    words = {text.get_text() for text in plot(history_of(35), phase_one_epochs, "run").findobj(Text)}
+    words = {text.get_text() for text in plot(TrainingCurves(history_of(35), phase_one_epochs), "run").findobj(Text)}
     assert {text for text in words if text.startswith("phase")} == phases
 
 
-@pytest.mark.parametrize(("plot", "best"), [(accuracy_plot, "95.0 %, epoch 2"), (loss_plot, "0.200, epoch 3")])
+@pytest.mark.parametrize(
+    ("plot", "best"), [(accuracy_plot, f"{percent(0.95)}, epoch 2"), (loss_plot, "0.200, epoch 3")]
+)
 def test_the_best_epoch_is_named(plot: Callable[..., Figure], best: str) -> None:
     history = history_of(3) | {"val_accuracy": [0.5, 0.95, 0.9], "val_loss": [0.9, 0.3, 0.2]}
-    words = {text.get_text() for text in plot(history, 3, "run").findobj(Text)}
+    words = {text.get_text() for text in plot(TrainingCurves(history, 3), "run").findobj(Text)}
     assert f"best validation: {best}" in words
 
 
@@ -195,13 +229,6 @@ def test_fonts_of_the_machine_help_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0, "0 %"), (1, "100 %"), (0.975, "97.5 %"), (0.92, "92.0 %"), (0.9999, "100.0 %")]
-)
-def test_shares_in_words(share: float, words: str) -> None:
-    assert style.percent(share) == words
-
-
-@pytest.mark.parametrize(
     ("name", "short"), [("A", "A"), ("thumbs  up\n", "thumbs up"), ("abcdefghijkl", "abcde…jkl"), ("$5", r"\$5")]
 )
 def test_names_are_kept_plain_and_short(name: str, short: str) -> None:
@@ -218,16 +245,22 @@ def test_colours_of_performance(share: float, color: str) -> None:
 
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
-    metrics, confidence, correct = measured("ab")
+    metrics, known = measured("ab")
     with pytest.raises(ValueError, match="one epoch"):
-        draw(tmp_path, (metrics, confidence, correct), history_of(0), 0, "run")
-    with pytest.raises(ValueError, match="confidences"):
-        draw(tmp_path, (metrics, confidence[1:], correct), history_of(1), 1, "run")
+        TrainingCurves(history_of(0), 0)
+    with pytest.raises(ValueError, match="predictions"):
+        draw(tmp_path, (metrics, predictions(known.probabilities[1:], known.targets[1:])), history_of(1), 1, "run")
+
+
+@pytest.mark.usefixtures("pages")
+def test_what_was_not_trained_epoch_by_epoch_has_no_curves(tmp_path: Path) -> None:
+    drawn = plots.draw_figures(tmp_path, *measured("ab"), None, "run", Console(quiet=True))
+    assert [path.stem for path in drawn[::2]] == list(STEMS[:5])
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file in the way")
-    with pytest.raises(RunError, match="Cannot write the figure"):
+    with pytest.raises(RunError, match=r"Cannot write .*figure\.png"):
         write(Image.new("RGB", (9, 9)), tmp_path / "results", "figure")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
@@ -240,7 +273,7 @@ def test_a_picture_that_breaks_off_leaves_the_old_one_whole(tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full_disk)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(RunError, match="no space left"):
         write(Image.new("RGB", (9, 9), "blue"), tmp_path, "figure")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.jpg", "figure.png"]
     with Image.open(tmp_path / "figure.png") as image:

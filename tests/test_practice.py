@@ -16,7 +16,7 @@ from handshape.practice.hand import ARM, Bones, Proportions, clothe, pose_bones
 from handshape.practice.handshapes import POSES
 from handshape.practice.people import draw_signer, habitual_pose
 from handshape.practice.poses import LASTING, PASSING, varied
-from handshape.practice.raster import NOTHING, depth_map, project
+from handshape.practice.raster import NOTHING, Camera, depth_map, project
 from handshape.practice.scene import photograph
 
 QUIET = Console(quiet=True)
@@ -140,7 +140,7 @@ def test_pictures_of_a_signer_differ_less_than_signers() -> None:
 def test_the_hand_without_its_arm_fills_the_asked_share_of_the_frame(mirrored: bool) -> None:
     flesh = clothe(bones("5"), AVERAGE, DOWN, None)
     middle = np.array([0.5, 0.5], np.float32)
-    solid = project(flesh, np.eye(3, dtype=np.float32), mirrored, 500, 0.8, middle, 200)
+    solid = project(flesh, np.eye(3, dtype=np.float32), mirrored, Camera(500, 0.8, middle, 200))
     depth, owner = depth_map(solid, 200)
     rows, columns = np.nonzero((depth > NOTHING / 2) & (solid.kind[owner] < ARM))
     assert 150 < max(np.ptp(rows), np.ptp(columns)) <= 161  # the arm covers a little of the wrist

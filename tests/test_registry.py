@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 import handshape
 from handshape.errors import ModelError, RunError, RuntimeUnavailableError
-from handshape.export.bundle import Bundle, find_bundle, write_bundle
-from handshape.files import LEFT_OVER
+from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
+from handshape.files import LEFT_OVER, PARTIAL
 from handshape.model.decisions import Thresholds
 from handshape.registry import Event, Reference, Registry, name_from, open_registry, parse, resolve
 from handshape.registry.history import read_event, replay
@@ -31,7 +31,8 @@ def bundle_of(folder: Path, number: int) -> Bundle:
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / f"{number}.keras"
     model.write_bytes(b"model %d" % number)
-    return write_bundle(folder / str(number), model, None, ["A", "B"], 96, Thresholds(0.4), 0, None, {"made": number})
+    description = ModelDescription(("A", "B"), 96, Thresholds(0.4), 0)
+    return write_bundle(folder / str(number), description, model, None, None, {"made": number})
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_versions_are_numbered_and_never_change(registry: Registry, bundles: lis
         assert registry.bundle(version).sha256 == version.sha256
     assert registry.bundle(versions[2]).keras.read_bytes() == b"model 2"
     shutil.rmtree(bundles[2].folder)  # what was added from may go
-    assert Registry(registry.place).bundle(versions[2]).details["made"] == 2
+    assert Registry(registry.storage).bundle(versions[2]).details["made"] == 2
 
 
 def test_promote_and_roll_back(registry: Registry, bundles: list[Bundle]):
@@ -203,15 +204,15 @@ def test_where_it_is(variables: dict[str, str], place: str, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert Path(str(open_registry().place)) == Path(place)
+    assert Path(str(open_registry().storage)) == Path(place)
 
 
 def test_threads_that_change_it_at_once(registry: Registry, bundles: list[Bundle], tmp_path: Path):
     many = [bundle_of(tmp_path / "bundles", number) for number in range(12)]
-    place = registry.place
+    storage = registry.storage
     with ThreadPoolExecutor(6) as pool:
-        added = list(pool.map(lambda bundle: Registry(place).add("asl", bundle, ""), many))
-        list(pool.map(lambda version: Registry(place).promote(parse(str(version))), added))
+        added = list(pool.map(lambda bundle: Registry(storage).add("asl", bundle, ""), many))
+        list(pool.map(lambda version: Registry(storage).promote(parse(str(version))), added))
     assert sorted(version.number for version in added) == list(range(1, 13))
     assert {version.number: version.sha256 for version in registry.versions("asl")} == {
         version.number: version.sha256 for version in added
@@ -261,7 +262,7 @@ from handshape.export.bundle import read_bundle
 from handshape.registry import open_registry, parse
 place, step, done = sys.argv[1], int(sys.argv[3]), []
 def watch(event, arguments):
-    is_new_file = event == "open" and "x" in str(arguments[1])
+    is_new_file = event == "open" and str(arguments[1])[:1] in ("w", "x")
     changes = is_new_file or event in ("os.link", "os.rename", "os.mkdir", "os.remove")
     if changes and str(arguments[0]).startswith(place):
         if len(done) == step:
@@ -317,10 +318,10 @@ def test_what_killed_programs_left_is_swept_in_time(tmp_path: Path, bundles: lis
     registry = open_registry(str(tmp_path / "models"))
     registry.add("asl", bundles[0], "")
     model = tmp_path / "models" / "asl"
-    old, new = (model / "bundles" / name for name in (".partial-old", ".partial-new"))
+    old, new = (model / "bundles" / f"{PARTIAL}{name}" for name in ("old", "new"))
     for folder in (old, new):
         folder.mkdir()
-    event = model / "events" / ".partial-event"
+    event = model / "events" / f"{PARTIAL}event"
     event.write_text("{}")
     for path in (old, event):
         os.utime(path, (0, time.time() - LEFT_OVER - 60))
@@ -337,7 +338,7 @@ def test_a_file_system_without_links(tmp_path: Path, bundles: list[Bundle], monk
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     registry = open_registry(str(tmp_path / "models"))
     assert [registry.add("asl", bundle, "").number for bundle in bundles] == [1, 2, 3, 4]
-    assert not list((tmp_path / "models").rglob(".partial*"))
+    assert not list((tmp_path / "models").rglob(f"{PARTIAL}*"))
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path, bundles: list[Bundle]):

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handshape.reporting.page import choose_pairs
-from handshape.reporting.page.pairs import typical_image
+from handshape.reporting.page import choose_pairs, typical_image
 
 
 def test_the_surest_mistakes_come_first_one_of_each_confusion():

@@ -30,15 +30,15 @@ def test_the_level_goes_by_the_best_evidence_and_its_worst_figure(evidence: Evid
 
 
 def test_a_random_split_is_not_sold_as_strangers() -> None:
-    words = judge_evidence(Evidence(same_people=percent(97))).summary
-    assert "97 times in 100" in words and "says little about anyone else" in words
-    assert "with strangers is not known" in words and "handshape evaluate" in words
+    summary = judge_evidence(Evidence(same_people=percent(97))).summary
+    assert "97 times in 100" in summary and "says little about anyone else" in summary
+    assert "with strangers is not known" in summary and "handshape evaluate" in summary
 
 
 def test_other_rooms_stay_unknown_after_a_split_by_signer() -> None:
-    words = judge_evidence(Evidence(new_people=percent(95), same_people=percent(99))).summary
-    assert "people kept out of training" in words and "against 99" in words
-    assert "in other rooms and with other cameras is not known" in words
+    summary = judge_evidence(Evidence(new_people=percent(95), same_people=percent(99))).summary
+    assert "people kept out of training" in summary and "against 99" in summary
+    assert "in other rooms and with other cameras is not known" in summary
 
 
 def test_outside_photographs_lead_from_worst_to_best() -> None:
@@ -52,12 +52,12 @@ def test_outside_photographs_lead_from_worst_to_best() -> None:
 
 
 def test_few_photographs_come_with_what_chance_may_do() -> None:
-    words = judge_evidence(Evidence(external=(Slice("lab", 20, 19),))).summary
-    assert "only 20 photographs: it may be 76 to 99" in words
+    summary = judge_evidence(Evidence(external=(Slice("lab", 20, 19),))).summary
+    assert "only 20 photographs: it may be 76 to 99" in summary
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("more", "part"),
     [
         ({"near_duplicates": 0.41}, "41% of its own test photographs have a near-copy"),
         ({"worst_signer": percent(40, "anna")}, "with anna it is right 40 times in 100"),
@@ -65,10 +65,10 @@ def test_few_photographs_come_with_what_chance_may_do() -> None:
         ({"calibration_error": 0.12}, "off by 12 points"),
     ],
 )
-def test_what_lowers_the_worth_is_said_and_only_where_it_does(more: dict[str, object], words: str) -> None:
+def test_what_lowers_the_worth_is_said_and_only_where_it_does(more: dict[str, object], part: str) -> None:
     harmless = {"near_duplicates": 0.01, "worst_signer": percent(93, "anna"), "hands_found": percent(99)}
     base = {"new_people": percent(95)}
-    assert words in judge_evidence(Evidence(**base, **more)).words  # type: ignore[arg-type]
+    assert part in judge_evidence(Evidence(**base, **more)).summary  # type: ignore[arg-type]
     calm = Evidence(**base, **harmless, calibration_error=0.03)  # type: ignore[arg-type]
     assert judge_evidence(calm) == judge_evidence(Evidence(new_people=percent(95)))
 

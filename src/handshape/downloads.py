@@ -6,12 +6,15 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
 from handshape.console import Console
-from handshape.errors import DownloadError
+from handshape.errors import DownloadError, RunError
+from handshape.files import atomic_write
 
+ANOTHER_CACHE = "choose another place with HANDSHAPE_HOME"  # what a user can do whose cache cannot be written
 TIMEOUT_S = 10.0
 CHUNK = 1 << 18
 
@@ -32,13 +35,13 @@ def is_offline() -> bool:
 def fetch(url: str, target: Path, console: Console, sha256: str | None = None, label: str = "downloading") -> Path:
     """The file behind ``url``, from ``target`` if it is there already.
 
-    A broken download leaves ``target.part``, and the next call goes on from there.
+    A broken download leaves ``target.part``, and the next call, or the first of several at once, goes on from there.
 
     Args:
         sha256: what the whole file must hash to; None where its publisher gives no hash.
 
     Raises:
-        DownloadError: offline, unreachable, broken off, or not the pinned file.
+        DownloadError: offline, unreachable, broken off, not the pinned file, or the cache cannot be written.
     """
     if target.is_file() and (sha256 is None or file_sha256(target) == sha256):
         return target
@@ -48,22 +51,18 @@ def fetch(url: str, target: Path, console: Console, sha256: str | None = None, l
             f"the file at {target}",
             f"Copy it there from another machine ({url}), or unset HANDSHAPE_OFFLINE.",
         )
-    part = target.with_name(target.name + ".part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _download(url, part, console, label)
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DownloadError(
-            f"Could not download {url}: {reason}.", "a reachable network", f"Try again, or copy the file to {target}."
-        ) from None
-    found = file_sha256(part)
-    if sha256 is not None and found != sha256:
-        part.unlink()
-        raise DownloadError(
-            f"What came from {url} is not the file it should be (SHA-256 {found}).", f"SHA-256 {sha256}", "Try again."
-        )
-    part.replace(target)
+        with atomic_write(target, ANOTHER_CACHE) as part:
+            _go_on(url, part, target.with_name(target.name + ".part"), console, label)
+            found = file_sha256(part)
+            if sha256 is not None and found != sha256:
+                raise DownloadError(
+                    f"What came from {url} is not the file it should be (SHA-256 {found}).",
+                    f"SHA-256 {sha256}",
+                    "Try again.",
+                )
+    except RunError as error:
+        raise DownloadError(error.happened, error.expected, error.fix) from None
     return target
 
 
@@ -71,6 +70,24 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _go_on(url: str, part: Path, left: Path, console: Console, label: str) -> None:
+    """Downloads into ``part``, after what an earlier call left; where it breaks off, what came is left in turn."""
+    with suppress(FileNotFoundError):
+        left.replace(part)
+    try:
+        _download(url, part, console, label)
+    except BaseException as error:
+        with suppress(OSError):
+            part.replace(left)
+        if not isinstance(error, OSError | HTTPException | ValueError):
+            raise
+        raise DownloadError(
+            f"Could not download {url}: {getattr(error, 'reason', None) or error}.",
+            "a reachable network",
+            f"Try again, or copy the file to {left.with_suffix('')}.",
+        ) from None
 
 
 def _download(url: str, part: Path, console: Console, label: str) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under a temporary name, synced, renamed."""
+"""Files and folders that are whole or absent: made under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -7,41 +7,110 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from handshape.errors import ModelError, RunError
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
-ELSEWHERE = "choose another place with --out"
+REMEDY = "choose another place with --out"
+PARTIAL, REPLACED = ".handshape-partial-", ".handshape-replaced-"  # what is not finished; what made room
 
 
 @contextmanager
-def atomic_write(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
+def atomic_write(path: Path, remedy: str = REMEDY, exclusive: bool = False) -> Iterator[Path]:
     """Yields a temporary path of the same ending; when the block ends well, that file takes the place of ``path``.
 
     Args:
-        path: the file.
-        otherwise: what a user can do who has no room there.
+        path: the file. Of several programs that write it at once the last one's stays.
+        remedy: what a user can do who has no room there.
+        exclusive: the first one's stays.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written.
+        FileExistsError: ``exclusive``, and the file is there already.
+    """
+    with _beside(path, remedy) as partial:
+        yield partial
+        sync(partial)
+        if exclusive:
+            _link(partial, path)
+        else:
+            partial.replace(path)
+
+
+@contextmanager
+def atomic_folder(path: Path, remedy: str = REMEDY, stays: Callable[[], bool] = lambda: False) -> Iterator[Path]:
+    """Yields a new folder beside ``path``; when the block ends well, it takes the place of ``path``.
+
+    Args:
+        path: the folder; where it is a link, the folder that it leads to.
+        remedy: what a user can do who has no room there.
+        stays: whether a folder that is there by then, perhaps another program's, stays instead.
 
     Raises:
         RunError: the disk is full or the folder cannot be written.
     """
-    partial = path.with_name(f".partial-{path.name}")
+    path = path.resolve() if path.is_symlink() else path
+    with _beside(path, remedy) as partial:
+        partial.mkdir()
+        yield partial
+        take_place(partial, path, stays)
+
+
+@contextmanager
+def _beside(path: Path, remedy: str) -> Iterator[Path]:
+    """A hidden name beside a path that no other program uses; nothing is left under it."""
+    partial = _hidden(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        tidy(path.parent)
         yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
-        raise cannot_write(path, error, otherwise) from None
+        if isinstance(error, FileExistsError) and path.exists():
+            raise
+        raise cannot_write(path, error, remedy) from None
     finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        _remove(partial)
+
+
+def take_place(made: Path, path: Path, stays: Callable[[], bool] = lambda: False) -> None:
+    """Moves a file or folder, on the same disk, to ``path``.
+
+    No renaming replaces a folder that holds something: an earlier one is moved aside, which takes no time, and only
+    then removed, which does. :func:`tidy` brings it back where a program is killed in between.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    try:
+        while not _renamed(made, path) and not stays():
+            with suppress(FileNotFoundError):  # another program has moved it aside
+                path.rename(path.with_name(f"{REPLACED}{token_hex(4)}-{path.name}"))
+    finally:
+        tidy(path.parent)
+
+
+def tidy(folder: Path) -> None:
+    """Brings back what a killed program had moved aside and not replaced yet; removes what others left long ago."""
+    for earlier in folder.glob(f"{REPLACED}*"):
+        path = folder / earlier.name.removeprefix(REPLACED).partition("-")[2]
+        if path.exists():
+            _remove(earlier)
+        else:
+            with suppress(OSError):  # another program was first
+                earlier.rename(path)
+    sweep(folder, f"{PARTIAL}*")
+
+
+def sync(file: Path) -> None:
+    """Has the system write a file out, so that a name never stands for a file that a power cut took."""
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -61,14 +130,14 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def cannot_write(path: Path, error: Exception, otherwise: str = ELSEWHERE) -> RunError:
-    """What to tell a user whose disk or folder refused ``path``; ``otherwise`` is what else there is to do."""
+def cannot_write(path: Path, error: Exception, remedy: str = REMEDY) -> RunError:
+    """What to tell a user whose disk or folder refused ``path``; ``remedy`` is what else there is to do."""
     number = _refusal(error)
     reason = os.strerror(number).lower() if number else why(error)
     return RunError(
         f"Cannot write {path}: {reason}.",
         "a folder you may write to, with room on its disk",
-        f"Free some space, or {otherwise}.",
+        f"Free some space, or {remedy}.",
     )
 
 
@@ -99,7 +168,7 @@ def require_disk_space(folder: Path, size: int) -> None:
         raise RunError(
             f"There is too little room for {folder}: {free / 1e6:.0f} MB are free on its disk.",
             f"at least {size / 1e6:.0f} MB",
-            f"Free some space, or {ELSEWHERE}.",
+            f"Free some space, or {REMEDY}.",
         )
 
 
@@ -108,16 +177,15 @@ def sweep(folder: Path, pattern: str) -> None:
     for path in folder.glob(pattern):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > LEFT_OVER:
-                remove(path)
+                _remove(path)
 
 
-def remove(path: Path) -> None:
-    """Removes a file, or a folder with all that it holds, as far as that can be done; nothing where there is none."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+def discard(path: Path) -> None:
+    """Removes a file or folder, as far as that can be done, in one step: nobody ever sees half of it."""
+    gone = _hidden(path)
+    with suppress(OSError):
+        path.rename(gone)
+    _remove(gone)
 
 
 def is_refused(error: Exception) -> bool:
@@ -131,3 +199,38 @@ def _refusal(error: Exception) -> int | None:
         return error.errno
     text = str(error)
     return next((number for number in REFUSALS if f"errno = {number}," in text or os.strerror(number) in text), None)
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f"{PARTIAL}{token_hex(8)}{path.suffix}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _link(file: Path, name: Path) -> None:
+    """A second name for a file that is whole; raises FileExistsError where the name is taken."""
+    try:
+        name.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links, such as exFAT
+        with name.open("xb") as target:
+            target.write(file.read_bytes())
+        sync(name)
+
+
+def _renamed(made: Path, path: Path) -> bool:
+    """Whether there was room for a file or folder to take its name; a file makes room for itself."""
+    try:
+        (made.rename if made.is_dir() else made.replace)(path)  # they differ on Windows alone
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        return False
+    return True

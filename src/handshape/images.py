@@ -7,7 +7,6 @@ import io
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,37 +68,24 @@ def read_image(source: Path | bytes) -> Image.Image:
     return decode(open_image(source), name_of(source))
 
 
-def load_square(source: Path | bytes, size: int) -> Pixels:
-    """The image as ``[size, size, 3]`` uint8, upright and padded.
-
-    A large image is decoded smaller, never under twice the size asked for: in less memory, a JPEG several times
-    faster, and on photographs within a level or two of decoding it whole.
-
-    Raises:
-        ImageError: as :func:`read_image`.
-    """
-    image = open_image(source)
-    width, height = _fitted(image.size, size)
-    is_wide = width > height
-    upright = decode(image, name_of(source), (2 * width, 2 * height))
-    turned = (upright.width > upright.height) != is_wide and width != height
-    return _padded(upright, (height, width) if turned else (width, height))
-
-
 def to_square(image: Image.Image, size: int) -> Pixels:
     """An RGB image as ``[size, size, 3]`` uint8: aspect kept, centred on neutral grey, antialiased bilinear."""
     return _padded(image, _fitted(image.size, size))
 
 
-def open_image(source: Path | bytes) -> Image.Image:
+def open_image(source: Path | bytes, name: str = "") -> Image.Image:
     """The image with its header read and judged, its pixels not yet decoded; ``format`` is a key of ``FORMATS``.
+
+    Args:
+        source: a file, or its bytes.
+        name: the subject of messages; that of the file where it is empty.
 
     Raises:
         ImageError: missing, unreadable, empty, not an image, or over ``MAX_PIXELS``.
     """
     _hush_pillow()
     data = source if isinstance(source, bytes) else read_bytes(source)
-    name = name_of(source)
+    name = name or name_of(source)
     if not data:
         raise ImageError(f"{name} is empty (0 bytes).", _EXPECTED, "Copy it from its source again, or remove it.")
     try:
@@ -160,23 +146,6 @@ def read_bytes(path: Path) -> bytes:
         raise ImageError(
             f"{path} cannot be opened: {why(error)}.", "a file that you may read", "Check the path and its permissions."
         ) from None
-
-
-def images_below(paths: Sequence[Path]) -> Iterator[Path]:
-    """Files as they are; folders as the images in them."""
-    for path in paths:
-        if not _is_folder(path):
-            yield path
-            continue
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-        yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # reading it then says what is wrong
-        return False
 
 
 @functools.cache

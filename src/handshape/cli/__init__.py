@@ -42,13 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from handshape.cli import verbs
     from handshape.console import Console
     from handshape.errors import HandshapeError
 
     console = Console(quiet=options.quiet, to_json=options.json)
     try:
-        return verbs.run(options, console)
+        return int(options.run(options, console))
     except HandshapeError as error:
         console.error(error)
     except MemoryError:

@@ -4,25 +4,53 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from handshape.config import Settings
-from handshape.console import Console
-from handshape.downloads import cache_folder, is_offline
+from handshape.cli.shared import Verbs, add_verb
 from handshape.errors import RuntimeUnavailableError
-from handshape.machine import memory_gib, nvidia_memory_mib, versions
-from handshape.runtime import Decision, choose_runtime, native_chatter_hidden
 
+if TYPE_CHECKING:
+    from handshape.console import Console
+    from handshape.runtime import Decision
+
+ORDER = 100
 LITTLE_MEMORY_GIB = 4
 LITTLE_DISK_GB = 5
 SMALL_GPU_MIB = 4500  # cards sold with 4 GB
+TROUBLE = (
+    ("data directory not found", "handshape check FOLDER shows what is there; give the folder of the class folders"),
+    ("memory runs out", "--set model.batch_size=32, then --set augmentation.views=4"),
+    ("GPU memory runs out", "the batch is halved by itself; --profile gtx1650, or --set gpu.workers=2"),
+    (
+        "training is too slow",
+        "--set model.num_epochs=10 --set model.fine_tune_epochs=5; keep augmentation.views above 0",
+    ),
+    ("poor accuracy", "more people in the photographs; handshape check; then model.fine_tune_lr"),
+    ("no GPU is used", "pip install -e '.[gpu]'; nvidia-smi must show the card"),
+    ("mixed precision fails", "--set gpu.use_mixed_precision=false"),
+    ("a slow GPU", "update its driver; keep gpu.use_xla and gpu.use_mixed_precision on"),
+    ("anything else", "training.log in the run folder; tensorboard --logdir RUN/logs"),
+)
 
 
-def doctor(options: argparse.Namespace, console: Console) -> int:
+def add_parser(verbs: Verbs) -> None:
+    """What the verb takes: nothing of its own."""
+    add_verb(
+        verbs,
+        "doctor",
+        run,
+        "what this machine can do, and what to fix",
+        "Shows the machine, the backend, what was chosen for training and why, and what to do about trouble.",
+        ["handshape doctor", "handshape doctor --json"],
+    )
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
     """Shows the findings; 0 when this machine can train, 1 when something must be fixed first."""
+    from handshape.machine import versions
+
     machine = describe_machine()
     decisions, missing = decide()
     advice = [*missing, *advise(machine, decisions)]
@@ -40,24 +68,13 @@ def doctor(options: argparse.Namespace, console: Console) -> int:
     return 1 if missing else 0
 
 
-TROUBLE = (
-    ("data directory not found", "handshape check FOLDER shows what is there; give the folder of the class folders"),
-    ("memory runs out", "--set model.batch_size=32, then --set augmentation.views=4"),
-    ("GPU memory runs out", "the batch is halved by itself; --profile gtx1650, or --set gpu.workers=2"),
-    (
-        "training is too slow",
-        "--set model.num_epochs=10 --set model.fine_tune_epochs=5; keep augmentation.views above 0",
-    ),
-    ("poor accuracy", "more people in the photographs; handshape check; then model.fine_tune_lr"),
-    ("no GPU is used", "pip install -e '.[gpu]'; nvidia-smi must show the card"),
-    ("mixed precision fails", "--set gpu.use_mixed_precision=false"),
-    ("a slow GPU", "update its driver; keep gpu.use_xla and gpu.use_mixed_precision on"),
-    ("anything else", "training.log in the run folder; tensorboard --logdir RUN/logs"),
-)
-
-
 def describe_machine() -> dict[str, Any]:
     """System, cores, memory, disk and folders."""
+    import platform
+
+    from handshape.downloads import cache_folder, is_offline
+    from handshape.machine import memory_gib, nvidia_memory_mib
+
     memory = memory_gib()
     gpu_memory = nvidia_memory_mib()
     return {
@@ -72,6 +89,9 @@ def describe_machine() -> dict[str, Any]:
 
 def decide() -> tuple[tuple[Decision, ...], list[str]]:
     """What a training would run on, or what stands in its way."""
+    from handshape.config import Settings
+    from handshape.runtime import choose_runtime, native_chatter_hidden
+
     try:
         with native_chatter_hidden():
             return choose_runtime(Settings().gpu).decisions, []
@@ -81,6 +101,8 @@ def decide() -> tuple[tuple[Decision, ...], list[str]]:
 
 def advise(machine: dict[str, Any], decisions: tuple[Decision, ...]) -> list[str]:
     """What would make this machine better at the work."""
+    from handshape.machine import memory_gib, nvidia_memory_mib
+
     advice = []
     memory = memory_gib()
     if memory is not None and memory < LITTLE_MEMORY_GIB:

@@ -1,31 +1,69 @@
-"""``handshape models``: what is registered, and changing it."""
+"""``handshape models``: what is registered, and changing it. Each action's arguments stand above what it does."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from handshape.cli.comparing import compare
-from handshape.cli.shared import quoted
-from handshape.console import Console
+from handshape.cli.models_compare import add_compare
+from handshape.cli.shared import MODEL, Verbs, add_action, add_verb, given_path, quoted
 from handshape.errors import ModelError, RunError
 
+if TYPE_CHECKING:
+    from handshape.console import Console
 
-def models(options: argparse.Namespace, console: Console) -> int:
+ORDER = 60
+DESCRIPTION = (
+    "Keeps finished models under names and numbers. asl@3 is a version and never changes; asl@production is an alias, "
+    "which promote moves from version to version; asl alone is what is in production, else the newest. Every verb "
+    "that takes a MODEL takes such a name. Without an action: list."
+)
+EXAMPLES = [
+    "handshape models add runs/first --name asl",
+    "handshape models promote asl@1",
+    "handshape models show asl",
+    "handshape models compare asl@1 asl@2 other-people",
+    "handshape models rollback asl",
+    "handshape models pack asl asl.zip",
+]
+PLACE = (
+    "They are kept in ~/.local/share/handshape/registry, or where $HANDSHAPE_REGISTRY says: a folder, or a URL such as "
+    "s3://bucket/models (pip install 'handshape[remote]' s3fs). S3, Google Cloud and Azure refuse to create a file "
+    "twice, so several programs may change models there; on other URLs change them from one program at a time."
+)
+
+
+def add_parser(verbs: Verbs) -> None:
+    """The actions of the verb, each with a help of its own."""
+    summary = "versions: list, add, promote, roll back, compare"
+    parser = add_verb(verbs, "models", run, summary, f"{DESCRIPTION}\n\n{PLACE}", EXAMPLES)
+    parser.set_defaults(act=list_models)
+    actions = parser.add_subparsers(metavar="ACTION", title="actions")
+    for add_to in (
+        _add_list,
+        _add_show,
+        _add_add,
+        _add_promote,
+        _add_rollback,
+        _add_remove,
+        _add_path,
+        _add_pack,
+        add_compare,
+    ):
+        add_to(actions)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
     """Runs the action; without one it lists the models."""
-    action = {
-        "list": list_models,
-        "show": show,
-        "add": add,
-        "promote": promote,
-        "rollback": rollback,
-        "remove": remove,
-        "path": path,
-        "pack": pack,
-        "compare": compare,
-    }[options.action or "list"]
-    action(options, console)
+    options.act(options, console)
     return 0
+
+
+def _add_list(actions: Verbs) -> None:
+    add_action(
+        actions, "list", list_models, "the models", "Lists the registered models with their versions and aliases."
+    )
 
 
 def list_models(options: argparse.Namespace, console: Console) -> None:
@@ -39,14 +77,21 @@ def list_models(options: argparse.Namespace, console: Console) -> None:
         for name, state in states.items()
     ]
     if rows:
-        console.table(str(registry.place), ("model", "versions", "newest", "aliases"), rows)
+        console.table(str(registry.storage), ("model", "versions", "newest", "aliases"), rows)
     else:
-        console.status("hint", f"No models in {registry.place} yet. Add one: handshape models add RUN --name NAME")
+        console.status("hint", f"No models in {registry.storage} yet. Add one: handshape models add RUN --name NAME")
     if options.json:
         found = [
             {"name": name, "versions": list(state.added), "aliases": state.aliases} for name, state in states.items()
         ]
-        console.emit({"registry": str(registry.place), "models": found})
+        console.emit({"registry": str(registry.storage), "models": found})
+
+
+def _add_show(actions: Verbs) -> None:
+    parser = add_action(
+        actions, "show", show, "versions and history, or a model card", "Shows what is known of a model."
+    )
+    parser.add_argument("model", metavar="MODEL", help="a NAME: its versions and their history; else the model card")
 
 
 def show(options: argparse.Namespace, console: Console) -> None:
@@ -84,6 +129,13 @@ def show(options: argparse.Namespace, console: Console) -> None:
         )
 
 
+def _add_add(actions: Verbs) -> None:
+    summary = "a run, bundle or zip becomes the next version"
+    parser = add_action(actions, "add", add, summary, "Copies a model into the registry.")
+    parser.add_argument("source", metavar="MODEL", help=MODEL)
+    parser.add_argument("--name", metavar="NAME", help="of the model (default: that of the run folder or zip)")
+
+
 def add(options: argparse.Namespace, console: Console) -> None:
     """A new version."""
     from handshape.registry import name_from, open_registry, path_of, require_name, resolve
@@ -106,6 +158,13 @@ def add(options: argparse.Namespace, console: Console) -> None:
         console.emit({**found, "new": is_new})
 
 
+def _add_promote(actions: Verbs) -> None:
+    summary = "let an alias stand for a version"
+    parser = add_action(actions, "promote", promote, summary, "Lets an alias stand for a version.")
+    parser.add_argument("version", metavar="NAME@NUMBER", help="or another alias: asl@staging")
+    parser.add_argument("alias", nargs="?", default="production", metavar="ALIAS", help="default: production")
+
+
 def promote(options: argparse.Namespace, console: Console) -> None:
     """An alias stands for a version."""
     from handshape.registry import open_registry, parse
@@ -114,12 +173,25 @@ def promote(options: argparse.Namespace, console: Console) -> None:
     _say_alias(version.name, options.alias, version.number, console)
 
 
+def _add_rollback(actions: Verbs) -> None:
+    summary = "let it stand for the version before"
+    parser = add_action(actions, "rollback", rollback, summary, "Takes the last promotion back.")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("alias", nargs="?", default="production", metavar="ALIAS", help="default: production")
+
+
 def rollback(options: argparse.Namespace, console: Console) -> None:
     """An alias stands for the version before."""
     from handshape.registry import open_registry
 
     version = open_registry().rollback(options.name, options.alias)
     _say_alias(version.name, options.alias, version.number, console)
+
+
+def _add_remove(actions: Verbs) -> None:
+    description = "Removes a version, or an alias, not what it is of."
+    parser = add_action(actions, "remove", remove, "a version, or an alias", description)
+    parser.add_argument("version", metavar="NAME@NUMBER", help="or NAME@ALIAS")
 
 
 def remove(options: argparse.Namespace, console: Console) -> None:
@@ -139,6 +211,13 @@ def remove(options: argparse.Namespace, console: Console) -> None:
         console.emit({"removed": str(reference)})
 
 
+def _add_path(actions: Verbs) -> None:
+    parser = add_action(
+        actions, "path", path, "where it lies on this machine", "Prints the folder of a model's bundle."
+    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+
+
 def path(options: argparse.Namespace, console: Console) -> None:
     """The folder of a bundle."""
     from handshape.registry import resolve
@@ -147,6 +226,13 @@ def path(options: argparse.Namespace, console: Console) -> None:
     console.say(str(folder))
     if options.json:
         console.emit({"model": options.model, "path": str(folder)})
+
+
+def _add_pack(actions: Verbs) -> None:
+    description = "Writes a model as one zip, which stands for it everywhere."
+    parser = add_action(actions, "pack", pack, "one zip to pass on", description)
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+    parser.add_argument("out", type=given_path, metavar="OUT.zip", help="a file that is not there yet")
 
 
 def pack(options: argparse.Namespace, console: Console) -> None:

@@ -1,26 +1,76 @@
-"""What several verbs say and do alike."""
+"""What several verbs share: their parsers' common part, kinds of arguments, and what they say alike."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from handshape.console import Console
 from handshape.errors import ImageError
 
 if TYPE_CHECKING:
+    from handshape.console import Console
     from handshape.serving.recognizer import Recognition
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Run: TypeAlias = "Callable[[argparse.Namespace, Console], int]"
+Act: TypeAlias = "Callable[[argparse.Namespace, Console], None]"
+
+HELP_WIDTH = 79
+MODEL = "run, bundle, zip of a bundle, or name"
+
+
+def add_verb(
+    verbs: Verbs, name: str, run: Run, summary: str, description: str, examples: Iterable[str]
+) -> argparse.ArgumentParser:
+    """A verb's parser, with what every verb takes.
+
+    Args:
+        verbs: where the verb is added.
+        name: the word on the command line.
+        run: takes the parsed options and the console, shows the result and returns the exit code.
+        summary: a line for the list of verbs.
+        description: paragraphs, with an empty line between them.
+        examples: commands that parse.
+    """
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description="\n\n".join(textwrap.fill(text, HELP_WIDTH) for text in description.split("\n\n")),
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="results as JSON on stdout, nothing else there")
+    parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_action(actions: Verbs, name: str, act: Act, summary: str, description: str) -> argparse.ArgumentParser:
+    """The parser of an action of a verb, which ``act`` does; it takes what every verb takes."""
+    parser = actions.add_parser(name, help=summary, description=description)
+    for option, words in (("--json", "results as JSON on stdout"), ("--quiet", "only warnings and errors")):
+        parser.add_argument(option, action="store_true", default=argparse.SUPPRESS, help=words)
+    parser.set_defaults(act=act)
+    return parser
+
+
+def given_path(word: str) -> Path:
+    """A path of the command line; an empty one, such as an unset variable makes, is not the current folder."""
+    if not word:
+        raise argparse.ArgumentTypeError("an empty word is no path; the current folder is .")
+    return Path(word)
 
 
 def for_each_image(options: argparse.Namespace, console: Console, answer: Callable[[Path], None]) -> int:
     """Answers for one image after the other and goes on after a bad one; 1 when no image could be read."""
-    from handshape.images import images_below
+    from handshape.data.samples import list_images
 
     failed = 0
-    paths = list(images_below(options.images))
+    paths = list(list_images(options.images))
     for path in paths:
         try:
             answer(path)

@@ -10,8 +10,6 @@ from typing import Any
 from handshape.data.near_duplicates import Numbers, Similarity
 from handshape.data.samples import Sample
 
-TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
-
 Paths = tuple[str, ...]
 
 
@@ -88,7 +86,7 @@ class CheckReport:
         reasons: for each image that cannot be used, why.
         duplicates: groups of byte-identical images.
         conflicts: those of them that lie in more than one class.
-        tiny: usable, but with a side under ``TINY_SIDE`` pixels.
+        tiny: usable, but with a side under 32 pixels.
         misnamed: usable, but of another format than the name says.
         strays: files that are left out, as :class:`~handshape.data.samples.ImageFolder` says.
         digests: SHA-256 of each usable image.

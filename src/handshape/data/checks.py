@@ -1,54 +1,45 @@
-"""Checks a folder of photographs by opening every image. Nothing in it is ever changed."""
+"""Checks a folder of photographs by what opening every image showed. Nothing in it is ever changed."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from dataclasses import replace
 
-from handshape.console import Console
-from handshape.data.check_report import TINY_SIDE, CheckReport, LabelIssue, Paths, Problem
+from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem
 from handshape.data.groups import count_signers
 from handshape.data.label_issues import Features, find_label_issues
-from handshape.data.near_duplicates import similarity, thumbnail
+from handshape.data.near_duplicates import similarity
 from handshape.data.problems import MIN_IMAGES, find_problems, label_issue_problems, signer_problems
+from handshape.data.reading import Inspection
 from handshape.data.samples import ImageFolder, Sample
-from handshape.data.threads import in_threads
-from handshape.errors import DataError, ImageError
-from handshape.images import FORMATS, UNNAMED, decode, open_image, read_bytes
+from handshape.errors import DataError
 
 __all__ = ["CheckReport", "Problem", "check_folder", "require_trainable", "with_label_issues", "with_signers"]
 
 
-def check_folder(folder: ImageFolder, console: Console, workers: int = 2) -> CheckReport:
-    """Decodes every image, class by class, and reports what is wrong.
+def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> CheckReport:
+    """Reports what is wrong.
 
     Args:
-        folder: what to check.
-        console: shows the progress.
-        workers: threads.
+        folder: what was read.
+        inspections: of its samples, in their order.
     """
-    inspections: list[_Inspection] = []
-    with console.progress("Checking images", len(folder.samples)) as bar:
-        for inspection in in_threads(lambda sample: _inspect(folder, sample), folder.samples, workers):
-            inspections.append(inspection)
-            bar.advance(note=f"class {inspection.sample.label}")
-    usable = [inspection for inspection in inspections if not inspection.reason]
+    pairs = list(zip(folder.samples, inspections, strict=True))
+    usable = [(sample, inspection) for sample, inspection in pairs if not inspection.reason]
     duplicates = _duplicates(usable)
-    class_names = {inspection.sample.path: inspection.sample.label for inspection in usable}
+    label_of = {sample.path: sample.label for sample, _ in usable}
     report = CheckReport(
         classes=folder.counts(),
-        usable_samples=tuple(inspection.sample for inspection in usable),
-        reasons={inspection.sample.path: inspection.reason for inspection in inspections if inspection.reason},
+        usable_samples=tuple(sample for sample, _ in usable),
+        reasons={sample.path: inspection.reason for sample, inspection in pairs if inspection.reason},
         duplicates=duplicates,
-        conflicts=tuple(group for group in duplicates if len({class_names[path] for path in group}) > 1),
-        tiny=tuple(inspection.sample.path for inspection in usable if inspection.is_tiny),
-        misnamed=tuple(inspection.sample.path for inspection in usable if inspection.is_misnamed),
+        conflicts=tuple(group for group in duplicates if len({label_of[path] for path in group}) > 1),
+        tiny=tuple(sample.path for sample, inspection in usable if inspection.is_tiny),
+        misnamed=tuple(sample.path for sample, inspection in usable if inspection.is_misnamed),
         strays=folder.strays,
-        digests={inspection.sample.path: inspection.digest for inspection in usable},
-        similarity=similarity([inspection.thumbnail for inspection in usable]),
+        digests={sample.path: inspection.digest for sample, inspection in usable},
+        similarity=similarity([inspection.thumbnail for _, inspection in usable]),
     )
     return replace(report, findings=find_problems(report, folder.root))
 
@@ -62,7 +53,7 @@ def with_label_issues(
         report: of a folder.
         samples: those in which a hand was found; the others are not judged.
         features: of these hands, ``[N, D]`` float32, such as their landmarks and world landmarks.
-        groups: by path, as :func:`~handshape.data.groups.signer_groups` finds them. A mislabelled burst that is not
+        groups: by path, as :func:`~handshape.data.groups.group_samples` finds them. A mislabelled burst that is not
             known to be one vouches for itself.
         seed: of the cross-validation.
     """
@@ -101,38 +92,8 @@ def require_trainable(report: CheckReport) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Inspection:
-    """What opening one image showed; ``reason`` is empty when it is usable."""
-
-    sample: Sample
-    reason: str = ""
-    digest: str = ""
-    thumbnail: bytes = b""
-    is_tiny: bool = False
-    is_misnamed: bool = False
-
-
-def _inspect(folder: ImageFolder, sample: Sample) -> _Inspection:
-    path = folder.file(sample)
-    try:
-        data = read_bytes(path)
-        image = open_image(data)
-        kind = image.format or ""
-        small = thumbnail(decode(image))
-    except ImageError as error:
-        return _Inspection(sample, error.happened.removeprefix(str(path)).removeprefix(UNNAMED).strip(" ."))
-    return _Inspection(
-        sample,
-        digest=hashlib.sha256(data).hexdigest(),
-        thumbnail=small,
-        is_tiny=min(image.size) < TINY_SIDE,
-        is_misnamed=PurePosixPath(sample.path).suffix.lower() not in FORMATS[kind],
-    )
-
-
-def _duplicates(inspections: Sequence[_Inspection]) -> tuple[Paths, ...]:
+def _duplicates(usable: Sequence[tuple[Sample, Inspection]]) -> tuple[Paths, ...]:
     same: dict[str, list[str]] = defaultdict(list)
-    for inspection in inspections:
-        same[inspection.digest].append(inspection.sample.path)
+    for sample, inspection in usable:
+        same[inspection.digest].append(sample.path)
     return tuple(tuple(paths) for paths in same.values() if len(paths) > 1)

@@ -12,23 +12,25 @@ from typing import Literal
 
 from handshape.console import Bar, Console
 from handshape.data.samples import ImageFolder, Sample
-from handshape.data.splits import Split
 from handshape.errors import RunError, SettingsError
-from handshape.files import cannot_write
+from handshape.files import atomic_folder
 
 MARKER = ".handshape-layout"  # lists what the program put there, and so may take away
+SETTINGS = "--set data.temp_train_dir=…, data.temp_val_dir=… or data.temp_test_dir=…"
 
 How = Literal["copy", "link"]
 
 
-def export_split(split: Split, folder: ImageFolder, targets: Mapping[str, Path], how: How, console: Console) -> None:
+def export_split(
+    parts: Mapping[str, Sequence[Sample]], folder: ImageFolder, targets: Mapping[str, Path], how: How, console: Console
+) -> None:
     """Writes each part as class folders; every part gets the folders of all classes.
 
     A target that an earlier call wrote is replaced; nothing else is ever touched. Each part is built beside its
     place and moved there when whole.
 
     Args:
-        split: the parts.
+        parts: the samples of each part.
         folder: where the images come from.
         targets: where each part goes, by its name: ``train``, ``validation``, ``test``.
         how: ``copy``, or ``link`` for hard links, which take no room; across file systems links become copies.
@@ -41,14 +43,12 @@ def export_split(split: Split, folder: ImageFolder, targets: Mapping[str, Path],
     _require_apart(folder.root, list(targets.values()))
     for target in targets.values():
         _require_ours(target)
-    class_names = sorted({sample.label for samples in split.parts.values() for sample in samples})
+    class_names = sorted({sample.label for samples in parts.values() for sample in samples})
     placer = _Placer(how, console)
-    with console.progress("Laying out the split", sum(len(split.parts[part]) for part in targets)) as bar:
+    with console.progress("Laying out the split", sum(len(parts[part]) for part in targets)) as bar:
         for part, target in targets.items():
-            try:
-                _build(split.parts[part], class_names, folder, target, placer, bar)
-            except OSError as error:
-                raise cannot_write(target, error) from None
+            with atomic_folder(target, f"choose another folder with {SETTINGS}") as fresh:
+                _fill(fresh, parts[part], class_names, folder, placer, bar)
 
 
 class _Placer:
@@ -80,7 +80,7 @@ def _require_apart(root: Path, targets: Sequence[Path]) -> None:
             raise SettingsError(
                 f"The split cannot be laid out: {one} and {other} overlap.",
                 "different folders outside the photographs",
-                "Choose others with --set data.temp_train_dir=…, data.temp_val_dir=… and data.temp_test_dir=…",
+                f"Choose others with {SETTINGS}",
             )
 
 
@@ -114,33 +114,18 @@ def _taken(target: Path, what: str) -> RunError:
     return RunError(
         f"The split cannot be laid out in {target}: it {what}.",
         "an empty folder, a new one, or one that an earlier run laid out",
-        "Choose another folder with --set data.temp_train_dir=…, data.temp_val_dir=… or data.temp_test_dir=…, "
-        "or empty it yourself.",
+        f"Choose another folder with {SETTINGS}, or empty it yourself.",
     )
 
 
-def _build(
-    samples: Sequence[Sample], class_names: Sequence[str], folder: ImageFolder, target: Path, placer: _Placer, bar: Bar
+def _fill(
+    target: Path, samples: Sequence[Sample], class_names: Sequence[str], folder: ImageFolder, placer: _Placer, bar: Bar
 ) -> None:
-    fresh, old = _beside(target, "new"), _beside(target, "old")
-    for left_over in (fresh, old):  # of a run that was killed
-        shutil.rmtree(left_over, ignore_errors=True)
-    try:
-        for label in class_names:
-            (fresh / label).mkdir(parents=True)
-        for sample in samples:
-            place = fresh / sample.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            placer.place(folder.file(sample), place)
-            bar.advance()
-        (fresh / MARKER).write_text(json.dumps(sorted(_contents(fresh))), encoding="utf-8")
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _beside(target: Path, word: str) -> Path:
-    return target.with_name(f".{target.name}.handshape-{word}")
+    for label in class_names:
+        (target / label).mkdir()
+    for sample in samples:
+        place = target / sample.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        placer.place(folder.file(sample), place)
+        bar.advance()
+    (target / MARKER).write_text(json.dumps(sorted(_contents(target))), encoding="utf-8")

@@ -8,7 +8,9 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from handshape.data.bursts import Bursts, find_bursts
 from handshape.data.check_report import SignerCount
@@ -18,19 +20,41 @@ from handshape.data.problems import MIN_SIGNERS
 from handshape.data.samples import ImageFolder, Sample, natural_key
 from handshape.errors import DataError, SettingsError
 
+Grouping = Literal["signer", "burst", "none"]
+
 _RULES = (
     "auto, none, folder, the path of a .csv with the columns path,signer, or a regular expression with (?P<signer>…)"
 )
 
 
-def signer_groups(
+@dataclass(frozen=True)
+class Groups:
+    """Which samples belong together.
+
+    Attributes:
+        of: the group of each sample, by its path.
+        grouping: what a group is: one signer; a burst of look-alikes, where nobody says who signed; one image.
+        description: the same for people, as "split …" goes on.
+    """
+
+    of: Mapping[str, str]
+    grouping: Grouping
+    description: str
+
+    @property
+    def are_signers(self) -> bool:
+        """Whether the groups are people."""
+        return self.grouping == "signer"
+
+
+def group_samples(
     folder: ImageFolder,
     samples: Sequence[Sample],
     rule: str,
     digests: Mapping[str, str],
     similarity: Similarity | None = None,
-) -> tuple[dict[str, str], str]:
-    """The group of each sample by its path, and in words what the groups are.
+) -> Groups:
+    """Groups the samples by a rule.
 
     Args:
         folder: where the samples lie.
@@ -46,12 +70,12 @@ def signer_groups(
         DataError: images whose signer the rule does not say, or fewer than three signers.
     """
     if rule == "none":
-        return {sample.path: sample.path for sample in samples}, "at random"
+        return Groups({sample.path: sample.path for sample in samples}, "none", "at random")
     if rule == "auto":
         if similarity is None:
-            return _copies(samples, digests), "at random; byte-identical copies kept together"
+            return Groups(_copies(samples, digests), "burst", "at random; byte-identical copies kept together")
         bursts = find_bursts(samples, similarity, digests)
-        return dict(bursts.group_of), _in_words(bursts, len(samples))
+        return Groups(dict(bursts.group_of), "burst", _in_words(bursts, len(samples)))
     if rule == "folder":
         groups = _by_folder(samples)
     elif rule.lower().endswith(".csv"):
@@ -61,7 +85,7 @@ def signer_groups(
     signers = len(set(groups.values()))
     if signers < MIN_SIGNERS:
         raise _too_few(rule, sorted(set(groups.values())))
-    return groups, f"by signer ({signers} signers)"
+    return Groups(groups, "signer", f"by signer ({signers} signers)")
 
 
 def count_signers(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[str, SignerCount]:

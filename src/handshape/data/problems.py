@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from handshape.data.check_report import TINY_SIDE, CheckReport, Problem
+from handshape.data.check_report import CheckReport, Problem
 from handshape.data.messages import counted, some
+from handshape.data.reading import TINY_SIDE
 from handshape.data.samples import subfolders
 
 MAX_IMBALANCE = 3.0

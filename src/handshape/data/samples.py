@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +99,32 @@ def subfolders(folder: Path) -> tuple[str, ...]:
     return tuple(entry.name for entry in _entries(folder) if _is_folder(entry))
 
 
+def match_class_names(classes: Sequence[str], class_names: Sequence[str]) -> dict[str, int]:
+    """The model's number of each class it knows: the same name, else the only one that differs just in case."""
+    exact = {label: number for number, label in enumerate(class_names)}
+    folded: dict[str, list[int]] = {}
+    for number, label in enumerate(class_names):
+        folded.setdefault(label.casefold(), []).append(number)
+    known = {}
+    for name in classes:
+        alike = folded.get(name.casefold(), [])
+        if name in exact:
+            known[name] = exact[name]
+        elif len(alike) == 1 and class_names[alike[0]] not in classes:
+            known[name] = alike[0]
+    return known
+
+
+def list_images(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files as they are; folders as the images anywhere below them, but for hidden ones and those of systems."""
+    for path in paths:
+        if not _is_directory(path):
+            yield path
+            continue
+        found = [path.parent / name for name, is_image in _files_below(str(path), path.name, frozenset()) if is_image]
+        yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
+
+
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key that puts "2" before "10" and capitals before small letters."""
     pieces = re.findall(r"[0-9]+|[^0-9]+", name)
@@ -141,6 +167,13 @@ def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
 
 def _is_passed_over(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # reading it then says what is wrong
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

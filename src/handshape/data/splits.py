@@ -1,4 +1,4 @@
-"""Training, validation and test: stratified by class, seeded, and no group on two sides."""
+"""Training, validation and test as rows of a data set: stratified by class, seeded, and no group on two sides."""
 
 from __future__ import annotations
 
@@ -9,41 +9,52 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handshape.data.samples import Sample
 from handshape.data.stratify import PARTS, StratifiedGroupSplitter
 from handshape.errors import DataError
 from handshape.files import write_text
 
-__all__ = ["PARTS", "Split", "read_splits", "split_samples", "write_splits"]
+__all__ = ["PARTS", "Rows", "Split", "read_splits", "split_samples", "write_splits"]
+
+Rows = NDArray[np.int64]  # numbers of the rows of a data set, rising
 
 _COLUMNS = ("path", "label", "part", "group")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """The samples in three parts, each in the order they came.
+    """Rows of a data set in three parts.
 
     Attributes:
         train: what the network learns from.
         validation: what decides when to stop.
         test: what no decision ever sees.
-        groups: group by path, or None where each image is its own.
-        by: how it was split, in words.
+        cells: [N], images of one cell stand on one side of this split, and of all others made with it; only they may
+            lend each other backgrounds.
         notes: what the user should know about it, such as a class that cannot be tested.
     """
 
-    train: tuple[Sample, ...]
-    validation: tuple[Sample, ...]
-    test: tuple[Sample, ...]
-    groups: Mapping[str, str] | None = None
-    by: str = "at random"
+    train: Rows
+    validation: Rows
+    test: Rows
+    cells: NDArray[np.int64]
     notes: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> dict[str, tuple[Sample, ...]]:
+    def parts(self) -> dict[str, Rows]:
         """The parts by name, in the order of ``PARTS``."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def all(self) -> Rows:
+        """The rows of all parts, rising."""
+        return np.sort(np.concatenate(list(self.parts.values())))
+
+    def samples(self, samples: Sequence[Sample]) -> dict[str, tuple[Sample, ...]]:
+        """The samples of each part, of a data set's samples."""
+        return {part: tuple(samples[row] for row in rows) for part, rows in self.parts.items()}
 
 
 def split_samples(
@@ -52,7 +63,6 @@ def split_samples(
     test_share: float,
     validation_share: float,
     seed: int,
-    by: str = "at random",
 ) -> Split:
     """A stratified split in which no group straddles two parts.
 
@@ -66,42 +76,41 @@ def split_samples(
         test_share: share of all images, 0-1.
         validation_share: share of all images, 0-1.
         seed: decides what goes where.
-        by: how the groups were found, in words.
 
     Raises:
         DataError: the groups leave a part without a single image.
     """
-    splitter = StratifiedGroupSplitter(
-        samples, groups, (1 - test_share - validation_share, validation_share, test_share), seed
-    )
+    shares = (1 - test_share - validation_share, validation_share, test_share)
+    splitter = StratifiedGroupSplitter(samples, groups, shares, seed)
     splitter.deal()
     splitter.require_all_parts()
-    train, validation, test = (
-        tuple(samples[index] for index in np.flatnonzero(splitter.part_of == part).tolist())
-        for part in range(len(PARTS))
-    )
-    return Split(train, validation, test, groups, by, tuple(splitter.notes()))
+    train, validation, test = (np.flatnonzero(splitter.part_of == part) for part in range(len(PARTS)))
+    return Split(train, validation, test, splitter.part_of, tuple(splitter.notes()))
 
 
-def write_splits(split: Split, path: Path) -> None:
-    """The split as a CSV file: path, label, part, group (empty where an image is its own).
+def write_splits(path: Path, parts: Mapping[str, Sequence[Sample]], groups: Mapping[str, str] | None = None) -> None:
+    """A split as a CSV file: path, label, part, group (empty where an image is its own).
 
     Raises:
         RunError: the file cannot be written; an older one is then still whole.
     """
+    write_text(path, splits_as_csv(parts, groups or {}))
+
+
+def splits_as_csv(parts: Mapping[str, Sequence[Sample]], groups: Mapping[str, str]) -> str:
+    """What :func:`write_splits` writes."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    groups = split.groups or {}
-    for part, samples in split.parts.items():
+    for part, samples in parts.items():
         for sample in samples:
             group = groups.get(sample.path, sample.path)
             writer.writerow((sample.path, sample.label, part, "" if group == sample.path else group))
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
-def read_splits(path: Path) -> Split:
-    """What :func:`write_splits` wrote.
+def read_splits(path: Path) -> dict[str, tuple[Sample, ...]]:
+    """The samples of each part that :func:`write_splits` wrote.
 
     Raises:
         DataError: the file is missing or is no such file.
@@ -113,17 +122,9 @@ def read_splits(path: Path) -> Split:
         raise DataError(f"The split {path} cannot be read: {(error.strerror or str(error)).lower()}.") from None
     except (UnicodeDecodeError, csv.Error):
         raise _no_split(path) from None
-    if not rows or any(row.get(column) is None for row in rows for column in _COLUMNS):
+    if not rows or any(row.get(column) is None or row.get("part") not in PARTS for row in rows for column in _COLUMNS):
         raise _no_split(path)
-    parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
-    for row in rows:
-        if row["part"] not in parts:
-            raise _no_split(path)
-        parts[row["part"]].append(Sample(row["path"], row["label"]))
-    grouped = any(row["group"] for row in rows)
-    groups = {row["path"]: row["group"] or row["path"] for row in rows} if grouped else None
-    train, validation, test = (tuple(parts[part]) for part in PARTS)
-    return Split(train, validation, test, groups, f"as {path.name} says")
+    return {part: tuple(Sample(row["path"], row["label"]) for row in rows if row["part"] == part) for part in PARTS}
 
 
 def _no_split(path: Path) -> DataError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,26 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 Flags = NDArray[np.bool_]
 
+_ARRAYS = ("confidence", "is_right", "is_sign", "says_sign", "hand_found")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Answers:
-    """Answers to N images, each array [N]. Where nobody looked for hands, all count as found."""
+    """A model's answers to N images; each array is [N].
 
+    Attributes:
+        classes: how many the model tells apart.
+        looked_for_hands: where nobody did, all count as found.
+        is_sign: what the image shows.
+        says_sign: what the answer says.
+    """
+
+    classes: int
+    looked_for_hands: bool
     confidence: NDArray[np.float64]
     is_right: Flags
-    is_sign: Flags  # what the image shows
-    says_sign: Flags  # what the answer says
+    is_sign: Flags
+    says_sign: Flags
     hand_found: Flags
 
     @classmethod
@@ -38,7 +49,7 @@ class Answers:
         n = len(targets)
         if probabilities.shape != (n, len(class_names)) or (hand_found is not None and hand_found.shape != (n,)):
             raise ValueError(
-                f"Need probabilities [N, {len(class_names)}], truth [N] and hand_found [N]; "
+                f"Need probabilities [N, {len(class_names)}], targets [N] and hand_found [N]; "
                 f"got {probabilities.shape}, {targets.shape} and {None if hand_found is None else hand_found.shape}."
             )
         if not np.isfinite(probabilities).all() or np.max(targets, initial=-1) >= len(class_names):
@@ -46,6 +57,8 @@ class Answers:
         answer = probabilities.argmax(axis=1)
         shows_sign = np.array([not is_negative_name(label) for label in class_names])
         return cls(
+            classes=len(class_names),
+            looked_for_hands=hand_found is not None,
             confidence=probabilities.max(axis=1).astype(np.float64),
             is_right=answer == targets,
             is_sign=(targets >= 0) & shows_sign[targets],
@@ -54,29 +67,29 @@ class Answers:
         )
 
     @classmethod
-    def negative(
-        cls, class_names: Sequence[str], probabilities: Floats | None, has_finder: bool, hand_found: Flags | None
-    ) -> Answers:
-        """Answers to images without a sign; none where there are no probabilities.
-
-        Raises:
-            ValueError: as :meth:`of` says, or nothing is known about hands although there is a finder.
-        """
-        if probabilities is None:
-            probabilities, hand_found = np.empty((0, len(class_names))), np.empty(0, bool)
-        if has_finder and hand_found is None:
-            raise ValueError("Need to know in which of the negatives a hand was found.")
-        targets = np.full(len(probabilities), -1)
-        return cls.of(class_names, probabilities, targets, hand_found if has_finder else None)
+    def of_negatives(cls, class_names: Sequence[str], probabilities: Floats, hand_found: Flags | None) -> Answers:
+        """Of images without a sign; as :meth:`of`."""
+        return cls.of(class_names, probabilities, np.full(len(probabilities), -1), hand_found)
 
     def only(self, which: Flags) -> Answers:
         """Those at the true places of ``which`` [N]."""
-        return Answers(*(array[which] for array in vars(self).values()))
+        return self._with_arrays(lambda name: getattr(self, name)[which])
 
-    def joined(self, other: Answers) -> Answers:
-        """These, then the others."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Answers(*(np.concatenate(pair) for pair in pairs))
+    def without_sign(self, others: Answers | None) -> Answers:
+        """Those of these that show no sign, then all others.
+
+        Raises:
+            ValueError: the others are another model's, or hands were looked for here alone.
+        """
+        mine = self.only(~self.is_sign)
+        if others is None:
+            return mine
+        if others.classes != self.classes:
+            raise ValueError(f"Need negatives of a model of {self.classes} classes; got {others.classes}.")
+        if self.looked_for_hands and not others.looked_for_hands:
+            raise ValueError("Need to know in which of the negatives a hand was found.")
+        theirs = replace(others, hand_found=others.hand_found | (not self.looked_for_hands))
+        return mine._with_arrays(lambda name: np.concatenate([getattr(mine, name), getattr(theirs, name)]))
 
     def accepted_as_sign(self, thresholds: Thresholds) -> Flags:
         """Where the decision is the label of a sign, [N]."""
@@ -84,6 +97,10 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.confidence)
+
+    def _with_arrays(self, array_of: Callable[[str], Any]) -> Answers:
+        arrays: dict[str, Any] = {name: array_of(name) for name in _ARRAYS}
+        return replace(self, **arrays)
 
 
 def share_of(flags: Flags) -> float | None:

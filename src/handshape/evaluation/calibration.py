@@ -36,7 +36,7 @@ def fit_temperature(logits: Floats, targets: Integers) -> float:
     """
     logits, targets = np.asarray(logits, np.float64), np.asarray(targets)
     if logits.ndim != 2 or targets.shape != logits.shape[:1]:
-        raise ValueError(f"Need logits [N, C] and truth [N]; got {logits.shape} and {targets.shape}.")
+        raise ValueError(f"Need logits [N, C] and targets [N]; got {logits.shape} and {targets.shape}.")
     if len(logits) < MIN_IMAGES or not np.isfinite(logits).all():
         return 1.0
     scores = logits - logits[np.arange(len(targets)), targets][:, None]  # the true class at 0: the slope's second term

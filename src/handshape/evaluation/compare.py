@@ -16,10 +16,10 @@ SURE = 0.05
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedComparison:
     """How often two models were right about the same n photographs; at least one.
 
-    Interval and chance take the photographs as independent. Several of one person are not, so both say too much then.
+    Interval and p-value take the photographs as independent. Several of one person are not, so both say too much then.
     """
 
     n: int
@@ -28,7 +28,7 @@ class Paired:
     only_second: int
 
     @classmethod
-    def of(cls, first: Flags, second: Flags) -> Paired:
+    def of(cls, first: Flags, second: Flags) -> PairedComparison:
         """From who was right about which photograph, each [n]."""
         counts = (np.count_nonzero(which) for which in (first & second, first & ~second, ~first & second))
         return cls(len(first), *(int(count) for count in counts))

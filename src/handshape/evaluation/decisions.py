@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from handshape.evaluation.answers import Answers, Flags, Floats, Integers, share_of
+from handshape.evaluation.answers import Answers, share_of
 from handshape.model.decisions import Thresholds
 
 
@@ -37,31 +34,24 @@ class DecisionReport:
         return {name: value for name, value in vars(self).items() if name != "hands_found"}
 
 
-def report_decisions(
-    class_names: Sequence[str],
-    probabilities: Floats,
-    targets: Integers,
-    hand_found: Flags | None,
-    thresholds: Thresholds,
-    negative_probabilities: Floats | None = None,
-    negative_hand_found: Flags | None = None,
-) -> DecisionReport:
-    """What the thresholds decide about N > 0 images; the arguments are those of the tuning.
+def report_decisions(answers: Answers, thresholds: Thresholds, negatives: Answers | None = None) -> DecisionReport:
+    """What the thresholds decide about N > 0 images.
+
+    Args:
+        answers: to the images.
+        thresholds: what is accepted.
+        negatives: answers to more images without a sign, which only count as false accepts.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: the negatives do not fit, as :meth:`Answers.without_sign` says.
     """
-    answers = Answers.of(class_names, probabilities, targets, hand_found)
-    given = Answers.negative(class_names, negative_probabilities, hand_found is not None, negative_hand_found)
-    accepted = thresholds.accept(answers.confidence, hand_found)
-    missing = np.zeros_like(accepted) if hand_found is None else ~answers.hand_found
-    negatives = answers.only(~answers.is_sign).joined(given)
+    accepted = thresholds.accept(answers.confidence, answers.hand_found)
     return DecisionReport(
-        hands_found=None if hand_found is None else float(answers.hand_found.mean()),
+        hands_found=float(answers.hand_found.mean()) if answers.looked_for_hands else None,
         accepted=float(accepted.mean()),
         accuracy_of_accepted=share_of(answers.is_right[accepted]),
-        unknown=float((~accepted & ~missing).mean()),
-        no_hand=float((~accepted & missing).mean()),
+        unknown=float((~accepted & answers.hand_found).mean()),
+        no_hand=float((~accepted & ~answers.hand_found).mean()),
         right_accepted=share_of(accepted[answers.is_right]),
-        false_accept=share_of(negatives.accepted_as_sign(thresholds)),
+        false_accept=share_of(answers.without_sign(negatives).accepted_as_sign(thresholds)),
     )

@@ -14,7 +14,7 @@ Integers = NDArray[np.integer[Any]]
 
 COLLIDING = 0.2  # of a class's images
 MIN_IMAGES = 5  # of a class: fewer show nothing
-NAMED = 3  # collisions in words
+NAMED = 3  # collisions in a summary
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,18 @@ class MirrorTest:
 
 
 def run_mirror_test(
-    probabilities: Floats, mirrored: Floats, targets: Integers, class_names: Sequence[str], least: float = COLLIDING
+    probabilities: Floats, mirrored: Floats, targets: Integers, class_names: Sequence[str]
 ) -> MirrorTest:
     """Compares answers to N > 0 images and to their mirror images.
 
-    A class collides with another where mirroring alone turns at least ``least`` of its images into it: what is
-    confused without a mirror, too, does not count.
+    A class collides with another where mirroring alone turns a fifth of its images into it, or more: what is confused
+    without a mirror, too, does not count.
 
     Args:
         probabilities: [N, C].
         mirrored: [N, C], of the same images mirrored left to right.
         targets: [N], the true classes.
         class_names: the names of the C classes.
-        least: share of a class's images.
 
     Raises:
         ValueError: shapes that do not fit, or no images.
@@ -105,16 +104,16 @@ def run_mirror_test(
         accuracy=float((upright_answer == targets).mean()),
         mirrored_accuracy=float((mirrored_answer == targets).mean()),
         agreement=float((upright_answer == mirrored_answer).mean()),
-        collisions=_collisions(targets, upright_answer, mirrored_answer, class_names, least),
+        collisions=_collisions(targets, upright_answer, mirrored_answer, class_names),
     )
 
 
 def _collisions(
-    targets: Integers, upright_answer: Integers, mirrored_answer: Integers, class_names: Sequence[str], least: float
+    targets: Integers, upright_answer: Integers, mirrored_answer: Integers, class_names: Sequence[str]
 ) -> tuple[Collision, ...]:
     count = np.bincount(targets, minlength=len(class_names))
     upright, mirrored = (_rows(targets, answer, count) for answer in (upright_answer, mirrored_answer))
-    collides = (mirrored - upright >= least) & (count >= MIN_IMAGES)[:, None] & ~np.eye(len(class_names), dtype=bool)
+    collides = (mirrored - upright >= COLLIDING) & (count >= MIN_IMAGES)[:, None] & ~np.eye(len(count), dtype=bool)
     found = [
         Collision(class_names[a], class_names[b], int(count[a]), float(mirrored[a, b]), float(upright[a, b]))
         for a, b in np.argwhere(collides)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape import litert
 from handshape.console import Console
-from handshape.hands.inputs import Inputs, whole_images
-from handshape.images import Pixels
+from handshape.hands.inputs import Inputs
+from handshape.model.networks import Network
 
-CHUNK = 128
-Network = Callable[[Inputs], NDArray[np.float32]]
+CHUNK = 128  # images a call, so that memory stays flat however many there are
 
 
 @dataclass(frozen=True)
@@ -47,48 +42,14 @@ class Predictions:
         return np.asarray(self.predicted == self.targets)
 
 
-def predict_all(
-    network: Network, inputs: Inputs, targets: NDArray[np.int64], paths: Sequence[str], console: Console
-) -> Predictions:
-    """Runs the network over the inputs, with progress."""
+def predict(
+    network: Network, inputs: Inputs, console: Console, rows: NDArray[np.integer] | None = None
+) -> NDArray[np.float32]:
+    """Probabilities [n, C] for these rows of the inputs, or for all, with progress."""
+    rows = np.arange(len(inputs)) if rows is None else rows
     parts = []
-    with console.progress("predicting", len(inputs)) as bar:
-        for start in range(0, len(inputs), CHUNK):
-            parts.append(network(inputs[start : start + CHUNK]))
+    with console.progress("Predicting", len(rows)) as bar:
+        for start in range(0, len(rows), CHUNK):
+            parts.append(network(inputs[rows[start : start + CHUNK]]))
             bar.advance(len(parts[-1]))
-    return Predictions(tuple(paths), np.concatenate(parts), targets)
-
-
-class KerasNetwork:
-    """A Keras classifier as a function of inputs."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._ranks = [len(tensor.shape) for tensor in model.inputs]
-
-    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Probabilities [N, C]."""
-        return np.asarray(self._outputs(inputs)["probabilities"], np.float32)
-
-    def features(self, images: Pixels) -> NDArray[np.float32]:
-        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
-        return np.asarray(self._outputs(whole_images(images))["features"], np.float32)
-
-    def _outputs(self, inputs: Inputs) -> Any:
-        values = [each.astype(np.float32) for each in inputs.by_rank(self._ranks)]
-        return self._model.predict_on_batch(values[0] if len(values) == 1 else values)
-
-
-class LiteRtNetwork:
-    """A LiteRT classifier as a function of inputs."""
-
-    def __init__(self, content: bytes | Path) -> None:
-        self._network = litert.LiteRtModel(content)
-
-    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Probabilities [N, C]."""
-        return self._network(*inputs.by_rank(self._network.ranks))[0]
-
-    def features(self, images: Pixels) -> NDArray[np.float32]:
-        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
-        return self._network(*whole_images(images).by_rank(self._network.ranks))[1]
+    return np.concatenate(parts)

@@ -27,7 +27,7 @@ class Slice:
     """So many hits among the images of one kind; a hit is a right answer, or a hand found.
 
     Attributes:
-        name: which images, in words.
+        name: which images, for people.
         n: how many; at least one.
     """
 
@@ -64,7 +64,7 @@ class Coverage:
     """Where a hand was found.
 
     Attributes:
-        per_class: one slice a class that has images, in the order of the labels.
+        per_class: one slice a class that has images, in the order of their numbers.
     """
 
     overall: Slice

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.evaluation.answers import Answers, Flags, Floats, Integers, share_of
+from handshape.evaluation.answers import Answers, Flags, share_of
 from handshape.model.decisions import NEVER, Thresholds
 
 TARGET = 0.05
 KEPT = 0.95  # of the right answers: the rule about wrong ones rejects no more
-FLOOR, HIGHEST_FLOOR = 3.0, 0.5  # times chance, and confidence where chance is high
+FLOOR, MAX_FLOOR = 3.0, 0.5  # times chance, and confidence where chance is high
 _ROUNDING = 1e-9
 
 Bound = Literal["floor", "wrong answers", "negatives"]
@@ -76,15 +75,7 @@ class Tuning:
         }
 
 
-def tune_thresholds(
-    class_names: Sequence[str],
-    probabilities: Floats,
-    targets: Integers,
-    hand_found: Flags | None,
-    negative_probabilities: Floats | None = None,
-    negative_hand_found: Flags | None = None,
-    target: float = TARGET,
-) -> Tuning:
+def tune_thresholds(answers: Answers, negatives: Answers | None = None, target: float = TARGET) -> Tuning:
     """Thresholds that accept the most right answers while at most ``target`` of the negatives are taken for a sign.
 
     A negative is an image without a sign: those given, and validation images of a class named so (``nothing``). It is
@@ -98,27 +89,19 @@ def tune_thresholds(
     hand nothing is, unless enough negatives without a hand say what may be.
 
     Args:
-        class_names: the names of the C classes.
-        probabilities: [N, C], calibrated, of validation images, best of people kept out of training.
-        targets: [N], their classes; -1 is none of them, a negative.
-        hand_found: [N]; None for a model without a hand finder.
-        negative_probabilities: [M, C] of images without a sign.
-        negative_hand_found: [M].
+        answers: to validation images, calibrated, best of people kept out of training.
+        negatives: answers to images without a sign.
         target: share, between 0 and 1.
 
     Raises:
-        ValueError: shapes that do not fit, or a target that is no share.
+        ValueError: the negatives do not fit, as :meth:`Answers.without_sign` says, or the target is no share.
     """
-    signs = Answers.of(class_names, probabilities, targets, hand_found)
-    given = Answers.negative(class_names, negative_probabilities, hand_found is not None, negative_hand_found)
     if not 0 < target < 1:
         raise ValueError(f"Need a target between 0 and 1; got {target}.")
-    negatives = signs.only(~signs.is_sign).joined(given)
-    signs = signs.only(signs.is_sign)
-    floor = min(HIGHEST_FLOOR, FLOOR / len(class_names))
-    with_hand, bound_by, without_hand = _best(signs, negatives, floor, target)
-    thresholds = Thresholds(with_hand, without_hand)
-    return _tuning(thresholds, target, bound_by, signs, negatives)
+    signs, without = answers.only(answers.is_sign), answers.without_sign(negatives)
+    floor = min(MAX_FLOOR, FLOOR / answers.classes)
+    with_hand, bound_by, without_hand = _best(signs, without, floor, target)
+    return _tuning(Thresholds(with_hand, without_hand), target, bound_by, signs, without)
 
 
 def _best(signs: Answers, negatives: Answers, floor: float, target: float) -> tuple[float, Bound, float]:

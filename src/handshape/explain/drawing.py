@@ -12,10 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from handshape.explain.saliency import Heat, onto_photograph, overlay, whole_box
 from handshape.hands.boxes import Box
+from handshape.hands.crops import crop_box
 from handshape.hands.landmarks import Hand
 from handshape.images import Pixels
 
-SMALLEST, LARGEST = 480, 1200  # pixels of a panel's longer side: enough for crisp lines, and for any screen
+MIN_SIDE, MAX_SIDE = 480, 1200  # pixels of a panel's longer side: enough for crisp lines, and for any screen
 SUPERSAMPLING = 3  # Pillow draws lines without antialiasing
 GAP = 12  # pixels between and around the panels
 SHOWN = 4  # runners-up
@@ -51,25 +52,22 @@ class Caption:
     top: tuple[tuple[str, float], ...] = ()
 
 
-def explain_image(
-    photograph: Pixels, hand: Hand | None, box: Box | None, heat: Heat | None, caption: Caption
-) -> Pixels:
+def draw_explanation(photograph: Pixels, hand: Hand | None, heat: Heat | None, caption: Caption) -> Pixels:
     """The hand that was found, beside it where the classifier looked, below both what it decided; [H', W', 3] uint8.
 
     Args:
         photograph: [H, W, 3] uint8, of any size.
-        hand: in the photograph's pixels; None leaves its panel out.
-        box: what the classifier saw, in the photograph's pixels; None is the whole photograph.
-        heat: [h, w], from :func:`~handshape.explain.saliency.class_activation`; None leaves its panel out.
+        hand: in the photograph's pixels, what the classifier saw a crop of; None where it saw the whole photograph.
+        heat: [h, w], from :func:`~handshape.explain.saliency.where_it_looked`; None leaves its panel out.
         caption: what was decided.
     """
     view = _comfortable(photograph)
-    factor = max(view.shape[:2]) / max(photograph.shape[:2])
+    hand = hand.scaled(max(view.shape[:2]) / max(photograph.shape[:2])) if hand else None
     panels = []
     if hand is not None:
-        panels.append(_Panel(draw_landmarks(view, hand.scaled(factor)), f"the hand found ({hand.handedness.lower()})"))
+        panels.append(_Panel(draw_landmarks(view, hand), f"the hand found ({hand.handedness.lower()})"))
     if heat is not None:
-        seen = box.scaled(factor) if box is not None else None
+        seen = crop_box(hand) if hand else None
         panels.append(_Panel(draw_heat(view, heat, seen), f"where it looked for {_top_label(caption)}"))
     return _page(panels or [_Panel(view, "no hand was found")], caption)
 
@@ -131,14 +129,14 @@ class _Layer:
 @dataclass(frozen=True)
 class _Panel:
     picture: Pixels
-    words: str
+    title: str
 
 
 def _comfortable(photograph: Pixels) -> Pixels:
     """The photograph at a size at which lines and letters are crisp and the picture fits a screen."""
     height, width = photograph.shape[:2]
     longest = max(height, width)
-    factor = min(max(longest, SMALLEST), LARGEST) / longest
+    factor = min(max(longest, MIN_SIDE), MAX_SIDE) / longest
     if factor == 1:
         return photograph
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
@@ -150,11 +148,11 @@ def _top_label(caption: Caption) -> str:
 
 
 def _page(panels: Sequence[_Panel], caption: Caption) -> Pixels:
-    """Panels side by side, their words below them, the caption below all."""
+    """Panels side by side, their titles below them, the caption below all."""
     height = panels[0].picture.shape[0]
     wide = sum(panel.picture.shape[1] + GAP for panel in panels) + GAP
-    width = max(wide, SMALLEST)
-    unit = float(np.clip(width / 40, 14, 44))  # letter height of the words; the rest follows from it
+    width = max(wide, MIN_SIDE)
+    unit = float(np.clip(width / 40, 14, 44))  # letter height of the titles; the rest follows from it
     below = height + 2 * GAP + 1.8 * unit
     page = Image.new("RGB", (width, round(below + 4.7 * unit)), PAPER)
     draw = ImageDraw.Draw(page)
@@ -162,7 +160,7 @@ def _page(panels: Sequence[_Panel], caption: Caption) -> Pixels:
     for panel in panels:
         page.paste(Image.fromarray(panel.picture), (left, GAP))
         room = max(panel.picture.shape[1], width - 2 * GAP if len(panels) == 1 else 0)
-        _write(draw, (left, height + GAP + 0.4 * unit), panel.words, unit, QUIET, room)
+        _write(draw, (left, height + GAP + 0.4 * unit), panel.title, unit, QUIET, room)
         left += panel.picture.shape[1] + GAP
     _write_caption(draw, caption, below, width, unit)
     return np.asarray(page)
@@ -196,7 +194,7 @@ def _percent(share: float) -> str:
 def _write(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: float, color: str, room: float
 ) -> None:
-    """Words from their upper left corner; smaller where they are too long, then cut."""
+    """Text from its upper left corner; smaller where it is too long, then cut."""
     text = " ".join(text.split())
     font = _font(text, size)
     if draw.textlength(text, font) > room:

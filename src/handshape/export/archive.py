@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
-from uuid import uuid4
 
-from handshape.downloads import cache_folder, file_sha256
+from handshape.downloads import ANOTHER_CACHE, cache_folder, file_sha256
 from handshape.errors import HandshapeError, ModelError
 from handshape.export.manifest import MANIFEST, damaged, read_manifest
-from handshape.files import atomic_write, cannot_read, cannot_write, why
+from handshape.files import atomic_folder, atomic_write, cannot_read, why
 
-LARGEST_MANIFEST, LARGEST_BUNDLE = 4 << 20, 2 << 30  # bytes; a bundle comes to about 30 MB
+MAX_MANIFEST, MAX_BUNDLE = 4 << 20, 2 << 30  # bytes; a bundle comes to about 30 MB
 CHUNK = 1 << 20
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same bundle gives the same bytes, whenever it is packed
 
@@ -26,8 +26,8 @@ def pack(folder: Path, names: Iterable[str], target: Path) -> None:
         RunError: it cannot be written.
     """
     with (
-        atomic_write(target, "name another file") as partial,
-        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive,
+        atomic_write(target, "name another file") as fresh,
+        zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         for name in names:
             entry = zipfile.ZipInfo(name, _LONG_AGO)
@@ -50,7 +50,7 @@ def unpack(file: Path) -> Path:
         with zipfile.ZipFile(file) as archive:
             place = _manifest_in(archive, file)
             with archive.open(str(place)) as stream:
-                manifest = stream.read(LARGEST_MANIFEST)
+                manifest = stream.read(MAX_MANIFEST)
             return keep(manifest, lambda name: archive.open(str(place.with_name(name))), file)
     except HandshapeError:
         raise
@@ -76,20 +76,15 @@ def keep(manifest: bytes, open_file: Callable[[str], IO[bytes]], where: Path | s
     details = read_manifest(manifest, where)
     files: dict[str, str] = details["files"]
     folder = cache_folder() / "bundles" / details["sha256"]
-    partial = folder.with_name(f".partial-{folder.name}-{uuid4().hex}")
+    is_there = partial(_is_whole, folder, manifest, files)
+    if is_there():
+        return folder
     try:
-        if _is_whole(folder, manifest, files):
-            return folder
-        partial.mkdir(parents=True)
-        _fetch(files, open_file, partial, where)
-        (partial / MANIFEST).write_bytes(manifest)
-        _put_in_place(partial, folder, manifest, files)
-    except OSError as error:
-        raise cannot_write(folder, error, "choose another place with HANDSHAPE_HOME") from None
+        with atomic_folder(folder, ANOTHER_CACHE, stays=is_there) as fresh:
+            _fetch(files, open_file, fresh, where)
+            (fresh / MANIFEST).write_bytes(manifest)
     except _SourceError as error:
         raise error.cause from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
@@ -103,13 +98,13 @@ def _manifest_in(archive: zipfile.ZipFile, file: Path) -> PurePosixPath:
 
 
 def _fetch(files: dict[str, str], open_file: Callable[[str], IO[bytes]], folder: Path, where: Path | str) -> None:
-    room = LARGEST_BUNDLE
+    room = MAX_BUNDLE
     for name, sha256 in files.items():
         with (folder / name).open("xb") as target:
             for chunk in _chunks(open_file, name, where):
                 room -= len(chunk)
                 if room < 0:
-                    raise damaged(where, name, f"brings it above {LARGEST_BUNDLE >> 30} GB")
+                    raise damaged(where, name, f"brings it above {MAX_BUNDLE >> 30} GB")
                 target.write(chunk)
         if file_sha256(folder / name) != sha256:
             raise damaged(where, name, "has changed since it was written")
@@ -134,23 +129,12 @@ class _SourceError(Exception):
 
 
 def _is_whole(folder: Path, manifest: bytes, files: dict[str, str]) -> bool:
-    place = folder / MANIFEST
-    return (
-        place.is_file()
-        and place.read_bytes() == manifest
-        and all((folder / name).is_file() and file_sha256(folder / name) == sha256 for name, sha256 in files.items())
-    )
-
-
-def _put_in_place(partial: Path, folder: Path, manifest: bytes, files: dict[str, str]) -> None:
-    """Another process may have put the same there meanwhile; what is damaged makes room."""
     try:
-        partial.rename(folder)
-    except OSError:
-        if _is_whole(folder, manifest, files):
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        return (folder / MANIFEST).read_bytes() == manifest and all(
+            file_sha256(folder / name) == sha256 for name, sha256 in files.items()
+        )
+    except OSError:  # missing, or not to be read: it is fetched anew
+        return False
 
 
 def _not_packed(file: Path, reason: str) -> ModelError:

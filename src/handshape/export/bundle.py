@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from handshape.errors import ModelError
 from handshape.export.archive import pack, unpack
 from handshape.export.card import card_of
 from handshape.export.manifest import FORMAT, MANIFEST, damaged, manifest_sha256, read_manifest
-from handshape.files import cannot_read, cannot_write, write_bytes, write_json, write_text
+from handshape.files import atomic_folder, cannot_read, sync, write_json
 from handshape.model.decisions import Thresholds
 
 CARD = "CARD.md"
@@ -27,23 +27,32 @@ ACTIVATION = "class_activation.npy"
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A recogniser on disk.
+class ModelDescription:
+    """What a recogniser is asked and answers.
 
     Attributes:
-        folder: where it lies.
-        class_names: class names in the order of the network's outputs.
+        class_names: in the order of the network's outputs.
         size: side of the square input in pixels.
         thresholds: from what confidence on an answer is accepted.
         hands: how many hands are looked for; 0 for a model of whole images.
-        details: the whole manifest: settings, measures, versions.
     """
 
-    folder: Path
     class_names: tuple[str, ...]
     size: int
     thresholds: Thresholds
     hands: int
+
+
+@dataclass(frozen=True)
+class Bundle(ModelDescription):
+    """A recogniser on disk.
+
+    Attributes:
+        folder: where it lies.
+        details: the whole manifest: settings, measures, versions.
+    """
+
+    folder: Path
     details: Mapping[str, Any]
 
     @property
@@ -90,48 +99,37 @@ class Bundle:
 
 def write_bundle(
     folder: Path,
+    model: ModelDescription,
     keras_model: Path,
     litert: bytes | None,
-    class_names: Sequence[str],
-    size: int,
-    thresholds: Thresholds,
-    hands: int,
     activation: NDArray[np.float32] | None,
     details: Mapping[str, Any],
 ) -> Bundle:
     """Writes a bundle in one step: an earlier one at ``folder`` is replaced only by a whole one.
 
+    Args:
+        folder: of the bundle.
+        model: what it recognises.
+        keras_model: the file of the Keras model.
+        litert: the float32 LiteRT model; None where there is none.
+        activation: see :attr:`Bundle.activation`; None without a pixel stream.
+        details: more for the manifest: settings, measures, versions.
+
     Raises:
         RunError: it cannot be written.
     """
-    partial = folder.with_name(f".partial-{folder.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with atomic_folder(folder) as partial:
         shutil.copyfile(keras_model, partial / KERAS)
         if litert is not None:
-            write_bytes(partial / LITERT, litert)
+            (partial / LITERT).write_bytes(litert)
         if activation is not None:
             np.save(partial / ACTIVATION, activation)
-        manifest = {
-            "format": FORMAT,
-            "labels": list(class_names),
-            "input": {"size": size, "range": [0, 255], "channels": "RGB", "fit": "aspect kept, padded with grey 127"},
-            "hands": hands,
-            "thresholds": thresholds.as_dict(),
-            **details,
-        }
-        write_text(partial / CARD, card_of(manifest))
-        manifest = {
-            **manifest,
-            "files": {file.name: file_sha256(file) for file in sorted(partial.iterdir())},
-        }
+        manifest = _manifest(model, details)
+        (partial / CARD).write_text(card_of(manifest), encoding="utf-8")
+        for file in partial.iterdir():
+            sync(file)
+        manifest["files"] = {file.name: file_sha256(file) for file in sorted(partial.iterdir())}
         write_json(partial / MANIFEST, {**manifest, "sha256": manifest_sha256(manifest)})
-        _replace(folder, partial)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return read_bundle(folder)
 
 
@@ -179,7 +177,18 @@ def read_bundle(folder: Path) -> Bundle:
         raise cannot_read(folder, error) from None
     class_names, size, hands = tuple(manifest["labels"]), manifest["input"]["size"], manifest.get("hands", 0)
     thresholds = Thresholds.from_dict(manifest["thresholds"]) if "thresholds" in manifest else Thresholds(0.0, 0.0)
-    return Bundle(folder, class_names, size, thresholds, hands, manifest)
+    return Bundle(class_names, size, thresholds, hands, folder, manifest)
+
+
+def _manifest(model: ModelDescription, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "labels": list(model.class_names),
+        "input": {"size": model.size, "range": [0, 255], "channels": "RGB", "fit": "aspect kept, padded with grey 127"},
+        "hands": model.hands,
+        "thresholds": model.thresholds.as_dict(),
+        **details,
+    }
 
 
 def _is_file(path: Path) -> bool:
@@ -190,13 +199,3 @@ def _is_file(path: Path) -> bool:
         return False
     except (OSError, ValueError) as error:
         raise cannot_read(path, error) from None
-
-
-def _replace(folder: Path, partial: Path) -> None:
-    """The earlier one is moved aside, which takes no time, and only then removed, which does."""
-    earlier = folder.with_name(f".replaced-{folder.name}")
-    shutil.rmtree(earlier, ignore_errors=True)
-    if folder.exists():
-        folder.rename(earlier)
-    partial.replace(folder)
-    shutil.rmtree(earlier, ignore_errors=True)

@@ -81,11 +81,11 @@ def _tested_on(manifest: Manifest) -> str:
 def _measured(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
     measures, accuracy = manifest.get("measures", {}), manifest.get("accuracy", {})
     people = "people kept out of training" if manifest.get("signers") else "perhaps the same people as in training"
-    for part, words in (("test", f"kept for the test: {people}"), ("validation", "validation, which chose thresholds")):
+    for part, name in (("test", f"kept for the test: {people}"), ("validation", "validation, which chose thresholds")):
         if part in accuracy:
-            yield words, _count(measures.get(part)), accuracy[part]
-    for name, outside in measures.get("external", {}).items():
-        yield f"from elsewhere: {_code(name)}", _count(outside), outside["accuracy"]
+            yield name, _count(measures.get(part)), accuracy[part]
+    for collection, outside in measures.get("external", {}).items():
+        yield f"from elsewhere: {_code(collection)}", _count(outside), outside["accuracy"]
     worst = measures.get("worst_signer")
     if worst:
         yield "of the person it reads worst", _count(worst), worst["accuracy"]

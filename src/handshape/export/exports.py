@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +16,39 @@ from numpy.typing import NDArray
 from handshape.console import Console
 from handshape.downloads import file_sha256
 from handshape.errors import HandshapeError
-from handshape.evaluation.predictions import KerasNetwork, Network, predict_all
+from handshape.evaluation.predictions import predict
 from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS, Format, Source, load_keras
 from handshape.export.parity import Parity, compare
-from handshape.files import cannot_write, is_refused, remove, require_disk_space, sweep, write_json
+from handshape.files import (
+    PARTIAL,
+    cannot_write,
+    discard,
+    is_refused,
+    require_disk_space,
+    take_place,
+    tidy,
+    write_json,
+)
 from handshape.hands.inputs import Inputs
-from handshape.workflow.export_photographs import Photographs
+from handshape.model.networks import KerasNetwork, Network
 
-RECORD, REPLACED, PARTIAL = "exports.json", ".replaced-", ".partial-exports-"
+RECORD = "exports.json"
 ROOM = 150_000_000  # bytes: the largest, a SavedModel, takes about 12 MB, and each is written once more to convert it
 WARM_UPS, TIMED = 5, 50  # calls
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """What a model is given of N photographs, and what they show.
+
+    Attributes:
+        inputs: of the N photographs.
+        targets: class numbers [N].
+    """
+
+    inputs: Inputs
+    targets: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -112,24 +133,22 @@ def export_model(
         RunError: the folder cannot be written.
     """
     require_disk_space(folder, ROOM)
-    aside = folder / f"{PARTIAL}{uuid4().hex}"
     try:
-        aside.mkdir(parents=True)
-        _tidy(folder)
-        model = load_keras(bundle)
-        reference = KerasNetwork(model)
-        expected = predict_all(reference, proof.inputs, proof.targets, proof.paths, console).probabilities
-        source = Source(bundle, model, calibration)
-        made = _make_all(source, formats, proof, expected, aside, console)
-        exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
-        _keep(bundle, exports, aside)
-        return exports
+        folder.mkdir(parents=True, exist_ok=True)
+        tidy(folder)
+        with TemporaryDirectory(dir=folder, prefix=PARTIAL, ignore_cleanup_errors=True) as aside:
+            model = load_keras(bundle)
+            reference = KerasNetwork(model)
+            expected = predict(reference, proof.inputs, console)
+            source = Source(bundle, model, calibration)
+            made = _make_all(source, formats, proof, expected, Path(aside), console)
+            exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
+            _keep(bundle, exports, Path(aside))
     except Exception as error:
         if isinstance(error, OSError) or is_refused(error):  # TensorFlow has an error of its own for a full disk
             raise cannot_write(folder, error) from None
         raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    return exports
 
 
 def read_exports(folder: Path) -> dict[str, Any]:
@@ -166,7 +185,7 @@ def _make(
 ) -> Export:
     each.write(source, path)
     network = each.open(path)
-    answers = predict_all(network, proof.inputs, proof.targets, proof.paths, console).probabilities
+    answers = predict(network, proof.inputs, console)
     parity = compare(source.bundle.class_names, expected, answers, proof.targets)
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return Export(
@@ -196,33 +215,15 @@ def _keep(bundle: Bundle, exports: Exports, aside: Path) -> None:
     before = read_exports(folder)
     known = dict(before.get("exports", {})) if before.get("model_sha256") == model else {}
     for export in exports.each:
-        _settle(export, aside, folder)
+        target = folder / export.format.path
+        if export.fault:
+            discard(target)  # an earlier one of its format, for which it cannot stand
+        else:
+            take_place(aside / target.name, target)
     details = {name: bundle.details[name] for name in ("labels", "input", "thresholds") if name in bundle.details}
     now = exports.as_dict()
     record = {"model_sha256": model, **details, "keras": now["keras"], "exports": known | now["exports"]}
     write_json(folder / RECORD, record)
-
-
-def _settle(export: Export, aside: Path, folder: Path) -> None:
-    """Puts an export in its place; an earlier one of its format that it cannot stand for goes."""
-    target = folder / export.format.path
-    earlier = target.with_name(f"{REPLACED}{target.name}")
-    if target.is_dir() or (export.fault and target.exists()):  # no rename replaces a folder that holds something
-        target.replace(earlier)
-    if not export.fault:
-        (aside / target.name).replace(target)
-    remove(earlier)
-
-
-def _tidy(folder: Path) -> None:
-    """Brings back what a killed export had moved away and not replaced yet, and removes what others left long ago."""
-    for earlier in folder.glob(f"{REPLACED}*"):
-        target = folder / earlier.name.removeprefix(REPLACED)
-        if target.exists():
-            remove(earlier)
-        else:
-            earlier.replace(target)
-    sweep(folder, f"{PARTIAL}*")
 
 
 def failure(exports: Exports) -> HandshapeError | None:

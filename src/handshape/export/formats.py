@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.errors import HandshapeError, RuntimeUnavailableError
-from handshape.evaluation.predictions import LiteRtNetwork, Network
 from handshape.export.bundle import Bundle
 from handshape.hands.inputs import Inputs
 from handshape.machine import is_installed
+from handshape.model.networks import LiteRtNetwork, Network
 from handshape.runtime import INSTALL_HINT, native_chatter_hidden, start_on_cpu
 
 SAME = 1e-4  # probabilities that differ by no more are the same; what float32 formats must keep
@@ -132,7 +132,7 @@ def _write_int8(source: Source, path: Path) -> None:
     names, bits = qtyping.TFLOperationName, {"activation_num_bits": 8, "weight_num_bits": 8}
     with _no_dead_channels(source.model):
         _convert(source.model, path)
-    with _words_hidden():
+    with _output_hidden():
         work = quantizer.Quantizer(str(path))
         work.add_dynamic_config(".*", names.FULLY_CONNECTED, num_bits=8)
         for operation in (names.CONV_2D, names.DEPTHWISE_CONV_2D):
@@ -176,26 +176,23 @@ def _convert(model: Any, path: Path, **options: Any) -> None:
     import keras
 
     specs = [keras.InputSpec(shape=(1, *each.shape[1:]), dtype="float32", name=each.name) for each in model.inputs]
-    with _words_hidden():
-        signature = specs if len(specs) == 1 else [specs]
-        model.export(str(path), format="litert", verbose=False, input_signature=signature, **options)
+    _export(model, path, "litert", input_signature=specs if len(specs) == 1 else [specs], **options)
 
 
-def _write_onnx(source: Source, path: Path) -> None:
-    with _words_hidden():
-        source.model.export(str(path), format="onnx", verbose=False)
+def _export(model: Any, path: Path, name: str, **options: Any) -> None:
+    with _output_hidden():
+        model.export(str(path), format=name, verbose=False, **options)
 
 
-def _write_saved_model(source: Source, path: Path) -> None:
-    with _words_hidden():
-        source.model.export(str(path), format="tf_saved_model", verbose=False)
+def _writer(name: str) -> Callable[[Source, Path], None]:
+    return lambda source, path: _export(source.model, path, name)
 
 
 def _write_openvino(source: Source, path: Path) -> None:
     openvino = _openvino()
     path.mkdir()
     with tempfile.TemporaryDirectory() as folder:
-        _write_saved_model(source, Path(folder) / "model")
+        _export(source.model, Path(folder) / "model", "tf_saved_model")
         model = openvino.Core().read_model(Path(folder) / "model")
         openvino.save_model(model, path / "model.xml", compress_to_fp16=False)
 
@@ -209,13 +206,13 @@ def _openvino() -> Any:
 
 
 @contextlib.contextmanager
-def _words_hidden() -> Iterator[None]:
+def _output_hidden() -> Iterator[None]:
     """Keeps what converters print, warn and draw off the user's screen and out of the results."""
-    words = io.StringIO()
+    output = io.StringIO()
     with (
         warnings.catch_warnings(),
-        contextlib.redirect_stdout(words),
-        contextlib.redirect_stderr(words),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
         native_chatter_hidden(),
     ):
         warnings.simplefilter("ignore")
@@ -272,11 +269,11 @@ FORMATS: dict[str, Format] = {
             None,
             _write_int8,
             LiteRtNetwork,
-            fallback="litert-float16",
+            "litert-float16",
         ),
-        Format("onnx", "model.onnx", ("tf2onnx", "onnxruntime"), SAME, _write_onnx, _open_onnx),
+        Format("onnx", "model.onnx", ("tf2onnx", "onnxruntime"), SAME, _writer("onnx"), _open_onnx),
         Format("openvino", "openvino", ("openvino",), SAME, _write_openvino, _open_openvino),
-        Format("saved_model", "saved_model", (), SAME, _write_saved_model, _open_saved_model),
+        Format("saved_model", "saved_model", (), SAME, _writer("tf_saved_model"), _open_saved_model),
     )
 }
 

@@ -34,6 +34,12 @@ class ClassParity:
         """Accuracy lost, 0.01 a point; negative where the export recognises more."""
         return self.keras - self.export
 
+    @property
+    def summary(self) -> str:
+        """What was lost, for people."""
+        fewer = round(self.loss * self.images)
+        return f"{self.label} loses {self.loss * 100:.1f} points ({fewer} of {self.images} images)"
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -67,7 +73,7 @@ class Parity:
             tolerance: how far a probability may be away; None judges by what classes lose.
         """
         if tolerance is None:
-            return "; ".join(_loss_in_words(each) for each in self.losing)
+            return "; ".join(each.summary for each in self.losing)
         if self.largest_difference > tolerance:
             return f"a probability differs by {self.largest_difference:.6f}, more than {tolerance:g}"
         return ""
@@ -114,8 +120,3 @@ def compare(
         export=float(right[1].mean()),
         classes=tuple(classes),
     )
-
-
-def _loss_in_words(each: ClassParity) -> str:
-    fewer = round(each.loss * each.images)
-    return f"{each.label} loses {each.loss * 100:.1f} points ({fewer} of {each.images} images)"

@@ -6,7 +6,6 @@ on one machine or several, and a program may be killed at any moment. A shard th
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 import zipfile
@@ -46,17 +45,21 @@ class HandCache:
         self._kept_at = time.monotonic()
 
     def __enter__(self) -> HandCache:
+        digests, self._rows = _read_shards(self._shards())
+        self._place_of = {digest.tobytes(): place for place, digest in enumerate(digests)}
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._keep()
         self._tidy()
 
-    def read(self, wanted: Iterable[Digest]) -> dict[Digest, Hand | None]:
-        """What is known of the wanted images; None where no hand was found."""
-        digests, rows = _read_shards(self._shards())
-        places = {digest.tobytes(): place for place, digest in enumerate(digests)}
-        return {digest: _unpacked(rows[places[digest]]) for digest in wanted if digest in places}
+    def __contains__(self, digest: Digest) -> bool:
+        """Whether an image was searched before."""
+        return digest in self._place_of
+
+    def __getitem__(self, digest: Digest) -> Hand | None:
+        """What was found in an image that was searched before; None where there was no hand."""
+        return _unpacked(self._rows[self._place_of[digest]])
 
     def add(self, digest: Digest, hand: Hand | None) -> None:
         """What was found in an image; a few seconds' worth is written at a time."""
@@ -81,7 +84,7 @@ class HandCache:
                     shard.unlink(missing_ok=True)
 
     def _shards(self) -> list[Path]:
-        return sorted(self._folder.glob("*.npz"))
+        return sorted(self._folder.glob("[!.]*.npz"))  # what begins with a dot, somebody is writing
 
     def _write(self, digests: NDArray[np.uint8], rows: NDArray[np.float32]) -> bool:
         try:
@@ -91,11 +94,6 @@ class HandCache:
             self._console.warn(f"The hands found are not kept for the next time. {error.happened}")
             return False
         return True
-
-
-def digest_of(content: bytes) -> Digest:
-    """What an image is known by."""
-    return hashlib.sha256(content).digest()
 
 
 def _read_shards(paths: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,33 @@ from numpy.typing import NDArray
 from handshape.hands.crops import crop_hand
 from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand
 from handshape.hands.landmarks import Hand
-from handshape.images import Pixels, decode, load_square, name_of, open_image
+from handshape.images import Pixels, decode, name_of, open_image, read_bytes
 
 LARGE = 1024  # pixels; a large image is decoded a whole number of times smaller where both sides keep this much
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A photograph in memory.
+
+    Attributes:
+        pixels: [H, W, 3] uint8, upright.
+        scale: how many times larger it is at its full size.
+        digest: SHA-256 of its file, by which the hand cache knows it.
+        format: a key of :data:`handshape.images.FORMATS`; "" where it never was a file.
+        shorter_side: in pixels, at its full size.
+    """
+
+    pixels: Pixels
+    scale: float = 1.0
+    digest: bytes = b""
+    format: str = ""
+    shorter_side: int = 0
+
+    def mirrored(self) -> Photograph:
+        """The same photograph mirrored left to right, which the hand cache tells from this one."""
+        pixels = np.ascontiguousarray(self.pixels[:, ::-1])
+        return replace(self, pixels=pixels, digest=hashlib.sha256(b"mirrored" + self.digest).digest())
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +82,7 @@ def whole_images(images: Pixels) -> Inputs:
 
 
 def with_hands(images: Pixels, hands: Sequence[Hand | None]) -> Inputs:
-    """Inputs for pictures [N, S, S, 3] that :func:`load_view` made of these hands."""
+    """Inputs for pictures [N, S, S, 3] that :func:`view_of` made of these hands."""
     landmarks = np.zeros((len(hands), LANDMARKS, COORDINATES), np.float32)
     for number, hand in enumerate(hands):
         if hand is not None:
@@ -66,36 +91,38 @@ def with_hands(images: Pixels, hands: Sequence[Hand | None]) -> Inputs:
     return Inputs(images, landmarks, present.reshape(-1, 1))
 
 
-def load_view(source: Path | bytes, hand: Hand | None, size: int) -> Pixels:
-    """The picture [size, size, 3] that a classifier is shown of a photograph.
+def load_photograph(source: Path | bytes, side: int = LARGE) -> Photograph:
+    """Reads, hashes and decodes a photograph, once.
 
     Args:
         source: a file, or its bytes.
+        side: pixels that both sides keep; a larger image is decoded a whole number of times smaller.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    content = source if isinstance(source, bytes) else read_bytes(source)
+    image = open_image(content, name_of(source))
+    width, height = image.size
+    pixels = np.asarray(decode(image, name_of(source), (side, side)))
+    scale = max(width, height) / max(pixels.shape[:2])
+    return Photograph(pixels, scale, hashlib.sha256(content).digest(), image.format or "", min(width, height))
+
+
+def enough_pixels(size: int, finds_hands: bool) -> int:
+    """The side to decode photographs at: hands are found in large ones, a whole image is made ``size`` pixels small."""
+    return LARGE if finds_hands else 2 * size
+
+
+def view_of(photograph: Photograph, hand: Hand | None, size: int) -> Pixels:
+    """The picture [size, size, 3] that a classifier is shown: a hand's upright crop, as a right hand, or everything.
+
+    Args:
+        photograph: what :func:`load_photograph` returned.
         hand: in pixels of the upright photograph at its full size; None shows the whole photograph.
         size: side of the picture in pixels.
-
-    Raises:
-        ImageError: it cannot be read.
     """
     if hand is None:
-        return load_square(source, size)
-    pixels, scale = load_photograph(source)
-    return view_of(pixels, hand.scaled(1 / scale), size)
-
-
-def view_of(pixels: Pixels, hand: Hand, size: int) -> Pixels:
-    """The upright crop of a hand in an image [H, W, 3], as a right one, [size, size, 3]."""
-    crop = crop_hand(pixels, hand, size)
+        return crop_hand(photograph.pixels, None, size)
+    crop = crop_hand(photograph.pixels, hand.scaled(1 / photograph.scale), size)
     return crop[:, ::-1] if hand.handedness == "Left" else crop
-
-
-def load_photograph(source: Path | bytes) -> tuple[Pixels, float]:
-    """A photograph large enough to find hands in, [H, W, 3] uint8, and how much larger it is at its full size.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    image = open_image(source)
-    longest = max(image.size)
-    pixels = np.asarray(decode(image, name_of(source), (LARGE, LARGE)))
-    return pixels, longest / max(pixels.shape[:2])

@@ -1,15 +1,14 @@
-"""The hand of each of many photographs: several processes, and nothing is looked at twice."""
+"""The hand of each of many photographs: several processes, and nothing is searched twice."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,18 +16,16 @@ from pathlib import Path
 
 from handshape.console import Console
 from handshape.downloads import cache_folder
-from handshape.hands.cache import Digest, HandCache, digest_of
+from handshape.hands.cache import Digest, HandCache
 from handshape.hands.finder import VERSION, HandFinder
-from handshape.hands.inputs import load_photograph
+from handshape.hands.inputs import Photograph
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models, hand_models_or_none
-from handshape.images import read_bytes
 
-IMAGES_A_PROCESS = 100  # below that, starting another process takes longer than it saves
-_AHEAD = 4  # images a process may be ahead of the reader: memory stays flat, and a break is quick
+ALONE = 100  # photographs searched before other processes are started, which takes as long as some of these
+_AHEAD = 4  # photographs a process may be ahead of the reader: memory stays flat, and a break is quick
 
-
-HandSearch = Callable[[Sequence[Path]], Sequence[Hand | None]]
+HandSearch = Callable[[Iterable[Photograph]], Iterator[tuple[Photograph, Hand | None]]]
 
 
 def hand_search(console: Console, required: bool = False) -> HandSearch | None:
@@ -40,90 +37,105 @@ def hand_search(console: Console, required: bool = False) -> HandSearch | None:
     models = hand_models(console) if required else hand_models_or_none(console)
     if models is None:
         return None
-    kept, processes = cache_folder() / "hands", os.cpu_count() or 1
-    return lambda files: find_hands(files, models, kept, console, processes)
+    folder, processes = cache_folder() / "hands", os.cpu_count() or 1
+    return lambda photographs: find_hands(photographs, models, folder, console, processes)
+
+
+def without_search(photographs: Iterable[Photograph]) -> Iterator[tuple[Photograph, Hand | None]]:
+    """Finds nothing: for classifiers of whole images."""
+    return ((photograph, None) for photograph in photographs)
 
 
 def find_hands(
-    files: Sequence[Path],
-    models: HandModels,
-    cache_folder: Path,
-    console: Console,
-    processes: int = 1,
-) -> list[Hand | None]:
-    """The clearest hand of each photograph, in pixels of the upright image at its full size; None where there is none.
+    photographs: Iterable[Photograph], models: HandModels, folder: Path, console: Console, processes: int = 1
+) -> Iterator[tuple[Photograph, Hand | None]]:
+    """Each photograph, in order, with its clearest hand in pixels of its full size; None where there is none.
 
-    What was found is kept in the cache every few seconds: after a break the next call goes on from there.
+    What was found is kept every few seconds: after a break the next call goes on from there.
 
     Args:
-        files: the photographs.
+        photographs: taken a few at a time.
         models: the two networks.
-        cache_folder: where what was found is kept, by content of the image and version of the finder.
-        console: shows the progress.
-        processes: at most so many search at a time; few photographs are searched in this process alone.
-
-    Raises:
-        ImageError: a photograph cannot be read; the message names it.
+        folder: where what was found is kept, by content of the photograph and version of the finder.
+        console: where warnings go.
+        processes: at most so many search at a time; the first photographs are searched in this one alone.
     """
-    digests = [digest_of(read_bytes(file)) for file in console.track(files, "Reading photographs")]
-    with HandCache(cache_folder / f"found-{VERSION}", console) as cache:
-        hands = cache.read(set(digests))
-        missing = {digest: file for digest, file in zip(digests, files, strict=True) if digest not in hands}
-        with console.progress("Finding hands", len(missing)) as bar:
-            for digest, hand in _search(missing, models, console, processes):
-                cache.add(digest, hand)
-                hands[digest] = hand
-                bar.advance()
-    return [hands[digest] for digest in digests]
+    waiting: deque[tuple[Photograph, Hand | Future[Hand | None] | None]] = deque()
+    known: dict[Digest, Hand | Future[Hand | None] | None] = {}
+    with HandCache(folder / f"found-{VERSION}", console) as cache, _Searchers(models, console, processes) as searchers:
+
+        def first() -> tuple[Photograph, Hand | None]:
+            photograph, hand = waiting.popleft()
+            if isinstance(hand, Future):
+                hand = known[photograph.digest] = searchers.result(hand, photograph)
+                cache.add(photograph.digest, hand)
+            return photograph, hand
+
+        for photograph in photographs:
+            if photograph.digest not in known:
+                found = photograph.digest in cache
+                known[photograph.digest] = cache[photograph.digest] if found else searchers.submit(photograph)
+            waiting.append((photograph, known[photograph.digest]))
+            while waiting and (len(waiting) > _AHEAD * processes or not isinstance(waiting[0][1], Future)):
+                yield first()
+        while waiting:
+            yield first()
 
 
-def find_in_file(finder: HandFinder, file: Path) -> Hand | None:
-    """The clearest hand of one photograph, in pixels of the upright image at its full size.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    pixels, scale = load_photograph(file)
-    hand = next(iter(finder.find(pixels)), None)
-    return hand.scaled(scale) if hand else None
+def find_in_photograph(finder: HandFinder, photograph: Photograph) -> Hand | None:
+    """The clearest hand of a photograph, in pixels of its full size."""
+    hand = next(iter(finder.find(photograph.pixels)), None)
+    return hand.scaled(photograph.scale) if hand else None
 
 
-def _search(
-    missing: Mapping[Digest, Path], models: HandModels, console: Console, processes: int
-) -> Iterator[tuple[Digest, Hand | None]]:
-    left = dict(missing)
-    workers = min(processes, len(missing) // IMAGES_A_PROCESS)
-    try:
-        for digest, hand in _in_processes(missing, models, workers) if workers > 1 else ():
-            del left[digest]
-            yield digest, hand
-    except BrokenProcessPool:  # short of memory, or a script whose main part has no __name__ guard
-        console.warn("A process that finds hands ended unexpectedly. Going on without it, more slowly.")
-    if left:
-        finder = HandFinder(models)
-        for digest, file in left.items():
-            yield digest, find_in_file(finder, file)
+class _Searchers:
+    """Searches in this process at first, then in several; in this one again when those break."""
 
+    def __init__(self, models: HandModels, console: Console, processes: int) -> None:
+        self._models = models
+        self._console = console
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
+        self._submitted = 0
 
-def _in_processes(
-    missing: Mapping[Digest, Path], models: HandModels, workers: int
-) -> Iterator[tuple[Digest, Hand | None]]:
-    """Spawned, not forked: a fork of a process in which TensorFlow or JAX already has threads may hang."""
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, _prepare_process)
-    submitted = ((digest, pool.submit(_find, models, file)) for digest, file in missing.items())
-    try:
-        with _interrupts_held():  # each of the first images starts a process
-            waiting: deque[tuple[Digest, Future[Hand | None]]] = deque(itertools.islice(submitted, workers))
-        for latest in submitted:
-            waiting.append(latest)
-            if len(waiting) > _AHEAD * workers:
-                digest, future = waiting.popleft()
-                yield digest, future.result()
-        for digest, future in waiting:
-            yield digest, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    def __enter__(self) -> _Searchers:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, photograph: Photograph) -> Future[Hand | None]:
+        """Begins to search a photograph, or has searched it when this returns."""
+        self._submitted += 1
+        if self._pool is None and self._processes > 1 and self._submitted > ALONE:
+            # spawned, not forked: a fork of a process in which TensorFlow or JAX already has threads may hang
+            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"), _prepare_process)
+        if self._pool is not None and self._processes > 1:
+            try:
+                with _interrupts_held():  # each of the first photographs starts a process
+                    return self._pool.submit(_find, self._models, photograph)
+            except BrokenProcessPool:
+                self._go_on_alone()
+        done: Future[Hand | None] = Future()
+        done.set_result(self._find_here(photograph))
+        return done
+
+    def result(self, future: Future[Hand | None], photograph: Photograph) -> Hand | None:
+        """What a search found."""
+        try:
+            return future.result()
+        except BrokenProcessPool:  # short of memory, or a script whose main part has no __name__ guard
+            self._go_on_alone()
+            return self._find_here(photograph)
+
+    def _find_here(self, photograph: Photograph) -> Hand | None:
+        return find_in_photograph(_own_finder(self._models), photograph)
+
+    def _go_on_alone(self) -> None:
+        if self._processes > 1:
+            self._console.warn("A process that finds hands ended unexpectedly. Going on without it, more slowly.")
+        self._processes = 1
 
 
 @contextmanager
@@ -152,8 +164,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _find(models: HandModels, file: Path) -> Hand | None:
-    return find_in_file(_own_finder(models), file)
+def _find(models: HandModels, photograph: Photograph) -> Hand | None:
+    return find_in_photograph(_own_finder(models), photograph)
 
 
 @functools.cache

@@ -7,8 +7,9 @@ whole journey without collecting photographs first, not to judge a recogniser th
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +25,7 @@ from handshape.practice.scene import photograph
 HANDSHAPES: tuple[str, ...] = tuple(POSES)
 SIGNERS = 48
 GOLDEN = 0.618034  # steps of this share spread the signers evenly over all skin tones, however few there are
-SMALLEST, LARGEST = 32, 1024
+MIN_SIDE, MAX_SIDE = 32, 1024
 
 
 def draw_practice_set(
@@ -73,8 +74,8 @@ def _checked(per_class: int, classes: Sequence[str] | None, size: int) -> tuple[
         raise DataError(named, f"some of {' '.join(HANDSHAPES)}")
     if per_class < 1:
         raise DataError(f"Cannot draw {per_class} images a class.", "at least 1")
-    if not SMALLEST <= size <= LARGEST:
-        raise DataError(f"Cannot draw images of {size} pixels.", f"a side of {SMALLEST} to {LARGEST} pixels")
+    if not MIN_SIDE <= size <= MAX_SIDE:
+        raise DataError(f"Cannot draw images of {size} pixels.", f"a side of {MIN_SIDE} to {MAX_SIDE} pixels")
     return class_names
 
 
@@ -91,7 +92,8 @@ def _make_empty(folder: Path) -> None:
 def _draw_all(folder: Path, class_names: Sequence[str], per_class: int, seed: int, size: int, console: Console) -> int:
     rows = []
     with console.progress("Drawing hands", len(class_names) * per_class) as bar:
-        for label, index, signer in _plan(class_names, per_class):
+        for label, index in product(class_names, range(per_class)):
+            signer = index % SIGNERS
             path = folder / label / f"{label}_{index + 1:04d}.jpg"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(_jpeg(label, index, signer, seed, size))
@@ -100,12 +102,6 @@ def _draw_all(folder: Path, class_names: Sequence[str], per_class: int, seed: in
     with (folder / "signers.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("path", "signer"), *rows])
     return len(rows)
-
-
-def _plan(class_names: Sequence[str], per_class: int) -> Iterator[tuple[str, int, int]]:
-    for label in class_names:
-        for index in range(per_class):
-            yield label, index, index % SIGNERS
 
 
 def _jpeg(label: str, index: int, signer: int, seed: int, size: int) -> bytes:

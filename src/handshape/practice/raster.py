@@ -6,6 +6,7 @@ Image frame: x to the right, y down, z towards the viewer, all in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,17 +42,26 @@ class Solid:
     millimetre: float
 
 
-def project(
-    flesh: Flesh, rotation: Array, mirrored: bool, distance: float, fill: float, centre: Array, size: int
-) -> Solid:
-    """The hand as a camera sees it, in perspective, without its arm filling ``fill`` of the frame.
+class Camera(NamedTuple):
+    """How a hand is taken: from so many mm away, filling a share of the frame without its arm.
+
+    ``centre`` is where the middle of the hand comes to lie, as shares of the frame; ``size`` is the frame's side in px.
+    """
+
+    distance: float
+    fill: float
+    centre: Array
+    size: int
+
+
+def project(flesh: Flesh, rotation: Array, mirrored: bool, camera: Camera) -> Solid:
+    """The hand as a camera sees it, in perspective.
 
     Args:
+        flesh: of the hand and its arm.
         rotation: [3, 3] palm frame to view (x right, y up, z to the viewer).
         mirrored: a left hand.
-        distance: of the camera in mm.
-        centre: where the middle of the hand comes to lie, as shares of the frame.
-        size: side of the frame in pixels.
+        camera: what takes it.
     """
     flip = np.array([-1 if mirrored else 1, -1, 1], np.float32)
     turn = rotation.T * flip
@@ -59,14 +69,14 @@ def project(
     hand = sorted({ball for piece in flesh.pieces if piece.kind < ARM for ball in piece.balls})
     middle = places[hand, 2].mean()
     places[:, 2] -= middle
-    nearer = distance / (distance - places[:, 2])
+    nearer = camera.distance / (camera.distance - places[:, 2])
     flat = places[:, :2] * nearer[:, None]
     radii *= nearer
     low = (flat - radii[:, None])[hand].min(axis=0)
     high = (flat + radii[:, None])[hand].max(axis=0)
     extent = float((high - low).max())
-    scale = fill * size / max(extent, (extent + SMALL_HAND) / 2)
-    shift = centre * size - (low + high) / 2 * scale
+    scale = camera.fill * camera.size / max(extent, (extent + SMALL_HAND) / 2)
+    shift = camera.centre * camera.size - (low + high) / 2 * scale
     return Solid(
         centres=np.column_stack([flat * scale + shift, places[:, 2] * scale]).astype(np.float32),
         radii=(radii * scale).astype(np.float32),

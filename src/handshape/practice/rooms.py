@@ -49,20 +49,17 @@ def _ramp(rng: np.random.Generator, size: int, strength: float) -> Array:
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     across, down = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    ramp: Array = np.float32(strength * rng.uniform()) * (across * axis + (down * axis)[:, None])
-    return ramp
+    return np.float32(strength * rng.uniform()) * (across * axis + (down * axis)[:, None])
 
 
 def _wall(base: Array, rng: np.random.Generator, size: int) -> Array:
     uneven = 0.05 * noise(rng, size, 3) + rng.uniform(0, 0.06) * noise(rng, size, size // 3)
-    picture: Array = base * (1 + uneven)[..., None]
-    return picture
+    return base * (1 + uneven)[..., None]
 
 
 def _gradient(base: Array, rng: np.random.Generator, size: int) -> Array:
     share = np.clip(0.5 + _ramp(rng, size, 1.2) + 0.08 * noise(rng, size, 2), 0, 1)[..., None]
-    picture: Array = base * (1 - share) + _other(base, rng) * share
-    return picture
+    return base * (1 - share) + _other(base, rng) * share
 
 
 def _other(base: Array, rng: np.random.Generator) -> Array:
@@ -76,8 +73,7 @@ def _stripes(base: Array, rng: np.random.Generator, size: int) -> Array:
     place = np.cos(angle) * axis + np.sin(angle) * axis[:, None]
     wave = np.sin(place * 2 * np.pi * rng.uniform(4, 12) + rng.uniform(0, 6))
     share = (0.5 + 0.5 * np.tanh(wave * rng.uniform(1, 5))) * rng.uniform(0.3, 0.9)
-    picture: Array = base + (_other(base, rng) - base) * share[..., None].astype(np.float32)
-    return picture
+    return base + (_other(base, rng) - base) * share[..., None].astype(np.float32)
 
 
 def _wood(base: Array, rng: np.random.Generator, size: int) -> Array:
@@ -92,8 +88,7 @@ def _wood(base: Array, rng: np.random.Generator, size: int) -> Array:
 def _cloth(base: Array, rng: np.random.Generator, size: int) -> Array:
     folds = stretched(rng, (2, int(rng.integers(4, 9))), size)
     weave = rng.normal(0, 0.05, (size, size)).astype(np.float32)
-    picture: Array = base * np.clip(1 + 0.28 * folds + weave, 0.2, 2)[..., None]
-    return picture
+    return base * np.clip(1 + 0.28 * folds + weave, 0.2, 2)[..., None]
 
 
 def _shapes(base: Array, rng: np.random.Generator, size: int) -> Array:

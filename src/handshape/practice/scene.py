@@ -9,9 +9,9 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 from handshape.practice.hand import clothe, pose_bones
 from handshape.practice.people import Signer, habitual_pose
 from handshape.practice.poses import PASSING, varied
-from handshape.practice.raster import depth_map, project
+from handshape.practice.raster import Camera, depth_map, project
 from handshape.practice.rooms import ROOMS, draw_room, noise
-from handshape.practice.shading import Light, shade
+from handshape.practice.shading import Light, Material, shade
 
 Array = NDArray[np.float32]
 FINER = 2  # the hand is drawn this much larger, so that its edges come out smooth
@@ -47,11 +47,11 @@ def _hand(label: str, signer: Signer, light: Light, rng: np.random.Generator, si
     turn = _rotation(np.array(pose.view) + signer.lean)
     left = bool(rng.uniform() < signer.left_share)
     centre = rng.normal(0.5, 0.035, 2).astype(np.float32)
-    solid = project(flesh, turn, left, rng.uniform(380, 800), rng.uniform(0.68, 0.92), centre, size)
+    solid = project(flesh, turn, left, Camera(rng.uniform(380, 800), rng.uniform(0.68, 0.92), centre, size))
     depth, owner = depth_map(solid, size)
     mottle = 0.05 * noise(rng, size, 6) + 0.035 * noise(rng, size, size // 8)
-    cloth = sleeve[1] if sleeve else signer.tint
-    return shade(depth, owner, solid, signer.skin, cloth, light, mottle)
+    material = Material(signer.skin, sleeve[1] if sleeve else signer.tint, mottle)
+    return shade(depth, owner, solid, material, light)
 
 
 def _rotation(view: Array) -> Array:
@@ -84,5 +84,4 @@ def _camera(scene: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
     seen = np.clip(scene * np.float32(rng.uniform(0.8, 1.2)), 0, 1) ** np.float32(1 / 2.2)
     focused = Image.fromarray((seen * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.1, 0.8)))
     grain = rng.standard_normal(seen.shape, np.float32) * np.float32(rng.uniform(0.5, 5))
-    taken: NDArray[np.uint8] = np.clip(np.asarray(focused) + grain, 0, 255).astype(np.uint8)
-    return taken
+    return np.clip(np.asarray(focused) + grain, 0, 255).astype(np.uint8)

@@ -27,6 +27,14 @@ class Skin(NamedTuple):
     nail: Array
 
 
+class Material(NamedTuple):
+    """Skin, the sleeve's linear RGB, and noise [S, S] around 0 by which both are uneven."""
+
+    skin: Skin
+    sleeve: Array
+    mottle: Array
+
+
 class Light(NamedTuple):
     """A lamp and the light of the room: unit vector to the lamp (image frame), linear RGB of both."""
 
@@ -54,17 +62,17 @@ class Surface(NamedTuple):
     palm: Array
 
 
-def shade(
-    depth: Array, owner: NDArray[np.uint8], solid: Solid, skin: Skin, sleeve: Array, light: Light, mottle: Array
-) -> Array:
+def shade(depth: Array, owner: NDArray[np.uint8], solid: Solid, material: Material, light: Light) -> Array:
     """The lit hand, linear RGB and mask, [4, S, S], black where there is no hand.
 
     Args:
-        sleeve: linear RGB.
-        mottle: [S, S] noise around 0 for the skin's unevenness.
+        depth, owner: [S, S], from :func:`~handshape.practice.raster.depth_map`.
+        solid: what they show.
+        material: what it is made of.
+        light: what falls on it.
     """
     surface = _surface(depth, owner, solid)
-    colour, gloss = _paint(surface, solid, skin, sleeve, mottle)
+    colour, gloss = _paint(surface, solid, material)
     open_sky, lit = _shade_of_others(depth, light.towards, solid.millimetre)
     picture = np.zeros((4, *depth.shape), np.float32)
     picture[3][surface.pixels] = 1
@@ -102,8 +110,7 @@ def _of(table: Array, mine: NDArray[np.uint8]) -> Array:
 
 
 def _dot(one: Array, other: Array) -> Array:
-    product: Array = one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
-    return product
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 def _normals(depth: Array, pixels: Pixels) -> Array:
@@ -134,9 +141,9 @@ def _padding(kind: NDArray[np.intp], place: Array, palmar: Array) -> Array:
     return np.where(finger, -swing * np.where(palmar > 0, 0.22, -0.1) * np.abs(palmar), 0).astype(np.float32)
 
 
-def _paint(surface: Surface, solid: Solid, skin: Skin, sleeve: Array, mottle: Array) -> tuple[Array, Array]:
+def _paint(surface: Surface, solid: Solid, material: Material) -> tuple[Array, Array]:
     """Linear colour [3, K] and gloss [K] before light."""
-    spots = mottle[surface.pixels]
+    skin, spots = material.skin, material.mottle[surface.pixels]
     share = _step(surface.palmar, -0.6, 0.5)
     colour = skin.back[:, None] + (skin.palm - skin.back)[:, None] * share
     tip = np.where(surface.kind == DISTAL, np.clip(surface.along / surface.length, 0, 1), 0)
@@ -146,15 +153,14 @@ def _paint(surface: Surface, solid: Solid, skin: Skin, sleeve: Array, mottle: Ar
     nail = _nails(surface)
     colour += (skin.nail[:, None] - colour) * (nail * np.float32(0.75))
     cloth = surface.kind == SLEEVE
-    colour[:, cloth] = sleeve[:, None] * (1 + spots[cloth])
+    colour[:, cloth] = material.sleeve[:, None] * (1 + spots[cloth])
     gloss = np.where(cloth, 0, 0.04 + 0.2 * nail).astype(np.float32)
     return np.maximum(colour, np.float32(0.003)), gloss
 
 
 def _step(values: Array, low: float, high: float) -> Array:
     share = np.clip((values - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    smooth: Array = share * share * (3 - 2 * share)
-    return smooth
+    return share * share * (3 - 2 * share)
 
 
 def _bump(values: Array) -> Array:
@@ -215,8 +221,7 @@ def _openness(depth: Array, mm: float) -> Array:
     closed = np.zeros(depth.shape, np.float32)
     for radius, rise in ((3.0, 5.0), (9.0, 13.0)):
         closed += np.clip((_blurred(depth, radius * mm) - depth) * np.float32(1 / (rise * mm)), 0, 1)
-    share: Array = np.maximum(1 - np.float32(0.72) * closed, np.float32(0.15))
-    return share
+    return np.maximum(1 - np.float32(0.72) * closed, np.float32(0.15))
 
 
 def _blurred(values: Array, radius: float) -> Array:
@@ -262,5 +267,4 @@ def _illuminate(normal: Array, colour: Array, gloss: Array, open_sky: Array, lit
     for _ in range(4):
         shine = shine * shine
     lamp, room = light.lamp[:, None], light.room[:, None]
-    seen: Array = colour * (diffuse * lamp + from_above * room) + (shine * gloss * lit) * lamp
-    return seen
+    return colour * (diffuse * lamp + from_above * room) + (shine * gloss * lit) * lamp

@@ -12,7 +12,7 @@ from handshape.errors import HandshapeError, ModelError
 from handshape.export.bundle import Bundle
 from handshape.registry.history import Event, State, read_event, replay
 from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_name, require_alias, require_name
-from handshape.registry.storage import Place
+from handshape.registry.storage import Storage
 
 ATTEMPTS = 100  # at a change, when other programs come first again and again
 _EVENT = re.compile(r"[0-9]{8}\.json")
@@ -45,13 +45,13 @@ class Version:
 class Registry:
     """Models in one place. Several programs may use and change it at once; one killed anywhere changes nothing."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
         self._read: dict[str, Event] = {}  # events never change, so each is read once
 
     def names(self) -> list[str]:
         """The models that have a version."""
-        return [name for name in self.place.names("") if is_name(name) and self.state(name).added]
+        return [name for name in self.storage.names("") if is_name(name) and self.state(name).added]
 
     def versions(self, name: str) -> list[Version]:
         """The versions of a model, oldest first.
@@ -89,17 +89,17 @@ class Registry:
         Raises:
             ModelError: damaged, or out of reach.
         """
-        return self.place.bundle(f"{version.name}/bundles/{version.sha256}")
+        return self.storage.bundle(f"{version.name}/bundles/{version.sha256}")
 
     def add(self, name: str, bundle: Bundle, source: str) -> Version:
         """A new version, under the next number; the one that is there where it is the same bundle.
 
         Raises:
             ModelError: the name cannot be one.
-            RunError: the place cannot be written.
+            RunError: the storage cannot be written.
         """
         folder = f"{require_name(name)}/bundles/{bundle.sha256}"
-        self.place.put(folder, bundle)
+        self.storage.put(folder, bundle)
 
         def next_version(state: State) -> Event | None:
             if _same(state, bundle.sha256):
@@ -107,7 +107,7 @@ class Registry:
             return Event("add", state.newest + 1, bundle=bundle.sha256, source=source)
 
         state = self._change(name, next_version)
-        self.place.put(folder, bundle)  # again, if another program removed the same bundle meanwhile
+        self.storage.put(folder, bundle)  # again, if another program removed the same bundle meanwhile
         return _version(name, _same(state, bundle.sha256)[-1], state)
 
     def promote(self, reference: Reference, alias: str = PRODUCTION) -> Version:
@@ -115,7 +115,7 @@ class Registry:
 
         Raises:
             ModelError: there is no such version, or the alias cannot be one.
-            RunError: the place cannot be written.
+            RunError: the storage cannot be written.
         """
         alias = require_alias(alias, to_set=True)
         number = self.find(reference).number
@@ -132,7 +132,7 @@ class Registry:
 
         Raises:
             ModelError: it stood for none before, or that is gone.
-            RunError: the place cannot be written.
+            RunError: the storage cannot be written.
         """
 
         def rolled_back(state: State) -> Event:
@@ -154,7 +154,7 @@ class Registry:
 
         Raises:
             ModelError: there is no such model or alias.
-            RunError: the place cannot be written.
+            RunError: the storage cannot be written.
         """
 
         def released(state: State) -> Event:
@@ -176,7 +176,7 @@ class Registry:
 
         Raises:
             ModelError: there is no such version, or an alias stands for it.
-            RunError: the place cannot be written.
+            RunError: the storage cannot be written.
         """
         version = self.find(Reference(name, number))
 
@@ -194,7 +194,7 @@ class Registry:
 
         state = self._change(name, removed)
         if not _same(state, version.sha256):
-            self.place.delete(f"{name}/bundles/{version.sha256}")
+            self.storage.delete(f"{name}/bundles/{version.sha256}")
 
     def _change(self, name: str, decide: Callable[[State], Event | None]) -> State:
         """Adds the event that the state calls for, if any; where another program was first, looks at it again."""
@@ -205,17 +205,17 @@ class Registry:
             if event is None:
                 return state
             number = 1 + (int(Path(files[-1]).stem) if files else 0)
-            if self.place.create(f"{name}/events/{number:08}.json", event.to_bytes()):
+            if self.storage.create(f"{name}/events/{number:08}.json", event.to_bytes()):
                 return self.state(name)
-        raise HandshapeError(f"Other programs are changing {name} in {self.place} all the time.", fix="Try again.")
+        raise HandshapeError(f"Other programs are changing {name} in {self.storage} all the time.", fix="Try again.")
 
     def _files(self, name: str) -> list[str]:
         """Of the events, in order."""
-        return [f"{name}/events/{file}" for file in self.place.names(f"{name}/events") if _EVENT.fullmatch(file)]
+        return [f"{name}/events/{file}" for file in self.storage.names(f"{name}/events") if _EVENT.fullmatch(file)]
 
     def _events(self, files: Sequence[str]) -> list[Event]:
         new = [file for file in files if file not in self._read]
-        for file, content in zip(new, self.place.read(new), strict=True):
+        for file, content in zip(new, self.storage.read(new), strict=True):
             event = read_event(content)
             if event is not None:
                 self._read[file] = event
@@ -242,7 +242,7 @@ def _unknown_model(reference: Reference, registry: Registry) -> ModelError:
     names = registry.names()
     near = difflib.get_close_matches(reference.name, names, n=1)
     return ModelError(
-        f"There is no model '{reference}': neither a folder or zip here, nor one in the registry {registry.place}.",
+        f"There is no model '{reference}': neither a folder or zip here, nor one in the registry {registry.storage}.",
         "a run folder, a bundle folder, its zip, or a name" + (f": {_some(names)}" if names else ""),
         f"Did you mean {near[0]}?" if near else "Add one: handshape models add RUN --name NAME",
     )

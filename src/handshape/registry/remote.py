@@ -18,7 +18,7 @@ from handshape.export.manifest import MANIFEST
 from handshape.registry.storage import HIDDEN, VARIABLE
 
 
-class RemotePlace:
+class RemoteStorage:
     """A URL such as ``s3://models/handshape``. Bundles are fetched into this machine's cache, once.
 
     Raises:
@@ -42,7 +42,7 @@ class RemotePlace:
         return self.url
 
     def names(self, folder: str) -> list[str]:
-        """See :class:`~handshape.registry.storage.Place`."""
+        """See :class:`~handshape.registry.storage.Storage`."""
         with self._reached():
             self._system.invalidate_cache()
             try:
@@ -53,14 +53,14 @@ class RemotePlace:
         return sorted(name for name in names if not name.startswith(HIDDEN))
 
     def read(self, files: Sequence[str]) -> list[bytes]:
-        """See :class:`~handshape.registry.storage.Place`; many at a time where the system can."""
+        """See :class:`~handshape.registry.storage.Storage`; many at a time where the system can."""
         paths = [self._path(file) for file in files]
         with self._reached():
             contents: dict[str, bytes] = self._system.cat(paths) if paths else {}
         return [contents[path] for path in paths]
 
     def create(self, file: str, content: bytes) -> bool:
-        """See :class:`~handshape.registry.storage.Place`."""
+        """See :class:`~handshape.registry.storage.Storage`."""
         with self._reached():
             try:
                 self._system.makedirs(self._path(file).rsplit("/", 1)[0], exist_ok=True)
@@ -70,7 +70,7 @@ class RemotePlace:
         return True
 
     def put(self, folder: str, bundle: Bundle) -> None:
-        """See :class:`~handshape.registry.storage.Place`."""
+        """See :class:`~handshape.registry.storage.Storage`."""
         with self._reached():
             if self._system.exists(self._path(f"{folder}/{MANIFEST}")):
                 return
@@ -79,14 +79,14 @@ class RemotePlace:
                 self._system.pipe_file(self._path(f"{folder}/{name}"), (bundle.folder / name).read_bytes())
 
     def bundle(self, folder: str) -> Bundle:
-        """See :class:`~handshape.registry.storage.Place`."""
+        """See :class:`~handshape.registry.storage.Storage`."""
         where = f"{self.url.rstrip('/')}/{folder}"
         with self._reached():
             manifest: bytes = self._system.cat_file(self._path(f"{folder}/{MANIFEST}"))
             return read_bundle(keep(manifest, lambda name: self._system.open(self._path(f"{folder}/{name}")), where))
 
     def delete(self, folder: str) -> None:
-        """See :class:`~handshape.registry.storage.Place`."""
+        """See :class:`~handshape.registry.storage.Storage`."""
         with self._reached():
             self._system.rm_file(self._path(f"{folder}/{MANIFEST}"))
             self._system.rm(self._path(folder), recursive=True)

@@ -10,8 +10,8 @@ from handshape.errors import ModelError
 from handshape.export.bundle import Bundle, find_bundle
 from handshape.registry.names import is_reference, parse
 from handshape.registry.registry import Registry
-from handshape.registry.remote import RemotePlace
-from handshape.registry.storage import VARIABLE, LocalPlace
+from handshape.registry.remote import RemoteStorage
+from handshape.registry.storage import VARIABLE, LocalStorage
 
 
 def resolve(model: str | Path) -> Bundle:
@@ -50,7 +50,7 @@ def open_registry(where: str | None = None) -> Registry:
         RuntimeUnavailableError: a URL that this machine lacks the packages for.
     """
     where = (where or os.environ.get(VARIABLE) or str(_own_folder())).removeprefix("file://")
-    return Registry(RemotePlace(where) if "://" in where else LocalPlace(_expanded(where)))
+    return Registry(RemoteStorage(where) if "://" in where else LocalStorage(_expanded(where)))
 
 
 def _is_there(path: Path) -> bool:

@@ -29,7 +29,7 @@ class Advice:
     """One thing to do.
 
     Attributes:
-        text: in words.
+        text: for people.
         at_stake: share of the test photographs that it may help, roughly, 0 to 1.
     """
 

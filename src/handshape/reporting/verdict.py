@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from handshape.evaluation.slices import Slice
+from handshape.reporting.wording import FAIR, FEW_IMAGES, GOOD, Level, level
 
-Level = Literal["good", "fair", "poor"]
-
-GOOD, FAIR = 0.9, 0.7  # accuracy
 MAX_SENTENCES = 5
-FEW_IMAGES = 100  # below, the sentence says how far chance goes
 WIDE_GAP = 0.1  # between two accuracies, or confidence and accuracy
 MANY_NEAR_DUPLICATES, MANY_MISSED = 0.05, 0.1  # of the images
 
@@ -25,7 +22,7 @@ class Evidence:
         same_people: test photographs of people who are, or may be, in training: a random split.
         new_people: test photographs of people kept out of training: a split by signer.
         external: photographs from elsewhere, each named after its collection.
-        near_duplicates: share of the test photographs with a near-copy in training, 0 to 1.
+        near_duplicates: share of the test photographs with a near-duplicate in training, 0 to 1.
         worst_signer: of all whose accuracy is known.
         hands_found: in how many of the photographs judged by a hand was found.
         calibration_error: expected calibration error on the same photographs, 0 to 1.
@@ -73,7 +70,7 @@ def _level(evidence: Evidence) -> Level:
     if evidence.external:
         worst = min(evidence.external, key=lambda part: part.share)
         is_sure = worst.interval[0] >= FAIR
-        return "good" if worst.share >= GOOD and is_sure else "fair" if worst.share >= FAIR else "poor"
+        return "fair" if worst.share >= GOOD and not is_sure else level(worst.share)
     own = evidence.new_people or evidence.same_people
     return "fair" if own and own.share >= FAIR else "poor"
 

@@ -11,31 +11,23 @@ from PIL import Image
 
 from handshape.errors import ImageError
 from handshape.files import why
-from handshape.hands.inputs import load_photograph
-from handshape.images import Pixels, decode, load_square, to_square
+from handshape.hands.inputs import Photograph, load_photograph
+from handshape.images import decode
 
 # arrays: [H, W], [H, W, 3] or [H, W, 4] uint8, RGB order
 Picture = str | Path | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
 
-def photograph_of(picture: Picture) -> tuple[Pixels, float]:
-    """Pixels to find hands in, [H, W, 3] uint8, and how much larger the picture itself is.
+def photograph_of(picture: Picture, side: int) -> Photograph:
+    """A picture in memory; of a large file, a whole number of times smaller where both sides keep ``side`` pixels.
 
     Raises:
         ImageError: it cannot be read.
     """
     encoded = _encoded(picture)
-    return load_photograph(encoded) if encoded is not None else (np.asarray(_in_memory(picture)), 1.0)
-
-
-def square_of(picture: Picture, size: int) -> Pixels:
-    """The whole picture as [size, size, 3] uint8, upright and padded.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    encoded = _encoded(picture)
-    return load_square(encoded, size) if encoded is not None else to_square(_in_memory(picture), size)
+    if encoded is not None:
+        return load_photograph(encoded, side)
+    return Photograph(np.asarray(_in_memory(picture)))
 
 
 def _encoded(picture: Picture) -> Path | bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ from handshape.console import Console
 from handshape.errors import ImageError, ModelError
 from handshape.export.bundle import Bundle
 from handshape.hands.finder import HandFinder, HandFinders
-from handshape.hands.inputs import Inputs, view_of, whole_images, with_hands
+from handshape.hands.inputs import Inputs, Photograph, enough_pixels, view_of, with_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models_or_none
-from handshape.images import Pixels
 from handshape.litert import LiteRtModel
 from handshape.model.decisions import decide
-from handshape.serving.pictures import Picture, photograph_of, square_of
+from handshape.serving.pictures import Picture, photograph_of
 
 TOP = 5
+
+Find = Callable[[HandFinder, Photograph], Sequence[Hand]]  # hands in pixels of the photograph in memory
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ class Recognizer:
     def follow(self, frame: Picture, previous: Hand | None) -> Recognition:
         """As :meth:`recognize`, for a frame of a film: the hand is first looked for where it was.
 
+        A hand that is hard to see is not searched for, which is too slow for every frame of a camera that shows none.
+
         Args:
             frame: a picture.
             previous: the hand of the frame before, as that one's recognition gave it.
@@ -136,7 +139,7 @@ class Recognizer:
         Raises:
             ImageError: the frame cannot be read.
         """
-        return self._answer(frame, previous)[0]
+        return self._answer(frame, lambda finder, photograph: self._track(finder, photograph, previous))[0]
 
     def explain(self, picture: Picture) -> tuple[Recognition, NDArray[np.float32] | None]:
         """As :meth:`recognize`, and the last feature map [h, w, 1280] of the picture that was recognised.
@@ -147,16 +150,21 @@ class Recognizer:
         Raises:
             ImageError: the picture cannot be read.
         """
-        return self._answer(picture, None)
+        return self._answer(picture, lambda finder, photograph: finder.find(photograph.pixels, self._hands))
+
+    @property
+    def network(self) -> Callable[[Inputs], NDArray[np.float32]]:
+        """Inputs of N pictures to probabilities [N, C]."""
+        return self.probabilities
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Class probabilities [N, C]."""
         return self._network(*inputs.by_rank(self._network.ranks))[0]
 
-    def _answer(self, picture: Picture, previous: Hand | None) -> tuple[Recognition, NDArray[np.float32] | None]:
+    def _answer(self, picture: Picture, find: Find) -> tuple[Recognition, NDArray[np.float32] | None]:
         start = time.perf_counter()
         with self._finders.lent() if self._finders else nullcontext() as finder:
-            inputs, hands = self._seen(picture, previous, finder)
+            inputs, hands = self._seen(picture, finder, find)
             each, *others = self._network(*inputs.by_rank(self._network.ranks))
         surest = int(each.max(axis=1).argmax())
         probabilities, hand = each[surest], hands[surest]
@@ -170,21 +178,16 @@ class Recognizer:
         )
         return recognition, others[0][surest] if others else None
 
-    def _seen(
-        self, picture: Picture, previous: Hand | None, finder: HandFinder | None
-    ) -> tuple[Inputs, list[Hand | None]]:
+    def _seen(self, picture: Picture, finder: HandFinder | None, find: Find) -> tuple[Inputs, Sequence[Hand | None]]:
         """Inputs for each hand, or for the whole image where there is none."""
-        if finder:
-            photograph, scale = photograph_of(picture)
-            hands = self._find(finder, photograph, previous.scaled(1 / scale) if previous else None)
-            if hands:
-                views = np.stack([view_of(photograph, hand, self.size) for hand in hands])
-                whole = [hand.scaled(scale) for hand in hands]
-                return with_hands(views, whole), list(whole)
-        return whole_images(square_of(picture, self.size)[None]), [None]
+        photograph = photograph_of(picture, enough_pixels(self.size, finder is not None))
+        found = find(finder, photograph) if finder else ()
+        hands: Sequence[Hand | None] = [hand.scaled(photograph.scale) for hand in found] or [None]
+        return with_hands(np.stack([view_of(photograph, hand, self.size) for hand in hands]), hands), hands
 
-    def _find(self, finder: HandFinder, photograph: Pixels, previous: Hand | None) -> Sequence[Hand]:
-        if previous is None or self._hands > 1:  # the finder follows one hand alone
-            return finder.find(photograph, self._hands)
-        hand = finder.track(photograph, previous)
+    def _track(self, finder: HandFinder, photograph: Photograph, previous: Hand | None) -> Sequence[Hand]:
+        """The hand of the frame before, in this one; where several are looked for, the finder follows none."""
+        if previous is None or self._hands > 1:
+            return finder.find(photograph.pixels, self._hands, harder=False)
+        hand = finder.track(photograph.pixels, previous.scaled(1 / photograph.scale))
         return [hand] if hand else []

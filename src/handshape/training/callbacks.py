@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from handshape.config import TrainingSettings
 from handshape.console import Bar
 from handshape.errors import RunError
 from handshape.files import require_disk_space
@@ -33,9 +32,9 @@ class EpochOrder(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Keeps the weights with the lowest validation loss of both phases, in memory and as a .h5 file."""
+    """Keeps the weights with the lowest validation loss of both phases, in memory and, given one, as a .h5 file."""
 
-    def __init__(self, stream: PixelStream, state: TrainingState, file: Path) -> None:
+    def __init__(self, stream: PixelStream, state: TrainingState, file: Path | None) -> None:
         super().__init__()
         self.stream = stream
         self.state = state
@@ -61,6 +60,8 @@ class BestModel(keras.callbacks.Callback):
             self._save()
 
     def _save(self) -> None:
+        if self.file is None:
+            return
         current = self.stream.model.get_weights()
         self.stream.model.set_weights(self.state.best)
         require_disk_space(self.file.parent, 3 * sum(value.nbytes for value in current))
@@ -104,26 +105,26 @@ class EpochBar(keras.callbacks.Callback):
 class TensorBoardScalars(keras.callbacks.Callback):
     """Scalars and weight histograms of every epoch."""
 
-    def __init__(self, board: TensorBoardWriter, state: TrainingState) -> None:
+    def __init__(self, writer: TensorBoardWriter, state: TrainingState) -> None:
         super().__init__()
-        self.board = board
+        self.writer = writer
         self.state = state
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         step = len(self.state.history["loss"])
-        self.board.add_epoch(step, {name: values[-1] for name, values in self.state.history.items()})
-        self.board.add_histograms(step, self.model.trainable_variables)
+        self.writer.add_epoch(step, {name: values[-1] for name, values in self.state.history.items()})
+        self.writer.add_histograms(step, self.model.trainable_variables)
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the training's state and, when a run is resumed, puts it back.
+    """Saves the training's state, where there is a file for it, and puts it back when a run is resumed.
 
     Keras' own ``BackupAndRestore`` leaves out the counters of the other callbacks.
     """
 
     COUNTERS = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
-    def __init__(self, state: TrainingState, file: Path, watched: dict[str, keras.callbacks.Callback]) -> None:
+    def __init__(self, state: TrainingState, file: Path | None, watched: dict[str, keras.callbacks.Callback]) -> None:
         super().__init__()
         self.state = state
         self.file = file
@@ -143,7 +144,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.state.epoch = epoch + 1
         self._remember()
-        if time.monotonic() - self.saved_at >= SAVE_EVERY_S:
+        if self.file and time.monotonic() - self.saved_at >= SAVE_EVERY_S:
             self.state.save(self.file)
             self.saved_at = time.monotonic()
 
@@ -168,34 +169,3 @@ def _diverged(epoch: int) -> RunError:
         "Begin a new run with a lower model.learning_rate or model.fine_tune_lr; on a GPU also try "
         "--set gpu.use_mixed_precision=false",
     )
-
-
-def create_callbacks(
-    batches: Batches,
-    stream: PixelStream,
-    state: TrainingState,
-    settings: TrainingSettings,
-    best_file: Path,
-    checkpoint_file: Path,
-    board: TensorBoardWriter,
-    bar: Bar,
-) -> list[keras.callbacks.Callback]:
-    """The callbacks of one phase, in the order they must run."""
-    stopping = keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, min_delta=settings.min_delta)
-    plateau = keras.callbacks.ReduceLROnPlateau(
-        "val_loss",
-        factor=settings.factor,
-        patience=max(1, settings.patience // 2),  # before early stopping gives up
-        min_delta=settings.min_delta,
-        min_lr=settings.min_lr,
-    )
-    return [
-        EpochOrder(batches),
-        BestModel(stream, state, best_file),
-        History(state),
-        stopping,
-        plateau,
-        EpochBar(bar),
-        TensorBoardScalars(board, state),
-        Checkpoint(state, checkpoint_file, {"stopping": stopping, "plateau": plateau}),
-    ]

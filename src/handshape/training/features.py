@@ -1,10 +1,9 @@
-"""Trunk features: augmented views go through the frozen trunk once, and both phases train on what comes out."""
+"""Trunk features: each view of each image goes through the frozen trunk once; every fit on those images uses them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +11,124 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape import litert
-from handshape.console import Console
+from handshape.console import Bar, Console
 from handshape.files import require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, is_out_of_memory
 from handshape.training.augment import Augmenter
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
+Rows = NDArray[np.integer]
 
 CHUNK = 256  # images a call: 12 MB at 128 px
-IN_MEMORY_BYTES = 600 << 20
+DONE = "done.npy"
 
 
-@dataclass(frozen=True)
-class Features:
-    """What the trunk makes of V views of N images."""
+class TrunkFeatures:
+    """What the frozen trunk makes of V views of N images; computed when first asked for, cell by cell.
 
-    pooled: NDArray[np.float16]  # [V, N, 1280]: of the last feature map, base frozen
-    cut: NDArray[np.float16]  # [V, N, h, w, c]: where the tail begins
+    View 0 is the image as it is, because it is what the model is asked about afterwards. The backgrounds of an
+    augmented view come from images of the same cell, so that none of validation or test gets into training.
 
-    @property
-    def views(self) -> int:
-        """Views an image."""
-        return len(self.pooled)
+    Attributes:
+        pooled: [V, N, 1280] float16: of the last feature map, base frozen.
+        cut: [V, N, h, w, c] float16: where the tail begins.
+    """
+
+    def __init__(
+        self, stream: PixelStream, augmenter: Augmenter, cells: Rows, seed: int, runtime: Runtime, folder: Path
+    ) -> None:
+        """Features that are kept in ``folder``, memory-mapped, or that lie there already.
+
+        Args:
+            stream: whose trunk it is.
+            augmenter: of the N images.
+            cells: [N], which images may lend each other backgrounds.
+            seed: decides the views.
+            runtime: what the trunk runs on.
+            folder: of these features alone.
+
+        Raises:
+            RunError: there is no room for them.
+        """
+        self.augmenter = augmenter
+        self.cells = cells
+        self._stream, self._seed, self._runtime, self._folder = stream, seed, runtime, folder
+        self._trunk: Trunk | None = None
+        self.views = max(1, augmenter.settings.views)
+        shapes = [(self.views, len(augmenter), *output.shape[1:]) for output in stream.trunk.outputs]
+        self.pooled, self.cut = (
+            _opened(folder / f"{name}.npy", shape) for name, shape in zip(("pooled", "cut"), shapes, strict=True)
+        )
+        self._done = self._read_done()
+
+    def trunk(self, console: Console) -> Trunk:
+        """The trunk as a function, made once."""
+        if self._trunk is None:
+            self._trunk = frozen_trunk(self._stream, self._runtime, console)
+        return self._trunk
+
+    def compute(self, rows: Rows, augmented: Rows, console: Console) -> None:
+        """Computes what is still missing: the images of ``rows`` as they are, all views of those of ``augmented``."""
+        wanted = np.zeros_like(self._done)
+        wanted[0, rows] = True
+        cells = np.unique(self.cells[augmented])
+        wanted[:, np.isin(self.cells, cells)] = True
+        missing = wanted & ~self._done
+        if not missing.any():
+            return
+        trunk = self.trunk(console)
+        with console.progress("Views through the frozen layers", int(missing.sum())) as bar:
+            self._plain(np.flatnonzero(missing[0]), trunk, bar)
+            for cell in cells:
+                members = np.flatnonzero(self.cells == cell)
+                for view in range(1, self.views):
+                    if missing[view, members].any():
+                        self._augmented(view, int(cell), members, trunk, bar)
+        self._keep_done(missing)
+
+    def _plain(self, rows: Rows, trunk: Trunk, bar: Bar) -> None:
+        for part in _chunks(rows):
+            self.pooled[0, part], self.cut[0, part] = trunk(self.augmenter.images[part])
+            bar.advance(len(part))
+
+    def _augmented(self, view: int, cell: int, members: Rows, trunk: Trunk, bar: Bar) -> None:
+        rng = np.random.default_rng([self._seed, view, cell] if cell else [self._seed, view])
+        for part in _chunks(members):
+            self.pooled[view, part], self.cut[view, part] = trunk(self.augmenter.draw(part, rng))
+            bar.advance(len(part))
+
+    def _read_done(self) -> NDArray[np.bool_]:
+        """[V, N], which are computed."""
+        shape = self.pooled.shape[:2]
+        try:
+            done = np.load(self._folder / DONE)
+        except (OSError, ValueError, EOFError):
+            return np.zeros(shape, bool)
+        return done if done.shape == shape and done.dtype == bool else np.zeros(shape, bool)
+
+    def _keep_done(self, computed: NDArray[np.bool_]) -> None:
+        """What is noted as done is on disk before."""
+        self.pooled.flush()
+        self.cut.flush()
+        self._done |= computed
+        np.save(self._folder / f"partial-{DONE}", self._done)
+        (self._folder / f"partial-{DONE}").replace(self._folder / DONE)
+
+
+def _opened(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
+    """The array of a file, which is made where it is not there or not of that shape."""
+    if file.is_file():
+        try:
+            array = np.lib.format.open_memmap(file, mode="r+")
+            if array.shape == shape and array.dtype == np.float16:
+                return array
+        except (OSError, ValueError):
+            pass
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (file.parent / DONE).unlink(missing_ok=True)
+    require_disk_space(file.parent, 2 * int(np.prod(shape)))
+    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
 
 
 def frozen_trunk(stream: PixelStream, runtime: Runtime, console: Console) -> Trunk:
@@ -71,48 +165,5 @@ def _keras_trunk(stream: PixelStream, console: Console) -> Trunk:
     return run
 
 
-def plain_features(images: NDArray[np.uint8], trunk: Trunk, console: Console, label: str) -> Features:
-    """Features of the images as they are: one view."""
-    empty = _empty_features(1, len(images), trunk(images[:1]), None)
-    with console.progress(label, len(images)) as bar:
-        for start in range(0, len(images), CHUNK):
-            part = slice(start, start + CHUNK)
-            empty.pooled[0, part], empty.cut[0, part] = trunk(images[part])
-            bar.advance(len(images[part]))
-    return empty
-
-
-def augmented_features(views: Augmenter, trunk: Trunk, seed: int, console: Console, folder: Path) -> Features:
-    """Features of ``augmentation.views`` views an image: as it is, and varied by chance.
-
-    The image as it is belongs among them, because it is what the model is asked about afterwards. The features are on
-    disk below ``folder`` where memory would not do.
-    """
-    count = views.settings.views
-    features = _empty_features(count, len(views), trunk(views.images[:1]), folder)
-    with console.progress("views through the trunk", count * len(views)) as bar:
-        for view in range(count):
-            rng = np.random.default_rng([seed, view])
-            for start in range(0, len(views), CHUNK):
-                part = np.arange(start, min(start + CHUNK, len(views)))
-                pooled, cut = trunk(views.draw(part, rng) if view else views.images[part])
-                features.pooled[view, part], features.cut[view, part] = pooled, cut
-                bar.advance(len(pooled))
-    return features
-
-
-def _empty_features(
-    views: int, count: int, example: tuple[NDArray[Any], NDArray[Any]], folder: Path | None
-) -> Features:
-    shapes = [(views, count, *part.shape[1:]) for part in example]
-    size = sum(2 * int(np.prod(shape)) for shape in shapes)
-    if folder is None or size <= IN_MEMORY_BYTES:
-        return Features(*(np.empty(shape, np.float16) for shape in shapes))
-    require_disk_space(folder, size)
-    files = (folder / "pooled.npy", folder / "cut.npy")
-    return Features(
-        *(
-            np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
-            for file, shape in zip(files, shapes, strict=True)
-        )
-    )
+def _chunks(rows: Rows) -> list[Rows]:
+    return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]

@@ -1,4 +1,4 @@
-"""Training: features once, then phase by phase; halves the batch where memory runs out; goes on where it stopped."""
+"""Training the pixel stream, phase by phase: halves the batch where memory runs out; goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -10,94 +10,88 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.config import AugmentationSettings, TrainingSettings
+from handshape.config import TrainingSettings
 from handshape.console import Bar, Console
 from handshape.errors import RuntimeUnavailableError
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, accelerator_peak_mib, is_out_of_memory
-from handshape.training.augment import Augmenter
-from handshape.training.batches import Batches, FreshViews, StoredViews
-from handshape.training.callbacks import create_callbacks
+from handshape.training.batches import Batches, FreshViews, StoredViews, TrainingRows
+from handshape.training.callbacks import BestModel, Checkpoint, EpochBar, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
-from handshape.training.features import Features, augmented_features, frozen_trunk, plain_features
+from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase
 from handshape.training.tensorboard import TensorBoardWriter
 
+Rows = NDArray[np.integer]
+PREDICTED = 256  # images a step when nothing is learned
 
-@dataclass(frozen=True)
-class TrainingData:
-    """Decoded images and their classes.
 
-    ``images`` [N, S, S, 3] uint8 and ``targets`` [N] class numbers, each for training and validation; ``points``
-    [N, 21, 2], the landmarks of the training images in their pixels, not numbers where there is no hand.
+@dataclass(frozen=True, eq=False)
+class PixelData:
+    """What a pixel stream learns from.
+
+    Attributes:
+        features: of all N images of a data set.
+        targets: [N] class numbers.
+        train: rows to learn from.
+        validation: rows that choose the best epoch.
     """
 
-    images: NDArray[np.uint8]
-    points: NDArray[np.float32]
+    features: TrunkFeatures
     targets: NDArray[np.int64]
-    validation_images: NDArray[np.uint8]
-    validation_truth: NDArray[np.int64]
+    train: Rows
+    validation: Rows
 
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """Where a training writes."""
+    """Where a training writes; None writes nothing of the kind."""
 
-    best_model: Path
-    checkpoint: Path
-    board: Path
-    work: Path
+    best_model: Path | None = None
+    checkpoint: Path | None = None
+    tensorboard: Path | None = None
 
 
-class Trainer:
-    """Trains one pixel stream, phase by phase.
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a stream is trained.
 
-    Args:
-        stream: is trained in place.
+    Attributes:
         batch_size: images a step; halved, and said aloud, when the device's memory runs out.
         seed: decides views, order and dropout.
+        settings: early stopping, the plateau rule, label smoothing, class weights.
     """
+
+    batch_size: int
+    seed: int
+    settings: TrainingSettings
+
+
+class PixelTrainer:
+    """Trains one pixel stream in place."""
 
     def __init__(
         self,
         stream: PixelStream,
-        data: TrainingData,
-        batch_size: int,
-        seed: int,
-        augmentation: AugmentationSettings,
-        settings: TrainingSettings,
+        data: PixelData,
+        options: TrainingOptions,
         runtime: Runtime,
         files: TrainingFiles,
         console: Console,
     ) -> None:
         self.stream = stream
         self.data = data
-        self.seed = seed
-        self.augmentation = augmentation
-        self.settings = settings
+        self.options = options
         self.runtime = runtime
         self.files = files
         self.console = console
-        self.board = TensorBoardWriter(files.board, self._gauges)
-        self.state = TrainingState.load(files.checkpoint) if files.checkpoint.exists() else TrainingState()
-        self.state.batch_size = self.state.batch_size or batch_size
-        self.class_weights = class_weights_of(data.targets, stream.classes, settings)
-        self._trunk = frozen_trunk(stream, runtime, console)
-        self._validation: Features | None = None
-        self._stored: Features | None = None
-
-    def prepare(self) -> None:
-        """Sends validation images and augmented views through the frozen trunk."""
-        self.board.add_graph(self.stream.model)
-        self._validation = plain_features(self.data.validation_images, self._trunk, self.console, "validation images")
-        if self.augmentation.views:
-            self._stored = augmented_features(
-                Augmenter(self.data.images, self.data.points, self.augmentation),
-                self._trunk,
-                self.seed,
-                self.console,
-                self.files.work,
-            )
+        is_resumed = files.checkpoint is not None and files.checkpoint.exists()
+        self.state = TrainingState.load(files.checkpoint) if is_resumed else TrainingState()  # type: ignore[arg-type]
+        self.state.batch_size = self.state.batch_size or options.batch_size
+        self._class_weights = class_weights_of(data.targets[data.train], stream.classes, options.settings)
+        self._tensorboard = TensorBoardWriter(files.tensorboard, self._gauges) if files.tensorboard else None
+        if self._tensorboard:
+            self._tensorboard.add_graph(stream.model)
 
     def run(self, phase: Phase) -> None:
         """Trains one phase, or what is left of it, and leaves the stream at its best epoch so far."""
@@ -120,73 +114,80 @@ class Trainer:
         state.finished = True
         state.weights, state.optimizer, state.counters = [], [], {}
         state.phase_epochs[str(phase.number)] = state.epoch
-        state.save(self.files.checkpoint)
+        if self.files.checkpoint:
+            state.save(self.files.checkpoint)
         peak = accelerator_peak_mib(self.runtime)
         if peak is not None:
             self.console.log(f"Accelerator memory after phase {phase.number}: peak {peak:.0f} MiB")
-
-    def validation_probabilities(self) -> NDArray[np.float32]:
-        """What the stream as it is now says about the validation images, [N, C]."""
-        inputs = self._validation_inputs("cut")
-        return np.asarray(self.stream.tail_and_head.predict(inputs, batch_size=256, verbose=0))
 
     def finish(self) -> None:
         """Leaves the stream at the best epoch of all."""
         if self.state.best:
             self.stream.model.set_weights(self.state.best)
-        self.board.close()
+        if self._tensorboard:
+            self._tensorboard.close()
 
     def _fit(self, phase: Phase, bar: Bar) -> None:
         model = phase.model(self.stream)
-        _seed_dropout(model, self.seed, phase)
+        _seed_dropout(model, self.options.seed, phase)
         model.compile(
             optimizer=phase.new_optimizer(),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.settings.label_smoothing),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.options.settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=self.runtime.xla,
         )
         bar.advance(self.state.epoch)
         batches = self._batches(phase)
+        validation = self.data.validation
         model.fit(
             batches,
             shuffle=False,  # the batches shuffle themselves, by seed and epoch
             epochs=phase.epochs,
             initial_epoch=self.state.epoch,
-            validation_data=(self._validation_inputs(phase.inputs), self._one_hot(self.data.validation_truth)),
-            validation_batch_size=256,
-            class_weight=self.class_weights,
-            callbacks=create_callbacks(
-                batches,
-                self.stream,
-                self.state,
-                self.settings,
-                self.files.best_model,
-                self.files.checkpoint,
-                self.board,
-                bar,
-            ),
+            validation_data=(plain_inputs(self.data.features, validation, phase.inputs), self._one_hot(validation)),
+            validation_batch_size=PREDICTED,
+            class_weight=self._class_weights,
+            callbacks=self._callbacks(batches, bar),
             verbose=0,
         )
 
+    def _callbacks(self, batches: Batches, bar: Bar) -> list[keras.callbacks.Callback]:
+        """The callbacks of one phase, in the order they must run."""
+        settings, files = self.options.settings, self.files
+        stopping = keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, min_delta=settings.min_delta)
+        plateau = keras.callbacks.ReduceLROnPlateau(
+            "val_loss",
+            factor=settings.factor,
+            patience=max(1, settings.patience // 2),  # before early stopping gives up
+            min_delta=settings.min_delta,
+            min_lr=settings.min_lr,
+        )
+        watched = {"stopping": stopping, "plateau": plateau}
+        scalars = [TensorBoardScalars(self._tensorboard, self.state)] if self._tensorboard else []
+        return [
+            EpochOrder(batches),
+            BestModel(self.stream, self.state, files.best_model),
+            History(self.state),
+            stopping,
+            plateau,
+            EpochBar(bar),
+            *scalars,
+            Checkpoint(self.state, files.checkpoint, watched),
+        ]
+
     def _batches(self, phase: Phase) -> Batches:
-        size, seed, targets = self.state.batch_size, self.seed, self._one_hot(self.data.targets)
-        if self._stored is not None:
-            return StoredViews(self._stored, targets, size, phase, seed)
-        views = Augmenter(self.data.images, self.data.points, self.augmentation)
-        return FreshViews(views, self._trunk, targets, size, phase, seed, self.runtime)
+        data, size, seed = self.data, self.state.batch_size, self.options.seed
+        rows = TrainingRows(data.features, data.train, self._one_hot(data.train))
+        if data.features.augmenter.settings.views:
+            return StoredViews(rows, size, phase, seed)
+        return FreshViews(rows, size, phase, seed, self.runtime)
 
     def _gauges(self) -> dict[str, float]:
         peak = accelerator_peak_mib(self.runtime)
         return {} if peak is None else {"accelerator_peak_mib": peak}
 
-    def _one_hot(self, targets: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.eye(self.stream.classes, dtype=np.float32)[targets]
-
-    def _validation_inputs(self, kind: str) -> NDArray[np.float32]:
-        if self._validation is None:
-            raise RuntimeError("prepare() comes before run()")
-        inputs = self._validation.cut if kind == "cut" else self._validation.pooled
-        return inputs[0].astype(np.float32)
+    def _one_hot(self, rows: Rows) -> NDArray[np.float32]:
+        return np.eye(self.stream.classes, dtype=np.float32)[self.data.targets[rows]]
 
     def _halve_batch(self, error: Exception) -> None:
         smaller = self.state.batch_size // 2
@@ -197,6 +198,17 @@ class Trainer:
             ) from error
         self.console.warn(f"The device's memory ran out at {self.state.batch_size} images a step; trying {smaller}.")
         self.state.batch_size = smaller
+
+
+def stream_probabilities(stream: PixelStream, features: TrunkFeatures, rows: Rows) -> NDArray[np.float32]:
+    """What a stream says about images as they are, [n, C], from their trunk features."""
+    inputs = plain_inputs(features, rows, "cut")
+    return np.asarray(stream.tail_and_head.predict(inputs, batch_size=PREDICTED, verbose=0))
+
+
+def plain_inputs(features: TrunkFeatures, rows: Rows, kind: str) -> NDArray[np.float32]:
+    """Features of images as they are, of the ``cut`` or ``pooled``."""
+    return np.asarray((features.cut if kind == "cut" else features.pooled)[0, rows], np.float32)
 
 
 def _seed_dropout(model: keras.Model, seed: int, phase: Phase) -> None:

@@ -1,10 +1,14 @@
-"""The stages before training: checked photographs, their hands, a split, decoded inputs."""
+"""The data set: photographs, their classes, groups and hands, and what a classifier is shown of them; no split in it.
+
+:func:`load` reads a folder to train on, :func:`load_external` one to measure a finished model on. Every file is read,
+hashed and decoded once; every fit on the data set shares its pictures, hands and trunk features.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +17,188 @@ from numpy.typing import NDArray
 
 from handshape.config import Settings
 from handshape.console import Console
-from handshape.data.checks import CheckReport, check_folder, require_trainable, with_label_issues
-from handshape.data.export_split import export_split
-from handshape.data.groups import signer_groups
+from handshape.data.check_report import CheckReport
+from handshape.data.checks import check_folder, require_trainable, with_label_issues
+from handshape.data.groups import Groups, group_samples
 from handshape.data.messages import some
 from handshape.data.problems import MIN_IMAGES
-from handshape.data.samples import ImageFolder, Sample, list_samples, natural_key
-from handshape.data.splits import Split, split_samples, write_splits
-from handshape.data.store import decode_images
-from handshape.errors import DataError, RunError
-from handshape.files import atomic_write, write_text
+from handshape.data.reading import Readings, read_files
+from handshape.data.samples import ImageFolder, Sample, list_images, list_samples, match_class_names, natural_key
+from handshape.data.splits import Rows
+from handshape.errors import DataError
 from handshape.hands.geometry import right_hand, shape_features
-from handshape.hands.inputs import Inputs, load_view, with_hands
+from handshape.hands.inputs import Inputs
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
-from handshape.workflow.run import Run
+from handshape.workflow.context import Context
 
-FoundHands = Mapping[str, Hand | None]  # by path; empty where nobody looked
-
-NAMED_WEIGHTS = ("auto", "imagenet", "own", "none")  # whatever else model.weights says is a path
+MIN_NEGATIVES = 2  # one to tune on, one to test with
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """What the classifier is given of each part (train, validation, test, all), and the class numbers [N]."""
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """N photographs whose classes are known; all that belongs to one stands in the same row.
 
-    inputs: dict[str, Inputs]
-    targets: dict[str, NDArray[np.int64]]
+    Attributes:
+        folder: where they lie.
+        report: what is known of all files of the folder.
+        samples: [N].
+        class_names: the C classes, in the order of their numbers.
+        targets: [N], the class number of each.
+        groups: who signed what, or which belong together otherwise.
+        hands: [N], in pixels of the whole photograph; None where none was found.
+        inputs: what a classifier is shown of the N.
+        search: what found the hands; None where none were looked for.
+        left_out: classes of the folder that are not among the class names.
+    """
+
+    folder: ImageFolder
+    report: CheckReport
+    samples: tuple[Sample, ...]
+    class_names: tuple[str, ...]
+    targets: NDArray[np.int64]
+    groups: Groups
+    hands: tuple[Hand | None, ...]
+    inputs: Inputs = field(repr=False)
+    search: HandSearch | None = None
+    left_out: tuple[str, ...] = ()
+    features: dict[Any, Any] = field(default_factory=dict, repr=False)  # trunk features by what they depend on
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def finds_hands(self) -> bool:
+        """Whether hands were looked for."""
+        return self.search is not None
+
+    @property
+    def rows(self) -> Rows:
+        """All of them."""
+        return np.arange(len(self))
+
+    def found(self, rows: Rows) -> NDArray[np.bool_] | None:
+        """In which of these a hand was found, [n]; None where none was looked for."""
+        return self.inputs.found[rows] if self.finds_hands else None
+
+    def files(self, rows: Rows) -> list[Path]:
+        """Where these lie on disk."""
+        return [self.folder.file(self.samples[row]) for row in rows]
+
+    def group_names(self, rows: Rows) -> list[str]:
+        """The group of each of these."""
+        return [self.groups.of[self.samples[row].path] for row in rows]
+
+    def signers(self, rows: Rows) -> NDArray[np.int64]:
+        """The number of the signer of each of these, [n]; one number for all where signers are not known."""
+        if not self.groups.are_signers:
+            return np.zeros(len(rows), np.int64)
+        return np.unique(self.group_names(rows), return_inverse=True)[1]
+
+    def embeddings(self, rows: Rows) -> NDArray[np.float32]:
+        """What near-duplicates among these are told by, [n, D]."""
+        place = {sample.path: number for number, sample in enumerate(self.report.usable_samples)}
+        return self.report.similarity.embeddings[[place[self.samples[row].path] for row in rows]]
 
 
-def check_data(path: Path, console: Console) -> tuple[ImageFolder, CheckReport]:
-    """Lists and decodes every image; passes when the folder can be trained on.
+def load(settings: Settings, context: Context) -> Dataset:
+    """The photographs of ``settings.data.original_data_dir``, checked, grouped, and their hands found.
 
     Raises:
-        DataError: it cannot.
+        DataError: they cannot be trained on.
+        DownloadError: the hand models cannot be had, and hands.find=require.
     """
-    console.status("check", f"Checking {path}")
+    console, path = context.console, Path(settings.data.original_data_dir)
+    with context.watch.stage("read"):
+        console.status("check", f"Reading {path}")
+        folder = list_samples(path)
+        search = find_search(settings, console)
+        readings = read_samples(folder, search, settings.model.img_size, console)
+        report = check_folder(folder, readings.inspections)
+        require_trainable(report)
+        console.detail(f"{report.usable} usable images in {len(report.usable_classes)} classes")
+        for problem in report.problems:
+            console.warn(problem)
+        if search is not None:
+            console.detail(f"a hand in {np.mean([hand is not None for hand in readings.hands]):.1%} of the images")
+    with context.watch.stage("group"):
+        groups = group_samples(folder, report.usable_samples, settings.data.groups, report.digests, report.similarity)
+        checked = add_label_issues(report, readings.hands, groups)
+        for text in checked.problems[len(report.problems) :]:
+            console.warn(text)
+    dataset = _dataset(folder, checked, readings, groups, search)
+    return _with_hands(dataset, console) if settings.hands.find == "require" else dataset
+
+
+def load_external(
+    path: Path, class_names: Sequence[str], search: HandSearch | None, size: int, console: Console
+) -> Dataset:
+    """Photographs from elsewhere, of the classes that a finished model knows; the others are named and left out.
+
+    Args:
+        path: a folder with one folder of images a class.
+        class_names: of the model; names are compared without regard to case where need be.
+        search: finds hands; None for a model of whole images.
+        size: side of the model's input in pixels.
+        console: shows the progress.
+
+    Raises:
+        DataError: folder and model share no class, or no image can be read.
+    """
     folder = list_samples(path)
-    report = check_folder(folder, console)
-    require_trainable(report)
-    console.detail(f"{report.usable} usable images in {len(report.usable_classes)} classes")
-    for problem in report.problems:
-        console.warn(problem)
-    return folder, report
+    number_of = match_class_names(folder.classes, class_names)
+    known = replace(folder, samples=tuple(sample for sample in folder.samples if sample.label in number_of))
+    if not known.samples:
+        raise DataError(
+            f"The model knows none of the classes in {folder.root}: {', '.join(folder.classes)}.",
+            f"some of {', '.join(class_names)}",
+            "Rename the class folders, or choose the model that knows them.",
+        )
+    readings = read_samples(known, search, size, console)
+    report = check_folder(known, readings.inspections)
+    if not report.usable:
+        raise DataError(f"No image in {path} can be read.", fix=f"See what is wrong: handshape check {path}")
+    return Dataset(
+        folder=known,
+        report=report,
+        samples=report.usable_samples,
+        class_names=tuple(class_names),
+        targets=np.array([number_of[sample.label] for sample in report.usable_samples], np.int64),
+        groups=Groups({sample.path: sample.path for sample in report.usable_samples}, "none", ""),
+        hands=readings.hands,
+        inputs=_inputs(readings),
+        search=search,
+        left_out=tuple(name for name in folder.classes if name not in number_of),
+    )
 
 
-def look_for_hands(settings: Settings, console: Console) -> HandSearch | None:
-    """What finds the hand of each of many photographs; None where hands are off or, said aloud, cannot be had.
+def load_negatives(folders: Sequence[str], search: HandSearch | None, size: int, console: Console) -> Inputs | None:
+    """Photographs without a sign, of all these folders; None where no folder is named.
+
+    Raises:
+        DataError: a folder is missing, or fewer than two photographs can be read.
+    """
+    if not folders:
+        return None
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise DataError(f"There is no folder {folder} of photographs without a sign.")
+    files = list(list_images([Path(folder) for folder in folders]))
+    readings = read_files(files, search, size, console, "Reading photographs without a sign")
+    unusable = [str(file) for file, each in zip(files, readings.inspections, strict=True) if each.reason]
+    if len(files) - len(unusable) < MIN_NEGATIVES:
+        raise DataError(
+            f"Of {len(files)} photographs without a sign in {some(folders)}, {len(unusable)} cannot be read.",
+            f"at least {MIN_NEGATIVES} that can, better some dozens",
+            "Name another folder, or leave it out.",
+        )
+    if unusable:
+        console.warn(f"Left out, photographs without a sign that cannot be read: {some(unusable)}.")
+    return _inputs(readings)
+
+
+def find_search(settings: Settings, console: Console) -> HandSearch | None:
+    """What finds hands; None where they are off or, said aloud, cannot be had.
 
     Raises:
         DownloadError: the hand models cannot be had, and hands.find=require.
@@ -69,157 +208,67 @@ def look_for_hands(settings: Settings, console: Console) -> HandSearch | None:
     return hand_search(console, required=settings.hands.find == "require")
 
 
-def settings_for(settings: Settings, look: HandSearch | None) -> Settings:
-    """The settings as they can be: without a finder, whole images and pixels alone."""
-    if look is not None:
+def read_samples(folder: ImageFolder, search: HandSearch | None, size: int | None, console: Console) -> Readings:
+    """What the images of a folder show; see :func:`~handshape.data.reading.read_files`."""
+    label = "Reading images" if search is None else "Reading images, finding hands"
+    return read_files([folder.file(sample) for sample in folder.samples], search, size, console, label)
+
+
+def possible_settings(settings: Settings, dataset: Dataset) -> Settings:
+    """The settings as they can be: where no hands were looked for, whole images and pixels alone."""
+    if dataset.finds_hands:
         return settings
     hands = settings.hands.model_copy(update={"find": "off"})
     model = settings.model.model_copy(update={"streams": ["pixels"]})
     return settings.model_copy(update={"hands": hands, "model": model})
 
 
-def find_hands(folder: ImageFolder, report: CheckReport, look: HandSearch | None, console: Console) -> FoundHands:
-    """The hand of each usable image, by path."""
-    if look is None:
-        return {}
+def add_label_issues(report: CheckReport, hands: Sequence[Hand | None], groups: Groups) -> CheckReport:
+    """The report with the labels that the shape of the hand speaks against; as it was where no hand is known."""
+    shown = [(sample, hand) for sample, hand in zip(report.usable_samples, hands, strict=True) if hand]
+    if not shown:
+        return report
+    landmarks = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for _, hand in shown]
+    return with_label_issues(report, [sample for sample, _ in shown], shape_features(np.stack(landmarks)), groups.of)
+
+
+def _dataset(
+    folder: ImageFolder, report: CheckReport, readings: Readings, groups: Groups, search: HandSearch | None
+) -> Dataset:
     samples = report.usable_samples
-    console.status("hands", "Finding hands")
-    found = look([folder.file(sample) for sample in samples])
-    share = sum(hand is not None for hand in found) / len(found)
-    console.detail(f"a hand in {share:.1%} of {len(found)} images")
-    return {sample.path: hand for sample, hand in zip(samples, found, strict=True)}
+    class_names = tuple(sorted({sample.label for sample in samples}, key=natural_key))
+    number_of = {name: number for number, name in enumerate(class_names)}
+    targets = np.array([number_of[sample.label] for sample in samples], np.int64)
+    return Dataset(folder, report, samples, class_names, targets, groups, readings.hands, _inputs(readings), search)
 
 
-def split_data(
-    folder: ImageFolder, report: CheckReport, hands: FoundHands, settings: Settings, console: Console
-) -> Split:
-    """Training, validation and test, no group on two sides.
+def _inputs(readings: Readings) -> Inputs:
+    if readings.inputs is None:
+        raise ValueError("Reading without a size keeps no pictures.")
+    return readings.inputs
+
+
+def _with_hands(dataset: Dataset, console: Console) -> Dataset:
+    """The data set without the images that show no hand.
 
     Raises:
-        DataError: hands.find=require leaves a class with too few images.
+        DataError: too few of a class are left.
     """
-    data, samples = settings.data, report.usable_samples
-    groups, by = signer_groups(folder, samples, data.groups, report.digests, report.similarity)
-    if settings.hands.find == "require":
-        samples = _with_hands(samples, hands, console)
-    split = split_samples(samples, groups, data.test_split, data.val_split, data.seed, by)
-    sizes = ", ".join(f"{len(samples)} {part}" for part, samples in split.parts.items())
-    console.status("split", f"Split {by}: {sizes}")
-    for note in split.notes:
-        console.warn(note)
-    return split
-
-
-def _with_hands(samples: Sequence[Sample], hands: FoundHands, console: Console) -> tuple[Sample, ...]:
-    kept = tuple(sample for sample in samples if hands[sample.path])
-    counts = Counter(sample.label for sample in kept)
-    poor = [label for label in dict.fromkeys(sample.label for sample in samples) if counts[label] < MIN_IMAGES]
+    rows = np.flatnonzero(dataset.inputs.found)
+    counts: Mapping[str, int] = Counter(dataset.samples[row].label for row in rows)
+    poor = [name for name in dataset.class_names if counts[name] < MIN_IMAGES]
     if poor:
         raise DataError(
             f"hands.find=require leaves too few images in {some(poor)}: no hand was found in the others.",
             f"at least {MIN_IMAGES} images with a hand in every class",
             "Use hands.find=auto, add photographs, or remove classes without hands.",
         )
-    if len(kept) < len(samples):
-        console.warn(f"{len(samples) - len(kept)} images without a hand are left out (hands.find=require).")
-    return kept
-
-
-def report_label_issues(report: CheckReport, hands: FoundHands, split: Split, console: Console) -> CheckReport:
-    """The report with the labels that are probably wrong, said aloud."""
-    report_with_issues = add_label_issues(report, hands, split.groups or {})
-    for problem in report_with_issues.findings[len(report.findings) :]:
-        console.warn(problem.text)
-    return report_with_issues
-
-
-def add_label_issues(report: CheckReport, hands: FoundHands, groups: Mapping[str, str]) -> CheckReport:
-    """The report with the labels that the shape of the hand speaks against; as it was where no hand is known."""
-    shown = [(sample, hand) for sample in report.usable_samples if (hand := hands.get(sample.path))]
-    if not shown:
-        return report
-    landmarks = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for _, hand in shown]
-    return with_label_issues(report, [sample for sample, _ in shown], shape_features(np.stack(landmarks)), groups)
-
-
-def knows_signers(split: Split) -> bool:
-    """Whether the split's groups are people."""
-    return split.by.startswith("by signer")
-
-
-def start_run(run: Run, settings: Settings, split: Split) -> None:
-    """Puts the settings and the split into the run folder; what an earlier training left to work with goes."""
-    run.clean()
-    run.create_folders()
-    settings = with_absolute_paths(settings)
-    write_text(run.config, settings.to_yaml())
-    run.record(data=settings.data.original_data_dir)
-    write_splits(split, run.splits)
-
-
-def with_absolute_paths(settings: Settings) -> Settings:
-    """The settings with every path in full, so that a run can be resumed from any folder."""
-    data, weights = settings.data, settings.model.weights
-    folders = ("original_data_dir", "temp_train_dir", "temp_val_dir", "temp_test_dir")
-    paths: dict[str, Any] = {name: str(Path(getattr(data, name)).resolve()) for name in folders}
-    paths["negatives"] = [str(Path(folder).expanduser().resolve()) for folder in data.negatives]
-    if data.groups.lower().endswith(".csv"):
-        paths["groups"] = str(Path(data.groups).expanduser().resolve())
-    if weights not in NAMED_WEIGHTS:
-        weights = str(Path(weights).expanduser().resolve())
-    model = settings.model.model_copy(update={"weights": weights})
-    return settings.model_copy(update={"data": data.model_copy(update=paths), "model": model})
-
-
-def require_same_split(run: Run, split: Split) -> None:
-    """Raises RunError where the photographs are not those the run began with."""
-    with atomic_write(run.work / "splits.csv") as again:
-        write_splits(split, again)
-        same = again.read_bytes() == run.splits.read_bytes()
-    if not same:
-        raise RunError(
-            f"The photographs are not those that the run {run.folder} began with.",
-            f"the images that {run.splits} lists",
-            "Start a new run, or put the photographs back as they were.",
-        )
-
-
-def export_split_folders(folder: ImageFolder, split: Split, settings: Settings, console: Console) -> None:
-    """The split as class folders, where the settings ask for it."""
-    data = settings.data
-    if data.layout == "none":
-        return
-    targets = {"train": data.temp_train_dir, "validation": data.temp_val_dir, "test": data.temp_test_dir}
-    console.status("folder", f"Laying the split out as folders, by {data.layout}")
-    export_split(split, folder, {part: Path(target) for part, target in targets.items()}, data.layout, console)
-
-
-def decode_split(
-    folder: ImageFolder, split: Split, hands: FoundHands, settings: Settings, run: Run, console: Console
-) -> Decoded:
-    """Every image of the split decoded once: the crop of its hand, or the whole."""
-    numbers = {label: number for number, label in enumerate(labels_of(split))}
-    size = settings.model.img_size
-    console.status("decode", "Decoding images")
-    samples = [sample for part in split.parts.values() for sample in part]
-    images = decode_images(
-        lambda sample: load_view(folder.file(sample), hands.get(sample.path), size),
-        samples,
-        size,
-        console,
-        run.work / "images.npy",
+    if len(rows) < len(dataset):
+        console.warn(f"{len(dataset) - len(rows)} images without a hand are left out (hands.find=require).")
+    return replace(
+        dataset,
+        samples=tuple(dataset.samples[row] for row in rows),
+        targets=dataset.targets[rows],
+        hands=tuple(dataset.hands[row] for row in rows),
+        inputs=dataset.inputs[rows],
     )
-    inputs = with_hands(images, [hands.get(sample.path) for sample in samples])
-    targets = np.array([numbers[sample.label] for sample in samples], np.int64)
-    ends = np.cumsum([len(part) for part in split.parts.values()]).tolist()
-    parts = {name: slice(start, end) for name, start, end in zip(split.parts, [0, *ends], ends, strict=False)}
-    parts["all"] = slice(None)
-    return Decoded(
-        {name: inputs[part] for name, part in parts.items()}, {name: targets[part] for name, part in parts.items()}
-    )
-
-
-def labels_of(split: Split) -> tuple[str, ...]:
-    """The classes of a split, in the order of their numbers."""
-    present = {sample.label for samples in split.parts.values() for sample in samples}
-    return tuple(sorted(present, key=natural_key))

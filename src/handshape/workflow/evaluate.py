@@ -1,226 +1,131 @@
-"""The stages after training: the network as it is shipped, its measures and its thresholds."""
+"""Measuring a model on rows of a data set; thresholds for decisions; what a training measured at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape import litert
-from handshape.config import Settings
 from handshape.console import Console
-from handshape.data.splits import Split
+from handshape.data.splits import Rows, Split
+from handshape.evaluation.answers import Answers
 from handshape.evaluation.decisions import DecisionReport, report_decisions
-from handshape.evaluation.external import predict_files
-from handshape.evaluation.metrics import Metrics, classification_report, measure
-from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Network, Predictions, predict_all
+from handshape.evaluation.metrics import Metrics, measure
+from handshape.evaluation.predictions import Predictions, predict
 from handshape.evaluation.thresholds import Tuning, tune_thresholds
-from handshape.files import write_json
 from handshape.hands.inputs import Inputs
-from handshape.hands.search import HandSearch
-from handshape.images import images_below
-from handshape.machine import is_installed
-from handshape.model.classifier import Classifier, in_float32
-from handshape.runtime import Runtime
-from handshape.workflow.dataset import Decoded, labels_of
-from handshape.workflow.fit import calibrate_streams
-from handshape.workflow.run import Run
-
-if TYPE_CHECKING:
-    from handshape.training.pixels import Trainer
+from handshape.model.decisions import Thresholds
+from handshape.model.networks import Network
+from handshape.workflow.dataset import Dataset
 
 
-@dataclass(frozen=True)
+class Model(Protocol):
+    """Whatever answers: a fitted classifier, a converted one, a bundle's recogniser."""
+
+    @property
+    def network(self) -> Network:
+        """Inputs of N images to probabilities [N, C]."""
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model did on images whose classes are known."""
-
-    predictions: Predictions
-    metrics: Metrics
-    inputs: Inputs
-
-
-@dataclass(frozen=True)
-class Answered:
-    """Probabilities [N, C] of N images, and which of them show a hand, [N]."""
-
-    probabilities: NDArray[np.float32]
-    found: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Negatives:
-    """What the model says about images without a sign."""
-
-    tuning: Answered
-    test: Answered
-
-
-@dataclass(frozen=True)
-class Shipped:
-    """A classifier as it leaves the house.
+    """What a model said about images whose classes are known.
 
     Attributes:
-        model: in Keras, calibrated, float32.
-        litert: None where TensorFlow, which converts, is not installed.
-        network: the LiteRT model where there is one, else the Keras model, to measure.
+        class_names: of the model.
+        rows: of the data set, [n].
+        predictions: about these.
+        metrics: what they come to.
+        hand_found: [n]; None where no hands were looked for.
     """
 
-    model: Any
-    litert: bytes | None
-    network: KerasNetwork | LiteRtNetwork
+    class_names: tuple[str, ...]
+    rows: Rows
+    predictions: Predictions
+    metrics: Metrics
+    hand_found: NDArray[np.bool_] | None
+
+    @property
+    def answers(self) -> Answers:
+        """The same as decisions are made on it."""
+        predictions = self.predictions
+        return Answers.of(self.class_names, predictions.probabilities, predictions.targets, self.hand_found)
+
+    def decisions(self, thresholds: Thresholds, negatives: Answers | None = None) -> DecisionReport:
+        """What is accepted; of ``negatives``, images without a sign, how many falsely."""
+        return report_decisions(self.answers, thresholds, negatives)
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """The measures of a trained classifier, and what they were measured on."""
+def evaluate(model: Model, dataset: Dataset, rows: Rows, console: Console) -> Evaluation:
+    """Measures a model on rows of a data set."""
+    probabilities = predict(model.network, dataset.inputs, console, rows)
+    predictions = Predictions(tuple(dataset.samples[row].path for row in rows), probabilities, dataset.targets[rows])
+    metrics = measure(probabilities, dataset.targets[rows], dataset.class_names)
+    return Evaluation(dataset.class_names, rows, predictions, metrics, dataset.found(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a training measured before it learned from the images kept back.
+
+    Attributes:
+        validation: on the images that chose epochs and thresholds.
+        test: on those that no decision saw.
+        negatives: answers to images without a sign, kept out of the tuning; None where there were none.
+        tuning: the thresholds.
+    """
 
     validation: Evaluation
     test: Evaluation
-    negatives: Negatives | None
+    negatives: Answers | None
     tuning: Tuning
-    calibration: dict[str, Any]  # how the streams are joined and calibrated
-    judged: Shipped
-    split: Split
-    looked_for_hands: bool
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """The classes, in the order of their numbers."""
-        return labels_of(self.split)
-
-    def hand_found(self, evaluation: Evaluation) -> NDArray[np.bool_] | None:
-        """Which images show a hand, [N]; None where nobody looked."""
-        return evaluation.inputs.found if self.looked_for_hands else None
+    def decisions(self) -> DecisionReport:
+        """What the thresholds decide about the test images."""
+        return self.test.decisions(self.tuning.thresholds, self.negatives)
 
 
-def judge(
-    classifier: Classifier,
-    trainer: Trainer | None,
-    split: Split,
-    decoded: Decoded,
-    look: HandSearch | None,
-    settings: Settings,
-    runtime: Runtime,
-    run: Run,
-    console: Console,
-) -> Judgement:
-    """Weighs the streams, calibrates and tunes thresholds on validation; measures the network as it is shipped."""
-    calibration = calibrate_streams(classifier, trainer, decoded, split)
-    judged = ship(classifier, runtime, run, console)
-    validation = evaluate_part("validation", judged.network, split, decoded, console)
-    test = evaluate_part("test", judged.network, split, decoded, console)
-    looked = look is not None
-    negatives = evaluate_negatives(judged.network, look, settings, console)
-    tuning = tune(classifier.class_names, validation, negatives, looked, settings)
+def evaluate_training(
+    model: Model, dataset: Dataset, split: Split, negatives: Inputs | None, target: float, console: Console
+) -> Results:
+    """Measures a model on validation and test, and tunes thresholds on validation and on half of the negatives.
+
+    Args:
+        model: as it is shipped.
+        dataset: whose rows.
+        split: which.
+        negatives: images without a sign; every second one tunes, the others test.
+        target: share of those that may be taken for a sign.
+        console: shows the progress.
+    """
+    parts = {}
+    for part in ("validation", "test"):
+        console.status("chart", f"Evaluating on the {part} images")
+        parts[part] = evaluate(model, dataset, split.parts[part], console)
+        metrics = parts[part].metrics
+        console.log(f"Accuracy on the {part} images: {metrics.accuracy:.4f} of {metrics.n}")
+    tuned_on, kept = (
+        _answer_negatives(model, dataset, negatives, start, console) if negatives is not None else None
+        for start in (0, 1)
+    )
+    tuning = tune_thresholds(parts["validation"].answers, tuned_on, target)
     console.paragraph(tuning.summary)
-    return Judgement(validation, test, negatives, tuning, calibration, judged, split, looked)
+    return Results(parts["validation"], parts["test"], kept, tuning)
 
 
-def ship(classifier: Classifier, runtime: Runtime, run: Run, console: Console) -> Shipped:
-    """The classifier as it is now, in float32 and on LiteRT."""
-    model = in_float32(classifier.model)  # a copy: the classifier may go on learning
-    content = to_litert(model, runtime, run, console)
-    return Shipped(model, content, KerasNetwork(model) if content is None else LiteRtNetwork(content))
+def _answer_negatives(model: Model, dataset: Dataset, negatives: Inputs, start: int, console: Console) -> Answers:
+    """Answers to every second of the images without a sign."""
+    rows = np.arange(start, len(negatives), 2)
+    probabilities = predict(model.network, negatives, console, rows)
+    found = negatives.found[rows] if dataset.finds_hands else None
+    return Answers.of_negatives(dataset.class_names, probabilities, found)
 
 
-def to_litert(model: Any, runtime: Runtime, run: Run, console: Console) -> bytes | None:
-    """The model on LiteRT. TensorFlow converts: in this process, or on another backend in one of its own."""
-    if runtime.backend == "tensorflow":
-        return litert.convert(model)
-    if not is_installed("tensorflow"):
-        console.warn("Without TensorFlow there is no LiteRT model, which predict and evaluate need: install it.")
-        return None
-    file = run.work / "to_convert.keras"
-    model.save(file)
-    return litert.convert_elsewhere(file)
-
-
-def evaluate_part(part: str, network: Network, split: Split, decoded: Decoded, console: Console) -> Evaluation:
-    """Measures the model on one part of the split."""
-    console.status("chart", f"Evaluating on the {part} images")
-    paths = [sample.path for sample in split.parts[part]]
-    predictions = predict_all(network, decoded.inputs[part], decoded.targets[part], paths, console)
-    metrics = measure(predictions.probabilities, predictions.targets, labels_of(split))
-    console.log(f"Accuracy on the {part} images: {metrics.accuracy:.4f} of {metrics.n}")
-    return Evaluation(predictions, metrics, decoded.inputs[part])
-
-
-def evaluate_negatives(
-    network: Network, look: HandSearch | None, settings: Settings, console: Console
-) -> Negatives | None:
-    """What the network says about the photographs without a sign: every second one tunes, the others test."""
-    if not settings.data.negatives:
-        return None
-    files = [file for folder in settings.data.negatives for file in images_below([Path(folder)])]
-    console.status("check", f"Looking at {len(files)} photographs without a sign")
-    hands = look(files) if look else [None] * len(files)
-    answers = predict_files(network, files, hands, settings.model.img_size, console)
-    found = np.array([hand is not None for hand in hands])
-    return Negatives(Answered(answers[::2], found[::2]), Answered(answers[1::2], found[1::2]))
-
-
-def tune(
-    class_names: Sequence[str], validation: Evaluation, negatives: Negatives | None, looked: bool, settings: Settings
-) -> Tuning:
-    """Thresholds for decisions, on validation images and, where there are any, on images without a sign."""
-    given = negatives.tuning if negatives else None
-    return tune_thresholds(
-        class_names,
-        validation.predictions.probabilities,
-        validation.predictions.targets,
-        validation.inputs.found if looked else None,
-        given.probabilities if given else None,
-        given.found if given and looked else None,
-        settings.hands.false_accept,
-    )
-
-
-def decisions_on(judgement: Judgement, evaluation: Evaluation) -> DecisionReport:
-    """What the tuned thresholds decide about images; false accepts on the negatives kept for that."""
-    kept = judgement.negatives.test if judgement.negatives else None
-    return report_decisions(
-        judgement.class_names,
-        evaluation.predictions.probabilities,
-        evaluation.predictions.targets,
-        judgement.hand_found(evaluation),
-        judgement.tuning.thresholds,
-        kept.probabilities if kept else None,
-        kept.found if kept and judgement.looked_for_hands else None,
-    )
-
-
-def write_results(run: Run, judgement: Judgement, findings: dict[str, Any], trainer: Trainer | None) -> None:
-    """The measures and the training's history as JSON."""
-    split, test, validation = judgement.split, judgement.test.metrics, judgement.validation.metrics
-    results = {
-        "accuracy": {"validation": validation.accuracy, "test": test.accuracy},
-        "split": {"by": split.by, **{part: len(samples) for part, samples in split.parts.items()}},
-        "test": _measures(test),
-        "validation": _measures(validation),
-        "decisions": decisions_on(judgement, judgement.test).as_dict(),
-        "thresholds": judgement.tuning.as_dict(),
-        **judgement.calibration,
-        **findings,
-    }
-    if judgement.looked_for_hands:
-        parts = {"validation": judgement.validation, "test": judgement.test}
-        results["hands_found"] = {part: float(each.inputs.found.mean()) for part, each in parts.items()}
-    if trainer is not None:
-        results["training"] = {
-            "best_epoch": trainer.state.best_epoch,
-            "epochs": trainer.state.phase_epochs,
-            "batch_size": trainer.state.batch_size,
-            "history": trainer.state.history,
-        }
-    write_json(run.results / "evaluation_results.json", results)
-    write_json(run.results / "classification_report.json", classification_report(test))
-
-
-def _measures(metrics: Metrics) -> dict[str, Any]:
+def measures_of(metrics: Metrics) -> dict[str, Any]:
+    """Metrics for JSON, with the best and worst classes and the confusion matrix."""
     return {
         **metrics.as_dict(),
         "best": [score.label for score in metrics.best()],

@@ -25,7 +25,7 @@ SILENCE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 BATCH = 1000  # metrics in one request
 
 
-def track_run(
+def log_to_mlflow(
     run: Run, bundle: Bundle, history: Mapping[str, Sequence[float]], settings: Settings, console: Console
 ) -> None:
     """Tells MLflow, if anyone asked for it. Whatever goes wrong there is said, and the run is as good as without."""

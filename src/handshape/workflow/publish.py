@@ -1,86 +1,104 @@
-"""The last stages: figures, the report, the saved model and its bundle."""
+"""What a training leaves behind: measures, figures, the report, the model and its bundle."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from handshape.config import Settings
-from handshape.console import Console
-from handshape.export.bundle import Bundle, write_bundle
+from handshape.evaluation.metrics import classification_report
+from handshape.export.bundle import Bundle, ModelDescription, write_bundle
 from handshape.files import atomic_write, write_json
 from handshape.machine import versions
-from handshape.model.classifier import Classifier
-from handshape.workflow.dataset import knows_signers
-from handshape.workflow.evaluate import Evaluation, Judgement, Shipped
+from handshape.workflow.context import Context
+from handshape.workflow.evaluate import measures_of
+from handshape.workflow.mlflow_logger import log_to_mlflow
+from handshape.workflow.report import write_report_of
 from handshape.workflow.robustness import Findings
 from handshape.workflow.run import Run
-
-if TYPE_CHECKING:
-    from handshape.training.pixels import Trainer
+from handshape.workflow.trained import Trained
 
 
-def draw_figures(run: Run, test: Evaluation, trainer: Trainer | None, console: Console) -> None:
-    """The eight figures, as .png and .jpg."""
-    from handshape.reporting import plots
-    from handshape.training.checkpoints import TrainingState
-
-    console.status("chart", f"Drawing figures into {run.results}")
-    state, predictions = trainer.state if trainer else TrainingState(), test.predictions
-    plots.draw_figures(
-        run.results,
-        test.metrics,
-        predictions.confidence,
-        predictions.correct,
-        state.history,
-        state.phase_epochs.get("1", 0),
-        run.folder.name,
-        console,
-    )
-
-
-def save_model(
-    run: Run,
-    classifier: Classifier,
-    judgement: Judgement,
-    shipped: Shipped,
-    settings: Settings,
-    console: Console,
-    findings: Findings | None = None,
-) -> Bundle:
-    """The finished model, its labels, and the bundle with both."""
-    with atomic_write(run.final_model) as partial:
-        shipped.model.save(partial)
-    write_json(run.label_map, {str(number): label for number, label in enumerate(classifier.class_names)})
-    pixels = classifier.pixels
-    details = {
-        "accuracy": {part: getattr(judgement, part).metrics.accuracy for part in ("validation", "test")},
-        "split": judgement.split.by,
-        **facts(judgement, findings),
-        "learned_from_all": shipped is not judgement.judged,
-        "settings": settings.model_dump(),
-        "versions": versions(),
-    }
-    bundle = write_bundle(
-        run.bundle,
-        run.final_model,
-        shipped.litert,
-        classifier.class_names,
-        settings.model.img_size,
-        judgement.tuning.thresholds,
-        settings.hands.max if judgement.looked_for_hands else 0,
-        None if pixels is None else pixels.logits.get_weights()[0],
-        details,
-    )
-    console.status("save", f"Saved {run.final_model} and {bundle.folder}")
+def publish(trained: Trained, findings: Findings, run: Run, context: Context) -> Bundle:
+    """Writes everything into the run folder, the bundle last, and logs the run to MLflow where that is asked for."""
+    with context.watch.stage("results"):
+        write_results(trained, findings.as_dict(), run)
+    with context.watch.stage("figures"):
+        draw_figures(trained, run, context)
+    with context.watch.stage("report"):
+        write_report_of(trained, findings, run)
+        context.console.status("chart", f"Report: {run.report}")
+    with context.watch.stage("save"):
+        bundle = save_model(trained, findings, run, context)
+    with context.watch.stage("mlflow"):
+        log_to_mlflow(run, bundle, trained.fitted.history.get("history", {}), trained.settings, context.console)
     return bundle
 
 
-def facts(judgement: Judgement, findings: Findings | None) -> dict[str, Any]:
+def write_results(trained: Trained, findings: dict[str, Any], run: Run) -> None:
+    """The measures and the training's history as JSON."""
+    results, dataset = trained.results, trained.dataset
+    parts = {"validation": results.validation, "test": results.test}
+    content = {
+        "accuracy": {part: each.metrics.accuracy for part, each in parts.items()},
+        "split": {
+            "by": dataset.groups.description,
+            "grouping": dataset.groups.grouping,
+            **{part: len(rows) for part, rows in trained.split.parts.items()},
+        },
+        **{part: measures_of(each.metrics) for part, each in parts.items()},
+        "decisions": results.decisions.as_dict(),
+        "thresholds": results.tuning.as_dict(),
+        **trained.fitted.calibration,
+        **findings,
+    }
+    if dataset.finds_hands:
+        rows = {part: each.rows for part, each in parts.items()}
+        content["hands_found"] = {part: float(dataset.inputs.found[rows[part]].mean()) for part in rows}
+    if trained.fitted.history:
+        content["training"] = trained.fitted.history
+    write_json(run.results / "evaluation_results.json", content)
+    write_json(run.results / "classification_report.json", classification_report(results.test.metrics))
+
+
+def draw_figures(trained: Trained, run: Run, context: Context) -> None:
+    """The eight figures, as .png and .jpg."""
+    from handshape.reporting import plots
+
+    context.console.status("chart", f"Drawing figures into {run.results}")
+    test, history = trained.results.test, trained.fitted.history
+    curves = plots.TrainingCurves(history["history"], history["epochs"].get("1", 0)) if history else None
+    plots.draw_figures(run.results, test.metrics, test.predictions, curves, run.folder.name, context.console)
+
+
+def save_model(trained: Trained, findings: Findings | None, run: Run, context: Context) -> Bundle:
+    """The finished model, its labels, and the bundle with both."""
+    shipped, dataset, settings = trained.shipped, trained.dataset, trained.settings
+    with atomic_write(run.final_model) as partial:
+        shipped.keras.save(partial)
+    write_json(run.label_map, {str(number): name for number, name in enumerate(dataset.class_names)})
+    model = ModelDescription(
+        class_names=dataset.class_names,
+        size=settings.model.img_size,
+        thresholds=trained.results.tuning.thresholds,
+        hands=settings.hands.max if dataset.finds_hands else 0,
+    )
+    details = {
+        **_facts(trained, findings),
+        "learned_from_all": trained.is_refitted,
+        "settings": settings.model_dump(),
+        "versions": versions(),
+    }
+    bundle = write_bundle(run.bundle, model, run.final_model, shipped.litert, shipped.activation, details)
+    context.console.status("save", f"Saved {run.final_model} and {bundle.folder}")
+    return bundle
+
+
+def _facts(trained: Trained, findings: Findings | None) -> dict[str, Any]:
     """What the model card tells: on how many images and people, and how well. No signer is named."""
-    split = judgement.split
-    measures = {part: getattr(judgement, part).metrics.as_dict() for part in ("validation", "test")}
-    if judgement.looked_for_hands:
-        measures["hands_found"] = float(judgement.test.inputs.found.mean())
+    dataset, results = trained.dataset, trained.results
+    parts = {"validation": results.validation, "test": results.test}
+    measures: dict[str, Any] = {part: each.metrics.as_dict() for part, each in parts.items()}
+    if dataset.finds_hands:
+        measures["hands_found"] = float(dataset.inputs.found[results.test.rows].mean())
     if findings is not None:
         worst, external = findings.slices.worst_signer, findings.external
         measures |= {
@@ -92,7 +110,9 @@ def facts(judgement: Judgement, findings: Findings | None) -> dict[str, Any]:
             "level": findings.verdict.level,
         }
     return {
-        "images": {part: len(samples) for part, samples in split.parts.items()},
-        "signers": len(set(split.groups.values())) if knows_signers(split) and split.groups else None,
+        "accuracy": {part: each.metrics.accuracy for part, each in parts.items()},
+        "split": dataset.groups.description,
+        "images": {part: len(rows) for part, rows in trained.split.parts.items()},
+        "signers": len(set(dataset.groups.of.values())) if dataset.groups.are_signers else None,
         "measures": measures,
     }

@@ -1,47 +1,45 @@
-"""What else a trained model shows on its test images and elsewhere: mirrors, slices, outside photographs, a verdict."""
+"""What else a trained model shows on its test images and elsewhere: mirrors, slices, near-duplicates, other people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ImageOps
+from numpy.typing import NDArray
 
-from handshape.config import Settings
 from handshape.console import Console
-from handshape.data.check_report import CheckReport
 from handshape.data.near_duplicates import near_duplicate_share
-from handshape.data.samples import ImageFolder, Sample, list_samples
-from handshape.evaluation.external import OutsideEvaluation, evaluate_outside, predict_files
+from handshape.data.splits import Rows, Split
 from handshape.evaluation.mirror import MirrorTest, run_mirror_test
 from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminance
-from handshape.hands.search import HandSearch
-from handshape.images import read_image
+from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
+from handshape.hands.search import without_search
 from handshape.reporting.advice import Advice, advise
 from handshape.reporting.verdict import Evidence, Verdict, judge_evidence
-from handshape.workflow.dataset import FoundHands, knows_signers
-from handshape.workflow.evaluate import Judgement, Shipped
-from handshape.workflow.run import Run
+from handshape.workflow.dataset import Dataset
+from handshape.workflow.evaluate import Evaluation, Model, evaluate
+from handshape.workflow.trained import Trained
 
 MAX_MIRRORED = 400  # test images; finding their hands again takes time
+CHUNK = 256  # images whose brightness is measured at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Findings:
     """What there is to say about a model beyond its accuracy.
 
     Attributes:
-        near_duplicates: share of the test images with a near-copy in training.
+        near_duplicates: share of the test images with a near-duplicate in training.
         external: by name.
     """
 
     slices: Slices
     mirror: MirrorTest
     near_duplicates: float
-    external: Mapping[str, OutsideEvaluation]
+    external: Mapping[str, Evaluation]
+    left_out: Mapping[str, tuple[str, ...]]
     verdict: Verdict
     advice: tuple[Advice, ...]
 
@@ -51,8 +49,8 @@ class Findings:
             "verdict": self.verdict.as_dict(),
             "advice": [advice.text for advice in self.advice],
             "external": {
-                name: {"accuracy": outside.metrics.accuracy, "n": outside.metrics.n, "left_out": list(outside.left_out)}
-                for name, outside in self.external.items()
+                name: {"accuracy": each.metrics.accuracy, "n": each.metrics.n, "left_out": list(self.left_out[name])}
+                for name, each in self.external.items()
             },
             "near_duplicate_share": self.near_duplicates,
             "mirror": self.mirror.as_dict(),
@@ -60,119 +58,97 @@ class Findings:
         }
 
 
-def find_out(
-    judgement: Judgement,
-    shipped: Shipped,
-    folder: ImageFolder,
-    report: CheckReport,
-    hands: FoundHands,
-    look: HandSearch | None,
-    external: Mapping[str, Path],
-    settings: Settings,
-    run: Run,
-    console: Console,
-) -> Findings:
-    """Everything beyond the accuracy: as judged on the test images, as shipped on photographs from elsewhere."""
-    slices = slice_test(judgement, hands)
-    near = near_duplicates_in_test(judgement, report)
-    mirror = test_mirror(judgement, folder, look, settings, run, console)
-    elsewhere = evaluate_elsewhere(shipped, judgement.class_names, look, external, settings, console)
-    verdict = judge_evidence(_evidence(judgement, slices, near, elsewhere))
-    return Findings(slices, mirror, near, elsewhere, verdict, _advice(judgement, slices, bool(elsewhere)))
+def find_out(trained: Trained, external: Mapping[str, Dataset], console: Console) -> Findings:
+    """Everything beyond the accuracy: as measured on the test images, as shipped on photographs from elsewhere."""
+    test, dataset, split = trained.results.test, trained.dataset, trained.split
+    slices, near_duplicates = slice_test(test, dataset), near_duplicates_in_test(dataset, split)
+    mirror = test_mirror(trained.measured, test, dataset, trained.settings.model.img_size, console)
+    elsewhere = {}
+    for name, each in external.items():
+        console.status("chart", f"Evaluating on {name}: {each.folder.root}")
+        elsewhere[name] = evaluate(trained.shipped, each, each.rows, console)
+    return Findings(
+        slices=slices,
+        mirror=mirror,
+        near_duplicates=near_duplicates,
+        external=elsewhere,
+        left_out={name: each.left_out for name, each in external.items()},
+        verdict=judge(test, dataset, slices, near_duplicates, elsewhere),
+        advice=advise_on(test, dataset, split, slices, bool(elsewhere)),
+    )
 
 
-def slice_test(judgement: Judgement, hands: FoundHands) -> Slices:
+def slice_test(test: Evaluation, dataset: Dataset) -> Slices:
     """Accuracy on the test images by hand size, brightness and, where they are known, signers."""
-    test, split = judgement.test, judgement.split
-    groups = split.groups if knows_signers(split) else None
-    found = [hands.get(sample.path) for sample in split.test]
-    sides = np.array([np.ptp(hand.landmarks[:, :2], axis=0).max() if hand else np.nan for hand in found])
+    hands = [dataset.hands[row] for row in test.rows]
+    sides = np.array([np.ptp(hand.landmarks[:, :2], axis=0).max() if hand else np.nan for hand in hands])
+    images = dataset.inputs.image
+    luminance = [mean_luminance(images[test.rows[start : start + CHUNK]]) for start in range(0, len(test.rows), CHUNK)]
     return cut_slices(
         test.predictions.correct,
         test.predictions.targets,
-        judgement.class_names,
-        side=sides if judgement.looked_for_hands else None,
-        luminance=mean_luminance(test.inputs.image),
-        signers=[groups[sample.path] for sample in split.test] if groups else None,
+        dataset.class_names,
+        side=sides if dataset.finds_hands else None,
+        luminance=np.concatenate(luminance),
+        signers=dataset.group_names(test.rows) if dataset.groups.are_signers else None,
     )
 
 
-def near_duplicates_in_test(judgement: Judgement, report: CheckReport) -> float:
-    """The share of the test images that have a near-copy in training."""
-    rows = {sample.path: row for row, sample in enumerate(report.usable_samples)}
-    test, train = (
-        report.similarity.embeddings[[rows[sample.path] for sample in samples]]
-        for samples in (judgement.split.test, judgement.split.train)
-    )
-    return near_duplicate_share(test, train)
+def near_duplicates_in_test(dataset: Dataset, split: Split) -> float:
+    """The share of the test images that have a near-duplicate in training."""
+    return near_duplicate_share(dataset.embeddings(split.test), dataset.embeddings(split.train))
 
 
-def test_mirror(
-    judgement: Judgement, folder: ImageFolder, look: HandSearch | None, settings: Settings, run: Run, console: Console
-) -> MirrorTest:
+def test_mirror(model: Model, test: Evaluation, dataset: Dataset, size: int, console: Console) -> MirrorTest:
     """The test images, or an even selection of them, as they are and mirrored; hands are found anew."""
-    test = judgement.test.predictions
-    rows = np.unique(np.linspace(0, len(test.targets) - 1, min(MAX_MIRRORED, len(test.targets))).round().astype(int))
-    samples = [judgement.split.test[row] for row in rows]
-    console.status("check", f"Mirror test on {len(rows)} test images")
-    files = [_mirrored(folder, sample, run.work / "mirrored" / f"{row}.png") for row, sample in enumerate(samples)]
-    found = look(files) if look else [None] * len(files)
-    probabilities = predict_files(judgement.judged.network, files, found, settings.model.img_size, console)
-    return run_mirror_test(test.probabilities[rows], probabilities, test.targets[rows], judgement.class_names)
-
-
-def evaluate_elsewhere(
-    shipped: Shipped,
-    class_names: Sequence[str],
-    look: HandSearch | None,
-    external: Mapping[str, Path],
-    settings: Settings,
-    console: Console,
-) -> dict[str, OutsideEvaluation]:
-    """The model on photographs from elsewhere, by name."""
-    results = {}
-    for name, path in external.items():
-        console.status("chart", f"Evaluating on {name}: {path}")
-        results[name] = evaluate_outside(
-            shipped.network, class_names, settings.model.img_size, list_samples(path), look, console
-        )
-    return results
-
-
-def _mirrored(folder: ImageFolder, sample: Sample, file: Path) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    ImageOps.mirror(read_image(folder.file(sample))).save(file, compress_level=1)
-    return file
-
-
-def _evidence(
-    judgement: Judgement, slices: Slices, near_duplicates: float, external: Mapping[str, OutsideEvaluation]
-) -> Evidence:
-    test = judgement.test
-    own = Slice.of("test images", test.predictions.correct)
-    by_signer = knows_signers(judgement.split)
-    return Evidence(
-        same_people=None if by_signer else own,
-        new_people=own if by_signer else None,
-        external=tuple(Slice.of(name, outside.predictions.correct) for name, outside in external.items()),
-        near_duplicates=near_duplicates,
-        worst_signer=slices.worst_signer,
-        hands_found=slices.coverage.overall if slices.coverage else None,
-        calibration_error=test.metrics.ece,
+    count = len(test.rows)
+    chosen = np.unique(np.linspace(0, count - 1, min(MAX_MIRRORED, count)).round().astype(int))
+    console.status("check", f"Mirror test on {len(chosen)} test images")
+    mirrored = _answer_mirrored(model, dataset, test.rows[chosen], size, console)
+    predictions = test.predictions
+    return run_mirror_test(
+        predictions.probabilities[chosen], mirrored, predictions.targets[chosen], dataset.class_names
     )
 
 
-def _advice(judgement: Judgement, slices: Slices, has_external: bool) -> tuple[Advice, ...]:
-    split, class_names = judgement.split, judgement.class_names
-    counts = dict.fromkeys(class_names, 0)
-    for sample in split.train:
-        counts[sample.label] += 1
-    people = len(set(split.groups.values())) if knows_signers(split) and split.groups else None
+def _answer_mirrored(model: Model, dataset: Dataset, rows: Rows, size: int, console: Console) -> NDArray[np.float32]:
+    side = enough_pixels(size, dataset.finds_hands)
+    photographs = (load_photograph(file, side).mirrored() for file in dataset.files(rows))
+    answers = []
+    with console.progress("Mirrored images", len(rows)) as bar:
+        for photograph, hand in (dataset.search or without_search)(photographs):
+            answers.append(model.network(with_hands(view_of(photograph, hand, size)[None], [hand])))
+            bar.advance()
+    return np.concatenate(answers)
+
+
+def judge(
+    test: Evaluation, dataset: Dataset, slices: Slices, near_duplicates: float, external: Mapping[str, Evaluation]
+) -> Verdict:
+    """What all that comes to."""
+    own = Slice.of("test images", test.predictions.correct)
+    return judge_evidence(
+        Evidence(
+            same_people=None if dataset.groups.are_signers else own,
+            new_people=own if dataset.groups.are_signers else None,
+            external=tuple(Slice.of(name, each.predictions.correct) for name, each in external.items()),
+            near_duplicates=near_duplicates,
+            worst_signer=slices.worst_signer,
+            hands_found=slices.coverage.overall if slices.coverage else None,
+            calibration_error=test.metrics.ece,
+        )
+    )
+
+
+def advise_on(
+    test: Evaluation, dataset: Dataset, split: Split, slices: Slices, has_external: bool
+) -> tuple[Advice, ...]:
+    """What to photograph next."""
     return advise(
-        judgement.test.metrics.confusion,
-        class_names,
-        counts=np.array([counts[label] for label in class_names]),
-        people=people,
+        test.metrics.confusion,
+        dataset.class_names,
+        counts=np.bincount(dataset.targets[split.train], minlength=len(dataset.class_names)),
+        people=len(set(dataset.groups.of.values())) if dataset.groups.are_signers else None,
         slices=slices,
         has_external=has_external,
     )

@@ -61,7 +61,7 @@ class Run:
         return self.folder / "results"
 
     @property
-    def board(self) -> Path:
+    def tensorboard(self) -> Path:
         """TensorBoard's event files."""
         return self.folder / "logs" / self.timestamp
 
@@ -109,7 +109,7 @@ class Run:
         Raises:
             RunError: the place cannot be written.
         """
-        for folder in (self.final_model.parent, self.results, self.board, self.work):
+        for folder in (self.final_model.parent, self.results, self.tensorboard, self.work):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

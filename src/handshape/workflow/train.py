@@ -1,64 +1,55 @@
-"""The journey: class folders → checked samples → hands → split → decoded inputs → landmark stream → pixel stream →
-fusion → measures → figures → bundle. Each line calls a stage; the modules of :mod:`handshape.stages` hold them:
-``prepare``, ``learn``, ``judge``, ``save``, in this order.
-"""
+"""Training, from a folder of photographs to a published run: load → split → fit → evaluate → refit → publish."""
 
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from handshape.config import Settings, load_settings
 from handshape.console import Console
-from handshape.data.check_report import CheckReport
-from handshape.data.samples import ImageFolder
 from handshape.data.splits import Split
 from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics
 from handshape.export.bundle import Bundle
-from handshape.hands.search import HandSearch
+from handshape.files import write_text
+from handshape.hands.inputs import Inputs
 from handshape.machine import peak_memory_mib
-from handshape.workflow import (
-    dataset as prepare,
-)
-from handshape.workflow import (
-    evaluate as judge,
-)
-from handshape.workflow import (
-    fit as learn,
-)
-from handshape.workflow import (
-    mlflow_logger as track,
-)
-from handshape.workflow import (
-    publish as save,
-)
-from handshape.workflow import (
-    report,
-)
-from handshape.workflow import (
-    robustness as findings,
-)
-from handshape.workflow.dataset import FoundHands
-from handshape.workflow.robustness import Findings
+from handshape.workflow.context import Context
+from handshape.workflow.convert import convert
+from handshape.workflow.dataset import Dataset, load, load_external, load_negatives, possible_settings
+from handshape.workflow.evaluate import evaluate_training
+from handshape.workflow.fit import fit, needs_refit, refit
+from handshape.workflow.publish import publish
+from handshape.workflow.robustness import Findings, find_out
 from handshape.workflow.run import Run, new_run, open_run, read_record, run_in_progress
+from handshape.workflow.splitting import export_split_folders, require_same_split, split, splits_csv
+from handshape.workflow.trained import Trained
+
+NAMED_WEIGHTS = ("auto", "imagenet", "own", "none")  # whatever else model.weights says is a path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainResult:
     """What a training came to."""
 
     run: Run
     bundle: Bundle
-    split_by: str
-    validation: Metrics
-    test: Metrics
+    trained: Trained
     findings: Findings
     seconds: dict[str, float]  # by stage
+
+    @property
+    def validation(self) -> Metrics:
+        """On the images that chose epochs and thresholds."""
+        return self.trained.results.validation.metrics
+
+    @property
+    def test(self) -> Metrics:
+        """On the images that no decision saw."""
+        return self.trained.results.test.metrics
 
 
 def train(
@@ -76,14 +67,13 @@ def train(
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
     """
-    watch = Stopwatch()
-    photographs = Path(settings.data.original_data_dir)
-    run = new_run(out, name, photographs)
-    begun = _begin(photographs, settings, watch, console)
+    run = new_run(out, name, Path(settings.data.original_data_dir))
+    context = Context(console, settings.gpu)
+    begun = _begin(settings, external or {}, context)
     with run_in_progress(run, console, keep=False):
-        prepare.start_run(run, settings, begun.split)
+        start_run(run, begun.settings, begun.dataset, begun.split)
         run.record(external={name: str(path.resolve()) for name, path in (external or {}).items()})
-        return _train_in(run, begun, watch, console)
+        return _go_on(begun, run, context)
 
 
 def resume(path: Path, console: Console) -> TrainResult:
@@ -93,100 +83,83 @@ def resume(path: Path, console: Console) -> TrainResult:
         RunError: not a run, already complete, or the photographs have changed since.
     """
     run = open_run(path)
-    if read_record(path).get("state") == "complete":
+    record = read_record(path)
+    if record.get("state") == "complete":
         use = f"handshape predict {shlex.quote(str(path))} IMAGE"
         raise RunError(f"The run {path} is already complete.", fix=f"Use it: {use}")
     settings = load_settings(config_file=run.config)
-    watch = Stopwatch()
-    begun = _begin(Path(settings.data.original_data_dir), settings, watch, console)
-    prepare.require_same_split(run, begun.split)
+    context = Context(console, settings.gpu)
+    external = {name: Path(folder) for name, folder in record.get("external", {}).items()}
+    begun = _begin(settings, external, context)
+    require_same_split(run, begun.dataset, begun.split)
     with run_in_progress(run, console, keep=True):
-        return _train_in(run, begun, watch, console)
+        return _go_on(begun, run, context)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Begun:
-    """What a run starts from."""
+    """What a run starts from: everything that it needs is read before anything is learned."""
 
     settings: Settings
-    folder: ImageFolder
-    checked: CheckReport
-    look: HandSearch | None
-    hands: FoundHands
+    dataset: Dataset
     split: Split
+    external: Mapping[str, Dataset]
+    negatives: Inputs | None
 
 
-def _begin(photographs: Path, settings: Settings, watch: Stopwatch, console: Console) -> _Begun:
-    with watch.stage("check"):
-        folder, checked = prepare.check_data(photographs, console)
-    with watch.stage("hands"):
-        look = prepare.look_for_hands(settings, console)
-        settings = prepare.settings_for(settings, look)
-        hands = prepare.find_hands(folder, checked, look, console)
-    with watch.stage("split"):
-        split = prepare.split_data(folder, checked, hands, settings, console)
-        checked = prepare.report_label_issues(checked, hands, split, console)
-    return _Begun(settings, folder, checked, look, hands, split)
+def _begin(settings: Settings, external: Mapping[str, Path], context: Context) -> _Begun:
+    console, size = context.console, settings.model.img_size
+    dataset = load(settings, context)
+    settings = possible_settings(settings, dataset)
+    with context.watch.stage("read"):
+        negatives = load_negatives(settings.data.negatives, dataset.search, size, console)
+        others = {
+            name: load_external(path, dataset.class_names, dataset.search, size, console)
+            for name, path in external.items()
+        }
+    return _Begun(settings, dataset, split(dataset, settings, console), others, negatives)
 
 
-def _train_in(run: Run, begun: _Begun, watch: Stopwatch, console: Console) -> TrainResult:
-    settings, folder, split = begun.settings, begun.folder, begun.split
-    with watch.stage("layout"):
-        prepare.export_split_folders(folder, split, settings, console)
-    with watch.stage("start"):
-        weights = learn.choose_weights(settings, console)
-        runtime = learn.start_machine(settings, console)
-        learn.require_same_start(run, weights, runtime, settings)
-    with watch.stage("decode"):
-        decoded = prepare.decode_split(folder, split, begun.hands, settings, run, console)
-    with watch.stage("build"):
-        classifier = learn.build_model(prepare.labels_of(split), settings, weights)
-    with watch.stage("landmarks"):
-        learn.train_landmark_stream(classifier, decoded, split, settings, runtime, console)
-    with watch.stage("features"):
-        trainer = learn.create_trainer(classifier, decoded, settings, runtime, run, console)
-    with watch.stage("train"):
-        learn.train_head(trainer, settings, console)
-    with watch.stage("fine_tune"):
-        learn.fine_tune(trainer, settings, console)
-    with watch.stage("evaluate"):
-        judgement = judge.judge(classifier, trainer, split, decoded, begun.look, settings, runtime, run, console)
-    shipped = judgement.judged
-    if learn.refits(split, settings):
-        with watch.stage("refit"):
-            learn.refit(classifier, judgement.calibration, decoded, split, settings, runtime, run, console)
-            shipped = judge.ship(classifier, runtime, run, console)
-    with watch.stage("findings"):
-        external = {name: Path(path) for name, path in run.record().get("external", {}).items()}
-        found = findings.find_out(
-            judgement, shipped, folder, begun.checked, begun.hands, begun.look, external, settings, run, console
-        )
-        judge.write_results(run, judgement, found.as_dict(), trainer)
-    with watch.stage("figures"):
-        save.draw_figures(run, judgement.test, trainer, console)
-    with watch.stage("report"):
-        report.write_html(run, classifier, judgement, found, folder, begun.checked, begun.hands, settings, console)
-    with watch.stage("save"):
-        bundle = save.save_model(run, classifier, judgement, shipped, settings, console, found)
-    with watch.stage("track"):
-        track.track_run(run, bundle, trainer.state.history if trainer else {}, settings, console)
-    console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {watch.seconds}")
-    return TrainResult(
-        run, bundle, split.by, judgement.validation.metrics, judgement.test.metrics, found, watch.seconds
-    )
+def _go_on(begun: _Begun, run: Run, context: Context) -> TrainResult:
+    settings, dataset, made, console = begun.settings, begun.dataset, begun.split, context.console
+    context = context.within(run)
+    export_split_folders(dataset, made, settings, console)
+    fitted = fit(dataset, made, settings, context)
+    with context.watch.stage("evaluate"):
+        measured = shipped = convert(fitted, context)
+        target = settings.hands.false_accept
+        results = evaluate_training(measured, dataset, made, begun.negatives, target, console)
+    if needs_refit(dataset, settings):
+        refit(fitted, made.all, settings, context)
+        with context.watch.stage("refit"):
+            shipped = convert(fitted, context)
+    trained = Trained(dataset, made, settings, fitted, results, measured, shipped)
+    with context.watch.stage("findings"):
+        findings = find_out(trained, begun.external, console)
+    bundle = publish(trained, findings, run, context)
+    console.log(f"Peak memory {peak_memory_mib() or 0:.0f} MiB; seconds {context.watch.seconds}")
+    return TrainResult(run, bundle, trained, findings, context.watch.seconds)
 
 
-@dataclass
-class Stopwatch:
-    """Seconds each stage took, in order."""
+def start_run(run: Run, settings: Settings, dataset: Dataset, made: Split) -> None:
+    """Puts the settings and the split into the run folder; what an earlier training left to work with goes."""
+    run.clean()
+    run.create_folders()
+    settings = with_absolute_paths(settings)
+    write_text(run.config, settings.to_yaml())
+    run.record(data=settings.data.original_data_dir)
+    write_text(run.splits, splits_csv(dataset, made))
 
-    seconds: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Times what happens inside."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - start, 3)
+def with_absolute_paths(settings: Settings) -> Settings:
+    """The settings with every path in full, so that a run can be resumed from any folder."""
+    data, weights = settings.data, settings.model.weights
+    folders = ("original_data_dir", "temp_train_dir", "temp_val_dir", "temp_test_dir")
+    paths: dict[str, Any] = {name: str(Path(getattr(data, name)).resolve()) for name in folders}
+    paths["negatives"] = [str(Path(folder).expanduser().resolve()) for folder in data.negatives]
+    if data.groups.lower().endswith(".csv"):
+        paths["groups"] = str(Path(data.groups).expanduser().resolve())
+    if weights not in NAMED_WEIGHTS:
+        weights = str(Path(weights).expanduser().resolve())
+    model = settings.model.model_copy(update={"weights": weights})
+    return settings.model_copy(update={"data": data.model_copy(update=paths), "model": model})

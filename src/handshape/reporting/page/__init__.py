@@ -1,7 +1,16 @@
-"""The report of a run: one HTML file that needs nothing else, to read, to print and to pass on."""
+"""Reports for people, of a run or of a cross-validation: one HTML file each, to read, to print and to pass on."""
 
-from handshape.reporting.page.content import ReportContent
-from handshape.reporting.page.page import write_report
-from handshape.reporting.page.pairs import choose_pairs
+from handshape.reporting.page.content import CrossvalContent, Example, ReportContent
+from handshape.reporting.page.page import write_crossval_page, write_report
+from handshape.reporting.page.pairs import Pair, choose_pairs, typical_image
 
-__all__ = ["ReportContent", "choose_pairs", "write_report"]
+__all__ = [
+    "CrossvalContent",
+    "Example",
+    "Pair",
+    "ReportContent",
+    "choose_pairs",
+    "typical_image",
+    "write_crossval_page",
+    "write_report",
+]

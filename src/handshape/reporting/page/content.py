@@ -1,94 +1,26 @@
-"""What a report tells, as plain values. Whatever was not measured is None or empty, and its section says so or goes."""
+"""What the pages tell, as plain values. Whatever was not measured is None or empty, and its section says so or goes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from handshape.data.check_report import LabelIssue
+from handshape.evaluation.decisions import DecisionReport
 from handshape.evaluation.metrics import Metrics
+from handshape.evaluation.mirror import MirrorTest
+from handshape.evaluation.slices import Slice, Slices
+from handshape.evaluation.thresholds import Tuning
 from handshape.explain.saliency import Heat
 from handshape.hands.boxes import Box
-
-Level = Literal["good", "fair", "poor"]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A share, 0 to 1, and of how many images."""
-
-    share: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Accuracies:
-    """The three accuracies that belong side by side, each None or empty where it was not measured.
-
-    Attributes:
-        random: on a random split, where the same people stand on both sides.
-        signers: on people who are in no training photograph.
-        external: on other sets of photographs, by name.
-        random_command: what measures the first.
-        signers_command: what measures the second.
-        external_command: what measures the third.
-    """
-
-    random: Measured | None = None
-    signers: Measured | None = None
-    external: Mapping[str, Measured] = field(default_factory=dict)
-    random_command: str = "handshape train DATA --set data.groups=none"
-    signers_command: str = "handshape train DATA --set data.groups=auto"
-    external_command: str = "handshape train DATA --external NAME=OTHER_DATA"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the numbers mean, in plain words: at least one sentence, the most important first."""
-
-    level: Level
-    sentences: Sequence[str]
-
-
-@dataclass(frozen=True)
-class SuspectedLabel:
-    """A photograph whose label is in doubt.
-
-    Attributes:
-        file: the photograph.
-        label: the class it lies in.
-        suggestion: the class that the other photographs speak for.
-        confidence: of the suggestion, 0 to 1.
-    """
-
-    file: Path
-    label: str
-    suggestion: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """The photographs.
-
-    Attributes:
-        images: images of each class.
-        parts: images of each part of the split, by its name.
-        signers: images of each signer; empty where nobody knows who signed.
-        near_duplicates: share of the test images with a near-copy among the training images, and the test images.
-        label_issues: labels in doubt, the surest first; None where they were not looked for.
-    """
-
-    images: Mapping[str, int]
-    parts: Mapping[str, int] = field(default_factory=dict)
-    signers: Mapping[str, int] = field(default_factory=dict)
-    near_duplicates: Measured | None = None
-    label_issues: Sequence[SuspectedLabel] | None = None
+from handshape.reporting.advice import Advice
+from handshape.reporting.page.pairs import Pair
+from handshape.reporting.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class Example:
     """A photograph, what it was taken for, and where the model looked.
 
     Attributes:
@@ -108,81 +40,33 @@ class Shot:
     box: Box | None = None
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A photograph that was confidently taken for another class, beside a typical one of that class."""
-
-    wrong: Shot
-    typical: Shot | None
-
-
-@dataclass(frozen=True)
-class Slices:
-    """Accuracy on parts of the test images, for example by ``hand size``; parts in their own order."""
-
-    by: str
-    parts: Mapping[str, Measured]
-
-
-@dataclass(frozen=True)
-class Mirror:
-    """The test images as they are and mirrored.
-
-    Attributes:
-        plain: accuracy as they are.
-        mirrored: accuracy mirrored.
-        collisions: (class, what it is taken for when mirrored, share of its images).
-    """
-
-    plain: float
-    mirrored: float
-    collisions: Sequence[tuple[str, str, float]] = ()
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """What the thresholds make of the test images, and of photographs without a sign.
-
-    Attributes:
-        accepted: share answered with a label.
-        accuracy_of_accepted: share of those that are right.
-        unknown: share answered ``unknown``.
-        no_hand: share answered ``no hand``.
-        n: the test images.
-        false_accepts: share of the negatives answered with a label.
-        target: the share of them that was aimed at.
-        thresholds: by name.
-    """
-
-    accepted: float
-    accuracy_of_accepted: float
-    unknown: float
-    no_hand: float
-    n: int
-    false_accepts: Measured | None = None
-    target: float | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """Everything that a report tells.
+    """Everything that the report of a run tells.
 
     Attributes:
         title: what this run is.
         when: it was made, as people write it.
-        accuracies: the three, side by side.
+        random: accuracy on a random split, where the same people stand on both sides.
+        signers: accuracy on people who are in no training photograph.
+        external: accuracy on other sets of photographs, by name.
         verdict: what they mean.
         advice: what to do next, the most useful first.
         test: measures of the test images.
         pairs: confusions as pictures.
-        looks: photographs answered right, to show where the model looked.
-        slices: accuracy by hand size, by brightness, by signer.
-        coverage: share of the test images in which a hand was found.
+        examples: photographs answered right, to show where the model looked.
+        slices: accuracy by hand size, by brightness, by signer; and where a hand was found.
         mirror: the mirror test.
-        decisions: what is accepted.
+        decisions: on the test images.
+        tuning: of the thresholds that decide.
+        negatives: photographs without a sign; a hit is one taken for a sign.
         temperature: by which the logits were divided.
-        data: the photographs.
+        classes: photographs of each class.
+        parts: photographs of each part of the split, by its name.
+        people: photographs of each signer; empty where nobody knows who signed.
+        near_duplicates: share of the test images with a near-duplicate among the training images.
+        label_issues: labels in doubt, the surest first; None where they were not looked for.
+        photographs: the folder that the paths of the label issues start from.
         figures: pictures of the results folder.
         settings: sections of settings, name and value.
         versions: of the program and its libraries.
@@ -190,18 +74,61 @@ class ReportContent:
 
     title: str
     when: str
-    accuracies: Accuracies = Accuracies()
+    random: Slice | None = None
+    signers: Slice | None = None
+    external: Mapping[str, Slice] = field(default_factory=dict)
     verdict: Verdict | None = None
-    advice: Sequence[str] = ()
+    advice: Sequence[Advice] = ()
     test: Metrics | None = None
-    pairs: Sequence[Pair] = ()
-    looks: Sequence[Shot] = ()
-    slices: Sequence[Slices] = ()
-    coverage: Measured | None = None
-    mirror: Mirror | None = None
-    decisions: Decisions | None = None
+    pairs: Sequence[Pair[Example]] = ()
+    examples: Sequence[Example] = ()
+    slices: Slices = field(default_factory=Slices)
+    mirror: MirrorTest | None = None
+    decisions: DecisionReport | None = None
+    tuning: Tuning | None = None
+    negatives: Slice | None = None
     temperature: float | None = None
-    data: DataFacts | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    people: Mapping[str, int] = field(default_factory=dict)
+    near_duplicates: float | None = None
+    label_issues: Sequence[LabelIssue] | None = None
+    photographs: Path = Path()
     figures: Sequence[Path] = ()
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class CrossvalContent:
+    """Everything that the page of a cross-validation tells. Accuracies are shares, spreads standard deviations.
+
+    Attributes:
+        title: what was cross-validated.
+        when: as people write it.
+        grouping: one sentence on what never stands on both sides of a fold.
+        folds: accuracy of each, named by its number or by who was kept out.
+        mean: accuracy, over the folds.
+        spread: of the accuracy, over the folds.
+        worst_fold: the one of the lowest accuracy.
+        confusion: measures of every image, each answered by the model that had not seen its fold.
+        per_class: right answers of each class, over all folds.
+        worst_signer: None where nobody knows who signed.
+        random: mean and spread over random folds, where the same people stand on both sides; None if not measured.
+        external: mean and spread over the folds' models on other photographs, and how many those are, by name.
+        figures: pictures.
+    """
+
+    title: str
+    when: str
+    grouping: str
+    folds: Sequence[Slice]
+    mean: float
+    spread: float
+    worst_fold: Slice
+    confusion: Metrics
+    per_class: Sequence[Slice]
+    worst_signer: Slice | None = None
+    random: tuple[float, float] | None = None
+    external: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
+    figures: Sequence[Path] = ()

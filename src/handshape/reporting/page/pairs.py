@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Image = TypeVar("Image")
+
 MAX_PAIRS = 8
 
 
-class Choice(NamedTuple):
-    """A confusion worth seeing, as numbers of images.
+class Pair(NamedTuple, Generic[Image]):
+    """A confusion worth seeing: two images, or their numbers.
 
     Attributes:
         wrong: an image that was confidently taken for another class.
         typical: a typical right image of that class; None where there is none.
     """
 
-    wrong: int
-    typical: int | None
+    wrong: Image
+    typical: Image | None
 
 
 def choose_pairs(
@@ -28,7 +30,7 @@ def choose_pairs(
     targets: NDArray[np.integer[Any]],
     most: int = MAX_PAIRS,
     each: int = 1,
-) -> list[Choice]:
+) -> list[Pair[int]]:
     """The most confidently wrong images, the surest first, each with what it was taken for.
 
     Args:
@@ -45,12 +47,12 @@ def choose_pairs(
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != targets)
     shown: Counter[tuple[int, int]] = Counter()
-    chosen: list[Choice] = []
+    chosen: list[Pair[int]] = []
     for number in wrong[np.argsort(-confidence[wrong], kind="stable")]:
         confusion = (int(targets[number]), int(answers[number]))
         if shown[confusion] < each and len(chosen) < most:
             shown[confusion] += 1
-            chosen.append(Choice(int(number), typical_image(probabilities, targets, confusion[1])))
+            chosen.append(Pair(int(number), typical_image(probabilities, targets, confusion[1])))
     return chosen
 
 

@@ -1,44 +1,54 @@
-"""The figures of a run: eight pictures, each as PNG and JPEG. Needs matplotlib; import it only to draw."""
+"""The figures of a run or a cross-validation, each as PNG and JPEG. Needs matplotlib; import it only to draw."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from handshape.console import Console
-from handshape.evaluation.metrics import Flags, Floats, Metrics
+from handshape.evaluation.metrics import Metrics
+from handshape.evaluation.predictions import Predictions
 from handshape.reporting.plots.bars import per_class_accuracy, performance_metrics
 from handshape.reporting.plots.confidence import confidence_distribution
-from handshape.reporting.plots.curves import accuracy_plot, loss_plot
+from handshape.reporting.plots.curves import TrainingCurves, accuracy_plot, loss_plot
 from handshape.reporting.plots.files import render, write
+from handshape.reporting.plots.folds import fold_accuracies
 from handshape.reporting.plots.fonts import unwritable
 from handshape.reporting.plots.matrices import confusion_matrix, normalised_confusion_matrix
 from handshape.reporting.plots.summary import training_summary
+
+__all__ = [
+    "TrainingCurves",
+    "confusion_matrix",
+    "draw_figures",
+    "fold_accuracies",
+    "normalised_confusion_matrix",
+    "per_class_accuracy",
+    "write_figures",
+]
+
+Drawings = Mapping[str, Callable[[], Figure]]
 
 
 def draw_figures(
     folder: Path,
     metrics: Metrics,
-    confidence: Floats,
-    correct: Flags,
-    history: Mapping[str, Sequence[float]],
-    phase_one_epochs: int,
+    predictions: Predictions,
+    curves: TrainingCurves | None,
     title: str,
     console: Console,
 ) -> list[Path]:
-    """Draw the eight figures at 300 dpi, without changing any of matplotlib's global settings.
+    """Draw the eight figures of a run at 300 dpi, without changing any of matplotlib's global settings.
 
     Args:
         folder: where the files go; made if it is missing.
         metrics: what was measured on the test images.
-        confidence: [N], the probability of each answer.
-        correct: [N], whether it was right.
-        history: ``accuracy``, ``val_accuracy``, ``loss``, ``val_loss``, ``learning_rate`` of each epoch, phases joined.
-        phase_one_epochs: how many of the epochs came before fine-tuning.
+        predictions: of the same images.
+        curves: of the training; without them the three figures that show it are left out.
         title: what this run is, above every figure.
         console: shows progress.
 
@@ -46,36 +56,52 @@ def draw_figures(
         The files, a PNG and a JPEG for each figure.
 
     Raises:
-        ValueError: no epochs, or not as many confidences and flags as test images.
+        ValueError: not as many predictions as test images.
         RunError: the folder cannot be written.
     """
-    if not history["accuracy"]:
-        raise ValueError("Need a history of at least one epoch.")
-    if not (len(confidence) == len(correct) == metrics.n):
-        raise ValueError(f"Need {metrics.n} confidences and flags; got {len(confidence)} and {len(correct)}.")
-    figures: dict[str, Callable[[], Figure]] = {
+    if len(predictions.targets) != metrics.n:
+        raise ValueError(f"Need {metrics.n} predictions; got {len(predictions.targets)}.")
+    drawings: dict[str, Callable[[], Figure]] = {
         "confusion_matrix": lambda: confusion_matrix(metrics, title),
         "confusion_matrix_normalized": lambda: normalised_confusion_matrix(metrics, title),
-        "accuracy_plot": lambda: accuracy_plot(history, phase_one_epochs, title),
-        "loss_plot": lambda: loss_plot(history, phase_one_epochs, title),
         "per_class_accuracy": lambda: per_class_accuracy(metrics, title),
-        "confidence_distribution": lambda: confidence_distribution(metrics, confidence, correct, title),
-        "training_summary": lambda: training_summary(metrics, history, phase_one_epochs, title),
+        "confidence_distribution": lambda: confidence_distribution(metrics, predictions, title),
         "performance_metrics": lambda: performance_metrics(metrics, title),
     }
-    missing = unwritable([title, *(score.label for score in metrics.per_class)])
+    if curves is not None:
+        drawings |= {
+            "accuracy_plot": lambda: accuracy_plot(curves, title),
+            "loss_plot": lambda: loss_plot(curves, title),
+            "training_summary": lambda: training_summary(metrics, curves, title),
+        }
+    return write_figures(drawings, folder, [title, *(score.label for score in metrics.per_class)], console)
+
+
+def write_figures(drawings: Drawings, folder: Path, names: Iterable[str], console: Console) -> list[Path]:
+    """Draws figures and writes each as PNG and JPEG.
+
+    Args:
+        drawings: what draws a figure, by the stem of its files.
+        folder: where the files go; made if it is missing.
+        names: what users named themselves and the figures show; letters that no font has are warned of once.
+        console: shows progress.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    missing = unwritable(names)
     if missing:
         console.warn(f"No font here has the letters {missing}: the figures show boxes for them. Noto Sans has them.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # said once above, instead of once a word
-        return _write_all(figures, folder, console)
+        return _write_all(drawings, folder, console)
 
 
-def _write_all(figures: Mapping[str, Callable[[], Figure]], folder: Path, console: Console) -> list[Path]:
+def _write_all(drawings: Drawings, folder: Path, console: Console) -> list[Path]:
     """Draws one figure while the one before is compressed, which leaves Python free."""
-    with console.progress("Figures", len(figures)) as bar, ThreadPoolExecutor(1) as writer:
+    with console.progress("Figures", len(drawings)) as bar, ThreadPoolExecutor(1) as writer:
         written: list[Future[list[Path]]] = []
-        for stem, draw in figures.items():
+        for stem, draw in drawings.items():
             written.append(writer.submit(write, render(draw()), folder, stem))
             bar.advance(note=stem)
         return [path for future in written for path in future.result()]

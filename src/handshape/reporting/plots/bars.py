@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from handshape.evaluation.metrics import ClassScore, Metrics
+from handshape.reporting.mistakes import mistaken_for
 from handshape.reporting.plots.style import (
     BANDS,
     BLUE,
@@ -28,11 +29,11 @@ from handshape.reporting.plots.style import (
     band,
     dress,
     new_page,
-    percent,
     percent_axis,
     plain,
     text_width,
 )
+from handshape.reporting.wording import count, percent
 
 TALLEST = 12.0  # inches
 ROW, WIDE_ROW = 0.36, 0.55  # inches a bar where there is room, and where there are few
@@ -96,7 +97,7 @@ def performance_metrics(metrics: Metrics, title: str) -> Figure:
         if scores:
             bars = [_class_bar(score, _mostly(metrics, score)) for score in scores]
             axes = _place_bars(page, (left, 0.8, width, lower), bars, 12)
-            draw_bars(axes, bars, 12, len(best), f"{heading} {_classes(len(scores))}")
+            draw_bars(axes, bars, 12, len(best), f"{heading} {count(len(scores), 'class')}")
     return page.figure
 
 
@@ -164,10 +165,8 @@ def _class_bar(score: ClassScore, after: str = "") -> Bar:
 
 def _mostly(metrics: Metrics, score: ClassScore) -> str:
     """What this class was mistaken for most often, if ever."""
-    row = [other.label for other in metrics.per_class].index(score.label)
-    wrong = metrics.confusion[row].copy()
-    wrong[row] = 0
-    return f", {wrong.max()} read as {plain(metrics.per_class[int(wrong.argmax())].label, 10)}" if wrong.any() else ""
+    mistake = mistaken_for(metrics, score.label)
+    return f", {mistake.images} read as {plain(mistake.answer, 10)}" if mistake else ""
 
 
 def _headline_bars(metrics: Metrics) -> list[Bar]:
@@ -186,13 +185,9 @@ def _headline_bars(metrics: Metrics) -> list[Bar]:
 def _band_legend(metrics: Metrics, line: bool = True) -> list[Artist]:
     colors = [band(score.recall) for score in metrics.scored()]
     handles: list[Artist] = [
-        Patch(color=color, label=f"{words}: {_classes(colors.count(color))}") for color, words in BANDS.items()
+        Patch(color=color, label=f"{text}: {count(colors.count(color), 'class')}") for color, text in BANDS.items()
     ]
     if line:
-        words = f"all images: {percent(metrics.accuracy)}"
-        handles.append(Line2D([], [], color=INK, linewidth=1.3, linestyle=DASHES, label=words))
+        text = f"all images: {percent(metrics.accuracy)}"
+        handles.append(Line2D([], [], color=INK, linewidth=1.3, linestyle=DASHES, label=text))
     return handles
-
-
-def _classes(count: int) -> str:
-    return "1 class" if count == 1 else f"{count} classes"

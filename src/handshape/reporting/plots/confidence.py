@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from handshape.evaluation.metrics import Flags, Floats, Integers, Metrics
+from handshape.evaluation.predictions import Predictions
 from handshape.reporting.plots.style import (
     BLUE,
     DASHES,
@@ -20,9 +21,9 @@ from handshape.reporting.plots.style import (
     dress,
     legend_above,
     new_page,
-    percent,
     percent_axis,
 )
+from handshape.reporting.wording import percent
 
 HEIGHT = 8.0
 BINS = 20  # of five percent
@@ -30,10 +31,11 @@ WIDE_BINS = 10
 WELL_JUDGED = 0.03  # a calibration error below this is small talk
 
 
-def confidence_distribution(metrics: Metrics, confidence: Floats, correct: Flags, title: str) -> Figure:
+def confidence_distribution(metrics: Metrics, predictions: Predictions, title: str) -> Figure:
     """Confidence of right and of wrong answers, and accuracy against confidence."""
     below = "Left: how sure the model was when right, and when wrong. Right: how often right when it was that sure."
     page = new_page(HEIGHT, title, "Confidence", below)
+    confidence, correct = predictions.confidence, predictions.correct
     top, room = HEIGHT - HEADER - 0.45, HEIGHT - HEADER - 0.45 - MARGIN - 0.45
     panel = (room - 0.9) / 2
     left, width = MARGIN + 0.7, 6.5
@@ -48,9 +50,9 @@ def confidence_distribution(metrics: Metrics, confidence: Floats, correct: Flags
     return page.figure
 
 
-def _draw_distribution(axes: Axes, confidence: Floats, words: str, color: str) -> None:
+def _draw_distribution(axes: Axes, confidence: Floats, what: str, color: str) -> None:
     median = f", median confidence {percent(float(np.median(confidence)))}" if confidence.size else ""
-    heading = f"{confidence.size} {words if confidence.size != 1 else words.removesuffix('s')}{median}"
+    heading = f"{confidence.size} {what if confidence.size != 1 else what.removesuffix('s')}{median}"
     dress(axes, heading, grid="y")
     counts, edges = np.histogram(confidence, bins=BINS, range=(0, 1))
     middles = (edges[:-1] + edges[1:]) / 2
@@ -62,7 +64,7 @@ def _draw_distribution(axes: Axes, confidence: Floats, words: str, color: str) -
     percent_axis(axes.xaxis, 5)
     axes.set_xlim(0, 1)
     if not confidence.size:
-        axes.text(0.5, 0.5, f"no {words}", transform=axes.transAxes, ha="center", va="center", fontsize=13, color=GREY)
+        axes.text(0.5, 0.5, f"no {what}", transform=axes.transAxes, ha="center", va="center", fontsize=13, color=GREY)
 
 
 def _draw_reliability(axes: Axes, metrics: Metrics, confidence: Floats, correct: Flags) -> None:
@@ -101,6 +103,6 @@ def _write_counts(axes: Axes, places: Floats, heights: Floats | Integers, counts
     size = min(9.5, room / (0.7 * len(str(counts.max()))))
     for x, height, count in zip(places, heights, counts, strict=True):
         if count:
-            words = axes.annotate(str(count), (x, height), (0, 4), textcoords="offset points", ha="center")
-            words.set(fontsize=size, color=INK, zorder=5)
-            words.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})
+            text = axes.annotate(str(count), (x, height), (0, 4), textcoords="offset points", ha="center")
+            text.set(fontsize=size, color=INK, zorder=5)
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})

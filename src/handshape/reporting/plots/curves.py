@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,12 @@ from handshape.reporting.plots.style import (
     WIDTH,
     dress,
     new_page,
-    percent,
     percent_axis,
     text_width,
 )
+from handshape.reporting.wording import percent
 
-History = Mapping[str, Sequence[float]]
+Floats = npt.NDArray[np.float64]
 
 HEIGHT = 7.5
 AREA = (MARGIN + 0.75, MARGIN + 0.45, WIDTH - 2 * MARGIN - 0.85, HEIGHT - HEADER - MARGIN - 0.75)
@@ -36,49 +37,78 @@ PHASES = ("phase one: base frozen", "phase two: fine-tuning")
 FEW_EPOCHS = 16  # up to here each epoch gets a marker
 
 
-def accuracy_plot(history: History, phase_one_epochs: int, title: str) -> Figure:
+@dataclass(frozen=True)
+class TrainingCurves:
+    """What a training went through, epoch by epoch, phases joined.
+
+    Attributes:
+        history: ``accuracy``, ``val_accuracy``, ``loss``, ``val_loss``, ``learning_rate`` of each epoch, at least one.
+        phase_one_epochs: how many of the epochs came before fine-tuning.
+
+    Raises:
+        ValueError: no epochs.
+    """
+
+    history: Mapping[str, Sequence[float]]
+    phase_one_epochs: int
+
+    def __post_init__(self) -> None:
+        if not self.history["accuracy"]:
+            raise ValueError("Need a history of at least one epoch.")
+
+    @property
+    def epochs(self) -> int:
+        """How many there were."""
+        return len(self.history["accuracy"])
+
+    def of(self, name: str) -> Floats:
+        """One series, [epochs]."""
+        return np.asarray(self.history[name], float)
+
+
+def accuracy_plot(curves: TrainingCurves, title: str) -> Figure:
     """Accuracy on training and validation images, epoch by epoch."""
     below = (
         "Share of images answered right after each epoch: on those it learns from, and on those kept aside to check."
     )
     page = new_page(HEIGHT, title, "Accuracy while training", below)
-    draw_accuracy(page.axes(*AREA), history, phase_one_epochs)
+    draw_accuracy(page.axes(*AREA), curves)
     return page.figure
 
 
-def loss_plot(history: History, phase_one_epochs: int, title: str) -> Figure:
+def loss_plot(curves: TrainingCurves, title: str) -> Figure:
     """Loss on training and validation images, epoch by epoch."""
     below = "What training makes small; validation loss that rises while training loss falls means learning by heart."
     page = new_page(HEIGHT, title, "Loss while training", below)
-    draw_loss(page.axes(*AREA), history, phase_one_epochs)
+    draw_loss(page.axes(*AREA), curves)
     return page.figure
 
 
-def draw_accuracy(axes: Axes, history: History, phase_one_epochs: int, heading: str = "") -> None:
+def draw_accuracy(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
     """Both accuracy curves, the best validation epoch, and where fine-tuning starts."""
-    _draw_pair(axes, history, "accuracy", phase_one_epochs, heading)
+    _draw_pair(axes, curves, "accuracy", heading)
     axes.set_ylabel("accuracy")
-    finite = _finite(history["accuracy"], history["val_accuracy"])
+    finite = _finite(curves.of("accuracy"), curves.of("val_accuracy"))
     lowest = np.floor((finite.min() - 0.02) * 10) / 10 if finite.size else 0.0
     axes.set_ylim(max(lowest, 0), 1.005)
     percent_axis(axes.yaxis)
     _legend(axes)
 
 
-def draw_loss(axes: Axes, history: History, phase_one_epochs: int, heading: str = "") -> None:
+def draw_loss(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
     """Both loss curves, the best validation epoch, and where fine-tuning starts."""
-    _draw_pair(axes, history, "loss", phase_one_epochs, heading)
+    _draw_pair(axes, curves, "loss", heading)
     axes.set_ylabel("cross-entropy (smoothed labels keep it above 0)")
-    finite = _finite(history["loss"], history["val_loss"])
+    finite = _finite(curves.of("loss"), curves.of("val_loss"))
     axes.set_ylim(0, 1.08 * finite.max() if finite.size and finite.max() > 0 else 1)
     _legend(axes)
 
 
-def draw_learning_rate(axes: Axes, history: History, phase_one_epochs: int, heading: str = "") -> None:
+def draw_learning_rate(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
     """The learning rate of each epoch, on a logarithmic scale."""
-    rates = np.asarray(history["learning_rate"], float)
+    rates = curves.of("learning_rate")
     axes.plot(_epochs(rates), rates, color=BLUE, linewidth=2.2, drawstyle="steps-mid", **_markers(rates))
-    _dress_epochs(axes, len(rates), phase_one_epochs, heading)
+    _dress_epochs(axes, curves, heading)
     axes.set_ylabel("learning rate")
     positive = rates[np.isfinite(rates) & (rates > 0)]
     if positive.size == rates.size:
@@ -89,19 +119,19 @@ def draw_learning_rate(axes: Axes, history: History, phase_one_epochs: int, head
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.8f}".rstrip("0").rstrip(".")))
 
 
-def _draw_pair(axes: Axes, history: History, name: str, phase_one_epochs: int, heading: str) -> None:
-    train, validation = (np.asarray(history[key], float) for key in (name, f"val_{name}"))
+def _draw_pair(axes: Axes, curves: TrainingCurves, name: str, heading: str) -> None:
+    train, validation = curves.of(name), curves.of(f"val_{name}")
     axes.plot(_epochs(train), train, color=BLUE, linewidth=2.4, label="training", **_markers(train))
     axes.plot(_epochs(validation), validation, color=ORANGE, linewidth=2.4, label="validation", **_markers(validation))
     _mark_best(axes, validation, name)
-    _dress_epochs(axes, max(len(train), len(validation)), phase_one_epochs, heading)
+    _dress_epochs(axes, curves, heading)
 
 
-def _mark_best(axes: Axes, validation: npt.NDArray[np.float64], name: str) -> None:
+def _mark_best(axes: Axes, validation: Floats, name: str) -> None:
     if not np.isfinite(validation).any():
         return
     best = int(np.nanargmax(validation) if name == "accuracy" else np.nanargmin(validation))
-    words = percent(validation[best]) if name == "accuracy" else f"{validation[best]:.3f}"
+    text = percent(validation[best]) if name == "accuracy" else f"{validation[best]:.3f}"
     axes.plot(
         best + 1,
         validation[best],
@@ -111,28 +141,29 @@ def _mark_best(axes: Axes, validation: npt.NDArray[np.float64], name: str) -> No
         markeredgecolor=INK,
         markeredgewidth=1.6,
         linestyle="none",
-        label=f"best validation: {words}, epoch {best + 1}",
+        label=f"best validation: {text}, epoch {best + 1}",
         clip_on=False,
         zorder=5,
     )
 
 
-def _dress_epochs(axes: Axes, epochs: int, phase_one_epochs: int, heading: str) -> None:
+def _dress_epochs(axes: Axes, curves: TrainingCurves, heading: str) -> None:
+    epochs, phase_one = curves.epochs, curves.phase_one_epochs
     dress(axes, heading, above=26)
     axes.set_xlabel("epoch")
     axes.set_xlim(0.5, epochs + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    if not 0 < phase_one_epochs < epochs:
+    if not 0 < phase_one < epochs:
         return
-    axes.axvspan(phase_one_epochs + 0.5, epochs + 0.5, color=BLUE, alpha=0.06, linewidth=0)
-    axes.axvline(phase_one_epochs + 0.5, color=GREY, linewidth=1.2, linestyle=DASHES)
-    _name_phases(axes, phase_one_epochs / epochs)
+    axes.axvspan(phase_one + 0.5, epochs + 0.5, color=BLUE, alpha=0.06, linewidth=0)
+    axes.axvline(phase_one + 0.5, color=GREY, linewidth=1.2, linestyle=DASHES)
+    _name_phases(axes, phase_one / epochs)
 
 
 def _name_phases(axes: Axes, boundary: float) -> None:
     """The phases' names above the axes; ``boundary`` is the share of the width that is phase one."""
     width = axes.get_position().width * WIDTH
-    one, two = (text_width([words], 11) / width for words in PHASES)
+    one, two = (text_width([text], 11) / width for text in PHASES)
     start = min(boundary, 1 - two)
     axes.text(start, 1.015, PHASES[1], transform=axes.transAxes, fontsize=11, color=GREY)
     if one + 0.03 < start:
@@ -145,14 +176,14 @@ def _legend(axes: Axes) -> None:
     )
 
 
-def _epochs(values: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _epochs(values: Floats) -> npt.NDArray[np.int64]:
     return np.arange(1, len(values) + 1)
 
 
-def _markers(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _markers(values: Floats) -> dict[str, Any]:
     return {"marker": "o", "markersize": 6} if len(values) <= FEW_EPOCHS else {}
 
 
-def _finite(*series: Sequence[float]) -> npt.NDArray[np.float64]:
-    values = np.concatenate([np.asarray(part, float) for part in series])
+def _finite(*series: Floats) -> Floats:
+    values = np.concatenate(series)
     return np.asarray(values[np.isfinite(values)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from handshape.errors import RunError
+from handshape.files import atomic_write
 from handshape.reporting.plots.fonts import set_font
 from handshape.reporting.plots.style import DPI
 
@@ -37,22 +35,8 @@ def write(image: Image.Image, folder: Path, stem: str) -> list[Path]:
     Raises:
         RunError: the folder cannot be written.
     """
-    return [_write(image, folder / f"{stem}{suffix}", options) for suffix, options in FORMATS.items()]
-
-
-def _write(image: Image.Image, path: Path, options: dict[str, Any]) -> Path:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(unfinished, dpi=(DPI, DPI), **options)
-        unfinished.replace(path)
-    except OSError as error:
-        raise RunError(
-            f"Cannot write the figure {path}: {error.strerror or error}.",
-            "a folder that can be written, with some 10 MB free",
-            "Free some space or choose another --out folder.",
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-    return path
+    paths = {folder / f"{stem}{suffix}": options for suffix, options in FORMATS.items()}
+    for path, options in paths.items():
+        with atomic_write(path) as partial:
+            image.save(partial, dpi=(DPI, DPI), **options)
+    return list(paths)

@@ -38,10 +38,10 @@ def font(size: float | None = None) -> FontProperties:
 
 
 def set_font(figure: Figure) -> None:
-    """Give every word of the figure that font, whatever the user's matplotlib is set to."""
+    """Give every text of the figure that font, whatever the user's matplotlib is set to."""
     families = font().get_family()
-    for words in figure.findobj(Text):
-        words.set_fontfamily(families)  # type: ignore[attr-defined]
+    for text in figure.findobj(Text):
+        text.set_fontfamily(families)  # type: ignore[attr-defined]
 
 
 def unwritable(texts: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from handshape.evaluation.metrics import Metrics
+from handshape.reporting.mistakes import mistakes
 from handshape.reporting.plots.style import (
     BLUE,
     GREY,
@@ -27,11 +28,11 @@ from handshape.reporting.plots.style import (
     WIDTH,
     Page,
     new_page,
-    percent,
     plain,
     ramp,
     text_width,
 )
+from handshape.reporting.wording import percent
 
 HEIGHT = 12.0
 PANEL = 2.6  # inches for the colour scales and the list beside the matrix
@@ -78,7 +79,7 @@ def normalised_confusion_matrix(metrics: Metrics, title: str) -> Figure:
 class _Scale:
     """Values from 0 to ``top`` as shades of one colour; whole numbers or shares."""
 
-    words: str
+    title: str
     color: str
     top: float
     shares: bool = False
@@ -171,7 +172,7 @@ def _write_cells(axes: Axes, colors: Cells, texts: Cells, side: float) -> None:
 
 
 def _draw_scale(page: Page, scale: _Scale, left: float, bottom: float) -> None:
-    page.text(left, bottom + 0.27, scale.words, 11, weight="bold")
+    page.text(left, bottom + 0.27, scale.title, 11, weight="bold")
     axes = page.axes(left, bottom, PANEL, 0.18)
     bar = page.figure.colorbar(scale.shading, cax=axes, orientation="horizontal")
     bar.outline.set_visible(False)  # type: ignore[operator]
@@ -181,21 +182,20 @@ def _draw_scale(page: Page, scale: _Scale, left: float, bottom: float) -> None:
 
 
 def _list_mistakes(page: Page, metrics: Metrics, left: float, top: float) -> None:
-    """The most frequent mistakes in words, largest first."""
+    """The most frequent mistakes, largest first."""
     page.text(left, top, "Most frequent mistakes", 11, weight="bold")
     page.text(left, top - 0.25, "sign  →  answer, images", 10, GREY)
-    wrong = _mistakes(metrics.confusion)
-    order = np.argsort(-wrong, axis=None, kind="stable")[: np.count_nonzero(wrong)]
-    for line, place in enumerate(order[:LISTED]):
-        shown, answered = (metrics.per_class[i] for i in divmod(int(place), len(wrong)))
-        bottom, amount = top - 0.62 - ROW * line, f"{wrong.flat[place]} of {shown.support}"
-        page.text(left, bottom, _pair(shown.label, answered.label, PANEL - text_width([amount], 11) * 1.15 - 0.15), 11)
+    found = mistakes(metrics)
+    for line, mistake in enumerate(found[:LISTED]):
+        bottom, amount = top - 0.62 - ROW * line, f"{mistake.images} of {mistake.support}"
+        room = PANEL - text_width([amount], 11) * 1.15 - 0.15
+        page.text(left, bottom, _pair(mistake.label, mistake.answer, room), 11)
         page.text(left + PANEL, bottom, amount, 11, ORANGE, ha="right", weight="bold")
-    after = top - 0.62 - ROW * min(len(order), LISTED)
-    if len(order) == 0:
+    after = top - 0.62 - ROW * min(len(found), LISTED)
+    if not found:
         page.text(left, after, "none: every answer is right", 11)
-    if len(order) > LISTED:
-        page.text(left, after, f"and {len(order) - LISTED} other pairs", 10, GREY)
+    if len(found) > LISTED:
+        page.text(left, after, f"and {len(found) - LISTED} other pairs", 10, GREY)
     if len(metrics.scored()) < len(metrics.per_class):
         page.text(left, after - 0.45, "Grey rows: no test images", 10, GREY)
 
@@ -203,7 +203,7 @@ def _list_mistakes(page: Page, metrics: Metrics, left: float, top: float) -> Non
 def _pair(shown: str, answered: str, room: float) -> str:
     """Both names, shortened until they fit the room in inches."""
     for longest in range(18, 3, -1):
-        words = f"{plain(shown, longest)}  →  {plain(answered, longest)}"
-        if text_width([words], 11) <= room:
+        text = f"{plain(shown, longest)}  →  {plain(answered, longest)}"
+        if text_width([text], 11) <= room:
             break
-    return words
+    return text

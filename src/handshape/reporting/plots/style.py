@@ -1,4 +1,4 @@
-"""One look for all figures: page, palette, words.
+"""One look for all figures: page, palette, lettering.
 
 The look is seaborn's white grid, set on the figures themselves: matplotlib's style contexts change global settings.
 """
@@ -19,6 +19,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter
 
 from handshape.reporting.plots.fonts import font
+from handshape.reporting.wording import Level, level, percent
 
 DPI = 300
 WIDTH = 14.0  # inches, of every figure
@@ -30,8 +31,8 @@ HEADER = 1.5  # inches from the top edge to where the drawing may start
 BLUE, ORANGE, GREEN, AMBER, RED = "#0072B2", "#E07A1F", "#009E73", "#E69F00", "#D55E00"
 INK, GREY, LINE, TRACK = "#262626", "#6B7280", "#D9DCE1", "#EEF0F3"
 
-GOOD, FAIR = 0.9, 0.7  # where the colours of performance change
 DASHES = (0, (4, 3))
+LEVELS: dict[Level, str] = {"good": GREEN, "fair": AMBER, "poor": RED}
 BANDS = {GREEN: "90 % or more", AMBER: "70 % to 90 %", RED: "below 70 %"}
 
 
@@ -86,8 +87,8 @@ def dress(axes: Axes, heading: str = "", grid: Literal["x", "y", "both"] = "both
         spine.set_visible(name in ("left", "bottom") and grid != "x")
         spine.set_color(LINE)
     axes.tick_params(colors=INK, labelsize=11, length=0, pad=6)
-    for words in (axes.xaxis.label, axes.yaxis.label):
-        words.set(color=INK, fontsize=12)
+    for text in (axes.xaxis.label, axes.yaxis.label):
+        text.set(color=INK, fontsize=12)
     if heading:
         axes.set_title(heading, loc="left", fontsize=14, color=INK, weight="bold", pad=above)
 
@@ -117,11 +118,6 @@ def plain(text: str, longest: int = 20) -> str:
     return text.replace("$", r"\$")
 
 
-def percent(share: float, decimals: int = 1) -> str:
-    """A share in words: 0.975 is 97.5 %; only exactly all and nothing lose their decimals."""
-    return f"{100 * share:.{0 if share in (0, 1) else decimals}f} %"
-
-
 def percent_axis(axis: Axis, steps: int = 0) -> None:
     """Percents along an axis; with ``steps`` at that many equal steps from 0 to 100 %."""
     if steps:
@@ -138,7 +134,7 @@ def text_width(texts: Iterable[str], size: float) -> float:
 
 def band(share: float) -> str:
     """The colour of a share: good, fair or poor."""
-    return GREEN if share >= GOOD else AMBER if share >= FAIR else RED
+    return LEVELS[level(share)]
 
 
 def ramp(color: str) -> LinearSegmentedColormap:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from handshape.evaluation.metrics import Metrics
-from handshape.reporting.plots.curves import History, draw_accuracy, draw_learning_rate, draw_loss
+from handshape.reporting.plots.curves import TrainingCurves, draw_accuracy, draw_learning_rate, draw_loss
 from handshape.reporting.plots.style import (
     BANDS,
     GREY,
@@ -21,25 +21,25 @@ from handshape.reporting.plots.style import (
     dress,
     legend_above,
     new_page,
-    percent,
     percent_axis,
 )
+from handshape.reporting.wording import count, percent
 
 HEIGHT = 11.5
 
 
-def training_summary(metrics: Metrics, history: History, phase_one_epochs: int, title: str) -> Figure:
+def training_summary(metrics: Metrics, curves: TrainingCurves, title: str) -> Figure:
     """Accuracy, loss and learning rate by epoch, and the result on the test images."""
-    epochs = len(history["accuracy"])
-    length = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    below = f"{length} of training, and what came of it on {metrics.n} test images kept out of it."
+    below = (
+        f"{count(curves.epochs, 'epoch')} of training, and what came of it on {metrics.n} test images kept out of it."
+    )
     page = new_page(HEIGHT, title, "Training summary", below)
     width, height = (WIDTH - 2 * MARGIN - 0.75 * 2 - 0.5) / 2, (HEIGHT - HEADER - MARGIN - 0.45 - 2 * 0.55 - 0.75) / 2
     left, right = MARGIN + 0.75, MARGIN + 0.75 * 2 + 0.5 + width
     upper, lower = MARGIN + 0.45 + height + 1.3, MARGIN + 0.45
-    draw_accuracy(page.axes(left, upper, width, height), history, phase_one_epochs, "Accuracy")
-    draw_loss(page.axes(right, upper, width, height), history, phase_one_epochs, "Loss")
-    draw_learning_rate(page.axes(left, lower, width, height), history, phase_one_epochs, "Learning rate")
+    draw_accuracy(page.axes(left, upper, width, height), curves, "Accuracy")
+    draw_loss(page.axes(right, upper, width, height), curves, "Loss")
+    draw_learning_rate(page.axes(left, lower, width, height), curves, "Learning rate")
     _draw_result(page, metrics, right, lower, width, height)
     return page.figure
 
@@ -53,10 +53,10 @@ def _draw_result(page: Page, metrics: Metrics, left: float, bottom: float, width
         (percent(metrics.macro_f1), "macro F1"),
         (percent(metrics.ece), "calibration error"),
     )
-    for place, (number, words) in enumerate(numbers):
+    for place, (number, text) in enumerate(numbers):
         x = left + place * width / 4
         page.text(x, bottom + height - 0.35, number, 19, weight="bold")
-        page.text(x, bottom + height - 0.62, words, 10.5, GREY)
+        page.text(x, bottom + height - 0.62, text, 10.5, GREY)
     _draw_profile(page.axes(left, bottom, width, height - 1.4), metrics)
 
 
@@ -69,4 +69,4 @@ def _draw_profile(axes: Axes, metrics: Metrics) -> None:
     axes.set_xticks([])
     percent_axis(axes.yaxis, 4)
     axes.set_xlabel(f"the {len(shares)} classes, from best to worst: share answered right", color=INK, labelpad=10)
-    legend_above(axes, [Patch(color=color, label=words) for color, words in BANDS.items()])
+    legend_above(axes, [Patch(color=color, label=text) for color, text in BANDS.items()])

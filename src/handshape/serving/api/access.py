@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.datastructures import Headers
 
 from handshape.errors import SettingsError
-from handshape.serving.api.errors import Refusal
+from handshape.serving.api.errors import ApiError
 
 SHORTEST = 16  # characters of a token
 SUBPROTOCOL = "handshape"  # of a stream; browsers give the token in a second one, as they cannot set headers
@@ -35,35 +35,24 @@ class Access:
         """Passes where a request may go on.
 
         Raises:
-            Refusal: 401 without a valid token, 403 from a web page of another origin or under another name.
+            ApiError: 401 without a valid token, 403 from a web page of another origin or under another name.
         """
         host = headers.get("host", "")
         if self._hosts and (_split(f"//{host}").hostname or "") not in self._hosts:
-            raise Refusal(
-                403, "wrong_host", "This server does not answer to that name.", fix="Start it with --allow-host NAME."
-            )
+            message = "This server does not answer to that name."
+            raise ApiError(403, "wrong_host", message, fix="Start it with --allow-host NAME.")
         origin = headers.get("origin")
         if origin is not None and _split(origin).netloc.lower() != host.lower():
-            raise Refusal(
-                403,
-                "other_origin",
-                "Web pages from other origins may not use this server.",
-                "a page of this server's own address, or a program that is no browser",
-                "Let a proxy serve the page and this server under one address.",
-            )
-        if self._digests and not self._is_known(_token(headers)):
-            raise Refusal(
-                401,
-                "unauthorized",
-                "A valid token is missing.",
-                "the header Authorization: Bearer TOKEN",
-                "Ask whoever runs this server for a token.",
-                {"WWW-Authenticate": "Bearer"},
-            )
-
-    def _is_known(self, token: str) -> bool:
-        digest = _digest(token)
-        return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all of them are compared
+            message = "Web pages from other origins may not use this server."
+            expected = "a page of this server's own address, or a program that is no browser"
+            fix = "Let a proxy serve the page and this server under one address."
+            raise ApiError(403, "other_origin", message, expected, fix)
+        digest = _digest(_token(headers))
+        is_known = sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all of them are compared
+        if self._digests and not is_known:
+            expected, fix = "the header Authorization: Bearer TOKEN", "Ask whoever runs this server for a token."
+            headers_of_answer = {"WWW-Authenticate": "Bearer"}
+            raise ApiError(401, "unauthorized", "A valid token is missing.", expected, fix, headers_of_answer)
 
 
 def read_tokens(file: Path) -> list[str]:
@@ -73,11 +62,10 @@ def read_tokens(file: Path) -> list[str]:
         SettingsError: it cannot be read, has none, or has one that is easily guessed.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")  # Windows' editors begin a file with a mark
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]  # Windows' editors mark it
     except (OSError, UnicodeDecodeError) as error:
         reason = (getattr(error, "strerror", None) or "not text in UTF-8").lower()
         raise _no_tokens(f"Cannot read the tokens in {file}: {reason}.", file) from None
-    lines = [line.strip() for line in text.splitlines()]
     tokens = [line for line in lines if line and not line.startswith("#")]
     if not tokens or any(len(token) < SHORTEST or not token.isascii() or " " in token for token in tokens):
         raise _no_tokens(f"{file} has no tokens that are safe to use.", file)

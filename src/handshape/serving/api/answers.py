@@ -1,43 +1,65 @@
-"""From one image to what is answered about it."""
+"""What all answers are made with, and the one about an image."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from handshape.errors import ImageError
 from handshape.images import open_image
 from handshape.model.decisions import NO_HAND, UNKNOWN
-from handshape.serving.api.errors import TooManyPixelsError, error_of_image
+from handshape.serving.api.errors import ApiError, image_error
+from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
+from handshape.serving.api.models import Loaded, Served
+from handshape.serving.api.threads import Workers
 from handshape.serving.recognizer import Recognition
 
 LONGEST_SIDE = 20_000  # pixels; making a longer strip smaller takes far more memory than its pixels do
+
+Explain = Callable[[Loaded, bytes], bytes]  # an image, explained, as PNG
+
+
+@dataclass(frozen=True)
+class AppState:
+    """What every route and every stream has in common."""
+
+    served: Served
+    workers: Workers
+    limits: Limits
+    metrics: Metrics
+    explain: Explain
+
+
+def recognized(state: AppState, image: bytes, recognize: Callable[[bytes], Recognition]) -> Recognition | ApiError:
+    """What was recognised in an image, or what is wrong with it, counted."""
+    try:
+        require_pixels(image, state.limits.pixels)
+        recognition = recognize(image)
+    except (ImageError, ApiError) as error:
+        state.metrics.images.labels("unreadable").inc()
+        return image_error(error) if isinstance(error, ImageError) else error
+    outcome = {UNKNOWN: "unknown", NO_HAND: "no_hand"}.get(recognition.decision, "label")
+    state.metrics.images.labels(outcome).inc()
+    state.metrics.recognition.observe(recognition.milliseconds / 1000)
+    return recognition
+
+
+def as_json(answer: Recognition | ApiError) -> dict[str, Any]:
+    """What is answered about an image."""
+    return {"error": answer.error} if isinstance(answer, ApiError) else answer.as_dict()
 
 
 def require_pixels(image: bytes, most: int) -> None:
     """Passes where decoding an image is not asked too much.
 
     Raises:
-        ImageError: it has more pixels than ``most``, or is no image.
+        ImageError: it is no image.
+        ApiError: 413, it has more pixels than ``most``, or a side of more than ``LONGEST_SIDE``.
     """
     width, height = open_image(image).size
     if width * height > most or max(width, height) > LONGEST_SIDE:
-        raise TooManyPixelsError(
-            f"The image is too large: {width} x {height} pixels.",
-            f"at most {most / 1e6:g} megapixels, and {LONGEST_SIDE:,} pixels a side",
-            "Make it smaller.",
-        )
-
-
-def counted(recognition: Recognition, metrics: Metrics) -> dict[str, Any]:
-    """A recognition for JSON, counted by what came of it."""
-    outcome = {UNKNOWN: "unknown", NO_HAND: "no_hand"}.get(recognition.decision, "label")
-    metrics.images.labels(outcome).inc()
-    metrics.recognition.observe(recognition.milliseconds / 1000)
-    return recognition.as_dict()
-
-
-def counted_error(error: ImageError, metrics: Metrics) -> dict[str, dict[str, str]]:
-    """What is answered about an image that cannot be read, counted."""
-    metrics.images.labels("unreadable").inc()
-    return {"error": error_of_image(error)}
+        message = f"The image is too large: {width} x {height} pixels."
+        expected = f"at most {most / 1e6:g} megapixels, and {LONGEST_SIDE:,} pixels a side"
+        raise ApiError(413, "too_many_pixels", message, expected, "Make it smaller.")

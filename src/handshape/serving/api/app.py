@@ -1,4 +1,4 @@
-"""The application: routes, stream, gate."""
+"""The application: routes, stream, middleware."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from starlette.types import ASGIApp
 
 from handshape import __version__
 from handshape.serving.api.access import Access
-from handshape.serving.api.errors import answer_errors
+from handshape.serving.api.answers import AppState, Explain
+from handshape.serving.api.errors import add_error_handlers
 from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
-from handshape.serving.api.middleware import STREAM, Gate
+from handshape.serving.api.middleware import STREAM, RequestMiddleware
 from handshape.serving.api.models import Log, Served
-from handshape.serving.api.routes import Desk, Explain, routes_of
-from handshape.serving.api.schemas import DESCRIPTION
+from handshape.serving.api.routes import make_router
 from handshape.serving.api.stream import stream
 from handshape.serving.api.threads import Workers
 
+DESCRIPTION = """\
+Recognises static handshapes in photographs.
+
+`GET /v1/stream` opens a WebSocket: binary messages in, each the bytes of one image file; out comes, for each frame that
+was looked at, a result as here, with `frame`, its number from 0, and `late`, how many frames before it were dropped
+because newer ones had come. Browsers pass a token as the subprotocols `handshape` and `bearer.TOKEN`."""
+
 
 def make_app(served: Served, explain: Explain, access: Access, limits: Limits, log: Log) -> ASGIApp:
-    """The application that answers for a model.
-
-    Args:
-        served: the model.
-        explain: draws an explained image as PNG.
-        access: who may ask.
-        limits: for how much.
-        log: is told of every request and every change of the model.
-    """
+    """The application that answers for a model; the log is told of every request."""
     metrics = Metrics()
     workers = Workers(served.current.recognizer.threads)
-    desk = Desk(served, workers, limits, metrics, explain)
+    state = AppState(served, workers, limits, metrics, explain)
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watcher = asyncio.create_task(served.keep_current())
         yield
         watcher.cancel()
@@ -47,16 +46,16 @@ def make_app(served: Served, explain: Explain, access: Access, limits: Limits, l
         title="Handshape",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=life,
+        lifespan=lifespan,
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(routes_of(desk))
+    app.include_router(make_router(state))
 
     @app.websocket(STREAM)
     async def open_stream(socket: WebSocket) -> None:
-        await stream(socket, desk)
+        await stream(socket, state)
 
-    answer_errors(app)
-    return Gate(app, access, limits, metrics, log)
+    add_error_handlers(app)
+    return RequestMiddleware(app, access, limits, metrics, log)

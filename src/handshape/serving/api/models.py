@@ -28,19 +28,12 @@ Log = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready.
+    """A model that is ready."""
 
-    Attributes:
-        version: of a registered model its name and number, else a checksum.
-        bundle: where it comes from.
-        recognizer: what recognises.
-        since: when it was loaded.
-    """
-
-    version: str
+    version: str  # of a registered model its name and number, else a checksum
     bundle: Bundle
     recognizer: Recognizer
-    since: datetime
+    since: datetime  # when it was loaded
 
 
 class Served:
@@ -59,15 +52,15 @@ class Served:
         self.name = name
         self._build = build
         self._log = log
-        self._trouble = ""
-        self._look = _look_for(name)
-        seen = self._look()
-        self.current = self._load(seen)
-        self._tried = seen.mark
-        self._again = math.inf
+        self._last_failure = ""
+        self._poll = _poll_of(name)
+        snapshot = self._poll()
+        self.current = self._load(snapshot)
+        self._tried = snapshot.fingerprint
+        self._retry_at = math.inf
 
     async def keep_current(self) -> None:
-        """Looks for a change again and again, for ever."""
+        """Polls for a change, for ever."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             await asyncio.to_thread(self.refresh)
@@ -75,60 +68,51 @@ class Served:
     def refresh(self) -> None:
         """Loads another model if another one is meant; where it cannot be loaded, the old one stays."""
         try:
-            seen = self._look()
-            if seen.mark != self._tried or time.monotonic() >= self._again:
-                self._tried, self._again = seen.mark, time.monotonic() + RETRY_SECONDS
-                self.current = self._load(seen)
-                self._again = math.inf
-        except Exception as error:  # whatever it is, it must not end the watching
+            snapshot = self._poll()
+            if snapshot.fingerprint != self._tried or time.monotonic() >= self._retry_at:
+                self._tried, self._retry_at = snapshot.fingerprint, time.monotonic() + RETRY_SECONDS
+                self.current = self._load(snapshot)
+                self._retry_at = math.inf
+        except Exception as error:  # whatever it is, it must not end the polling
             reason = error.text if isinstance(error, HandshapeError) else f"{type(error).__name__}: {error}"
-            if reason != self._trouble:
+            if reason != self._last_failure:
                 self._log({"event": "model kept", "model": self.name, "reason": reason})
-            self._trouble = reason
+            self._last_failure = reason
 
-    def _load(self, seen: _Seen) -> Loaded:
-        version, bundle = seen.fetch()
+    def _load(self, snapshot: _Snapshot) -> Loaded:
+        bundle = snapshot.fetch()
         recognizer = self._build(bundle)
         recognizer.recognize_all([BLANK] * recognizer.threads)  # a network's first answer takes several times as long
-        loaded = Loaded(version, bundle, recognizer, datetime.now(UTC))
-        self._trouble = ""
-        self._log({"event": "model", "model": self.name, "version": version})
+        loaded = Loaded(snapshot.version or bundle.sha256, bundle, recognizer, datetime.now(UTC))
+        self._last_failure = ""
+        self._log({"event": "model", "model": self.name, "version": loaded.version})
         return loaded
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What a name stood for when it was looked at.
+class _Snapshot:
+    """What a name stood for when it was polled."""
 
-    Attributes:
-        mark: is another one as soon as the name stands for something else.
-        fetch: the bundle, and which version it is; of a registered model just the one that was seen.
-    """
-
-    mark: str
-    fetch: Callable[[], tuple[str, Bundle]]
+    fingerprint: str  # is another one as soon as the name stands for something else
+    fetch: Callable[[], Bundle]  # what it stood for then, even where it has moved on since
+    version: str = ""  # of a registered model its name and number
 
 
-def _look_for(name: str) -> Callable[[], _Seen]:
+def _poll_of(name: str) -> Callable[[], _Snapshot]:
     """What tells, and cheaply, what a name stands for now."""
     path = path_of(name)
     if path:
-        return lambda: _Seen(_mark_of(path), lambda: _fetched(path))
+        return lambda: _Snapshot(_fingerprint(path), lambda: find_bundle(path))
     registry, reference = open_registry(), parse(name)
 
-    def look() -> _Seen:
+    def poll() -> _Snapshot:
         version = registry.find(reference)
-        return _Seen(str(version), lambda: (str(version), registry.bundle(version)))
+        return _Snapshot(str(version), lambda: registry.bundle(version), str(version))
 
-    return look
-
-
-def _fetched(path: Path) -> tuple[str, Bundle]:
-    bundle = find_bundle(path)
-    return bundle.sha256, bundle
+    return poll
 
 
-def _mark_of(path: Path) -> str:
+def _fingerprint(path: Path) -> str:
     """The checksum in a bundle's manifest; of a zip the time it was written."""
     try:
         if path.is_file():

@@ -3,99 +3,117 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
-from handshape.errors import ImageError
-from handshape.serving.api import schemas as documents
-from handshape.serving.api.answers import counted, counted_error, require_pixels
-from handshape.serving.api.errors import FORM, SEND_FORM, TOO_MANY_PIXELS, Refusal, error_of_image
-from handshape.serving.api.limits import Limits
-from handshape.serving.api.metrics import Metrics
-from handshape.serving.api.models import Loaded, Served
-from handshape.serving.api.threads import Workers
+from handshape.serving.api.answers import AppState, as_json, recognized, require_pixels
+from handshape.serving.api.errors import FORM, SEND_FORM, ApiError
+from handshape.serving.api.models import Served
+from handshape.serving.api.schemas import Health, Model, Models, NoResults, Results, errors, form
+from handshape.serving.recognizer import Recognition
 
 FIELD = "image"
+FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, BMP, WEBP, GIF or TIFF"}
 CHARSETS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")  # Python decodes others to what cannot be sent back, or fails
-
-Explain = Callable[[Loaded, bytes], bytes]  # an image, explained, as PNG
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the answers are made with."""
-
-    served: Served
-    workers: Workers
-    limits: Limits
-    metrics: Metrics
-    explain: Explain
+GUARDED = errors(401, 403, 429)
+FORM_ERRORS = GUARDED | errors(400, 408, 413, 415, 422, 503)
 
 
-def routes_of(desk: Desk) -> APIRouter:
-    """The routes, answered with what lies on the desk."""
+def make_router(state: AppState) -> APIRouter:
+    """The routes.
+
+    Forms are read by hand: FastAPI would read any form whole before it judged its type, its charset and its fields.
+    """
     router = APIRouter()
-    one_picture = asyncio.Semaphore(1)  # an explanation takes as long as many answers; these are not to wait for it
+    one_explanation = asyncio.Semaphore(1)  # it takes as long as many answers; these are not to wait for it
 
-    @router.post("/v1/recognize", **documents.RECOGNIZE)
-    async def recognize(request: Request) -> Response:
-        async with _uploads(request, desk.limits.images) as uploads:
-            results = await desk.workers.run_all(_answerer(desk), uploads)
-        errors = [result["error"] for result in results if "error" in result]
-        if len(errors) < len(results):
-            return JSONResponse({"results": results})
-        return JSONResponse({"error": errors[0], "results": results}, _status(errors[0]))
+    @router.post(
+        "/v1/recognize",
+        summary="Recognise handshapes",
+        response_model=Results,
+        response_model_exclude_unset=True,
+        responses=FORM_ERRORS | errors(413, 422, model=NoResults),
+        openapi_extra=form(image={"type": "array", "minItems": 1, "items": FILE}),
+    )
+    async def recognize(request: Request) -> object:
+        """The decision on each image, as `handshape predict --json` gives it. 200 when at least one could be read.
 
-    @router.post("/v1/explain", **documents.EXPLAIN)
+        Static handshapes are recognised; a sign language is not translated.
+        """
+        recognizer = state.served.current.recognizer  # one model for all images of a request
+
+        def answer(upload: UploadFile) -> Recognition | ApiError:
+            return recognized(state, upload.file.read(), recognizer.recognize)
+
+        async with _uploads(request, state.limits.images) as uploads:
+            answers = await state.workers.run_all(answer, uploads)
+        results = [
+            {"path": upload.filename or FIELD} | as_json(answer)
+            for upload, answer in zip(uploads, answers, strict=True)
+        ]
+        wrong = [answer for answer in answers if isinstance(answer, ApiError)]
+        if len(wrong) == len(answers):
+            return JSONResponse({"error": wrong[0].error, "results": results}, wrong[0].status_code)
+        return {"results": results}
+
+    @router.post(
+        "/v1/explain",
+        summary="Show where the model looked",
+        response_class=Response,
+        responses=FORM_ERRORS | {200: {"content": {"image/png": {}}, "description": "the picture"}},
+        openapi_extra=form(image=FILE),
+    )
     async def explain(request: Request) -> Response:
-        async with _uploads(request, 1) as (upload,), one_picture:
-            picture = await desk.workers.run(_explainer(desk), upload)
-        return Response(picture, media_type="image/png")
+        """A picture: the hand that was found, the places that spoke for the answer, and the answer."""
 
-    @router.get("/v1/models", **documents.MODELS)
-    async def models() -> Response:
-        return JSONResponse({"models": [described(desk.served)]})
+        def explained(upload: UploadFile) -> bytes:
+            image = upload.file.read()
+            require_pixels(image, state.limits.pixels)
+            return state.explain(state.served.current, image)
+
+        async with _uploads(request, 1) as (upload,), one_explanation:
+            return Response(await state.workers.run(explained, upload), media_type="image/png")
+
+    @router.get("/v1/models", summary="What is being served", responses=GUARDED)
+    async def models() -> Models:
+        return Models(models=[_model(state.served)])
 
     @router.head("/healthz", include_in_schema=False)  # as load balancers like to ask
-    @router.get("/healthz", **documents.HEALTH)
-    async def healthz() -> Response:
-        return JSONResponse({"status": "alive"})
+    @router.get("/healthz", summary="Whether the server lives")
+    async def healthz() -> Health:
+        return Health(status="alive")
 
     @router.head("/readyz", include_in_schema=False)
-    @router.get("/readyz", **documents.HEALTH)
-    async def readyz() -> Response:
-        return JSONResponse({"status": "ready"})
+    @router.get("/readyz", summary="Whether the server is ready")
+    async def readyz() -> Health:
+        return Health(status="ready")
 
-    @router.get("/metrics", **documents.METRICS)
+    @router.get("/metrics", summary="Counts, for Prometheus", response_class=PlainTextResponse, responses=GUARDED)
     async def metrics() -> Response:
-        page = desk.metrics.page(name=desk.served.name, version=desk.served.current.version)
-        return Response(page, media_type=desk.metrics.media_type)
+        page = state.metrics.page(name=state.served.name, version=state.served.current.version)
+        return Response(page, media_type=state.metrics.media_type)
 
     return router
 
 
-def described(served: Served) -> dict[str, Any]:
-    """The model being served, for JSON."""
-    current = served.current
-    bundle = current.bundle
-    return {
-        "name": served.name,
-        "version": current.version,
-        "sha256": bundle.details["sha256"],
-        "since": current.since.isoformat(timespec="seconds"),
-        "labels": list(bundle.class_names),
-        "size": bundle.size,
-        "finds_hands": current.recognizer.finds_hands,
-        "thresholds": bundle.thresholds.as_dict(),
-        "accuracy": bundle.details.get("accuracy"),
-    }
+def _model(served: Served) -> Model:
+    current, bundle = served.current, served.current.bundle
+    return Model(
+        name=served.name,
+        version=current.version,
+        sha256=bundle.sha256,
+        since=current.since.isoformat(timespec="seconds"),
+        labels=list(bundle.class_names),
+        size=bundle.size,
+        finds_hands=current.recognizer.finds_hands,
+        thresholds=bundle.thresholds.as_dict(),
+        accuracy=bundle.details.get("accuracy"),
+    )
 
 
 @asynccontextmanager
@@ -103,16 +121,16 @@ async def _uploads(request: Request, most: int) -> AsyncIterator[list[UploadFile
     """The images of a form, in order, at least one.
 
     Raises:
-        Refusal: no form, no images, or more than ``most``.
+        ApiError: no form, no images, or more than ``most``.
     """
     _require_form(request.headers.get("content-type", ""))
-    async with request.form(max_fields=most) as form:
-        images = form.getlist(FIELD)
+    async with request.form(max_fields=most) as fields:
+        images = fields.getlist(FIELD)
         uploads = [image for image in images if isinstance(image, UploadFile)]
         if not uploads or len(uploads) < len(images):
-            raise Refusal(422, "no_image", f"The form has no file as {FIELD}.", f"one or more files named {FIELD}")
+            raise ApiError(422, "no_image", f"The form has no file as {FIELD}.", f"one or more files named {FIELD}")
         if len(uploads) > most:
-            raise Refusal(413, "too_many_images", f"The form has {len(uploads)} images.", f"at most {most}")
+            raise ApiError(413, "too_many_images", f"The form has {len(uploads)} images.", f"at most {most}")
         yield uploads
 
 
@@ -121,39 +139,7 @@ def _require_form(content_type: str) -> None:
     charset = options.get(b"charset", CHARSETS[0])
     if kind != FORM.encode():
         happened = f"The request is {kind.decode('latin-1') or 'of no type'}."
-        raise Refusal(415, "not_a_form", happened, f"{FORM} with images as {FIELD}", SEND_FORM)
+        raise ApiError(415, "not_a_form", happened, f"{FORM} with images as {FIELD}", SEND_FORM)
     if charset.lower() not in CHARSETS:
         happened = f"The form's charset is '{charset.decode('latin-1')}'."
-        raise Refusal(415, "other_charset", happened, "a form in UTF-8", "Send its type without charset.")
-
-
-def _answerer(desk: Desk) -> Callable[[UploadFile], dict[str, Any]]:
-    loaded = desk.served.current  # one model for all images of a request
-
-    def answer(upload: UploadFile) -> dict[str, Any]:
-        path = {"path": upload.filename or FIELD}
-        try:
-            image = upload.file.read()
-            require_pixels(image, desk.limits.pixels)
-            return path | counted(loaded.recognizer.recognize(image), desk.metrics)
-        except ImageError as error:
-            return path | counted_error(error, desk.metrics)
-
-    return answer
-
-
-def _explainer(desk: Desk) -> Callable[[UploadFile], bytes]:
-    def explained(upload: UploadFile) -> bytes:
-        try:
-            image = upload.file.read()
-            require_pixels(image, desk.limits.pixels)
-            return desk.explain(desk.served.current, image)
-        except ImageError as problem:
-            error = error_of_image(problem)
-            raise Refusal(_status(error), error["code"], error["message"], error["expected"], error["fix"]) from None
-
-    return explained
-
-
-def _status(error: dict[str, str]) -> int:
-    return 413 if error["code"] == TOO_MANY_PIXELS else 422
+        raise ApiError(415, "other_charset", happened, "a form in UTF-8", "Send its type without charset.")

@@ -1,4 +1,4 @@
-"""What the OpenAPI description says of the routes, with examples."""
+"""The answers as models: FastAPI writes them by these, and says in its OpenAPI description what is in them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,35 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-HAND = {"box": [212.4, 96.1, 180.2, 243.7], "handedness": "Right", "score": 0.9871}
-RECOGNISED = {
-    "path": "photo.jpg",
-    "decision": "B",
-    "confidence": 0.971204,
-    "top": [["B", 0.971204], ["F", 0.011873]],
-    "hand": HAND,
-    "milliseconds": 11.482,
-}
-ERROR = {
+ERROR_EXAMPLE = {
     "code": "unreadable_image",
     "message": "The image is a PDF document.",
     "expected": "a whole image: JPEG, PNG, BMP, WEBP, GIF, TIFF",
     "fix": "Convert it to JPEG or PNG, or remove it.",
 }
+RESULT_EXAMPLE = {
+    "path": "photo.jpg",
+    "decision": "B",
+    "confidence": 0.971204,
+    "top": [["B", 0.971204], ["F", 0.011873]],
+    "hand": {"box": [212.4, 96.1, 180.2, 243.7], "handedness": "Right", "score": 0.9871},
+    "milliseconds": 11.482,
+}
+REASONS = {
+    400: "a form that is broken",
+    401: "no valid token",
+    403: "a web page from elsewhere",
+    408: "a request that came too slowly",
+    413: "more bytes, pixels or images than are taken",
+    415: "no form, or one in another charset",
+    422: "no image, or none that can be read",
+    429: "too many requests",
+    503: "more connections than are taken, or stopped before it had finished",
+}
 
 
 class Error(BaseModel):
-    """Why something was refused."""
+    """Why something is not answered as asked."""
 
     code: str = Field(description="one word for programs", examples=["unreadable_image", "too_large", "unauthorized"])
     message: str = Field(description="what happened")
@@ -32,10 +42,10 @@ class Error(BaseModel):
     fix: str = Field(description="what to do now; may be empty")
 
 
-class Refused(BaseModel):
+class ErrorAnswer(BaseModel):
     """Every answer that is not 200."""
 
-    error: Error = Field(examples=[ERROR])
+    error: Error = Field(examples=[ERROR_EXAMPLE])
 
 
 class FoundHand(BaseModel):
@@ -61,10 +71,10 @@ class Result(BaseModel):
 class Results(BaseModel):
     """One result an image, in the order they were sent."""
 
-    results: list[Result] = Field(examples=[[RECOGNISED, {"path": "scan.pdf", "error": ERROR}]])
+    results: list[Result] = Field(examples=[[RESULT_EXAMPLE, {"path": "scan.pdf", "error": ERROR_EXAMPLE}]])
 
 
-class NoResults(Refused):
+class NoResults(ErrorAnswer):
     """The request was refused, or none of its images could be read; each then has its result."""
 
     results: list[Result] | None = None
@@ -77,7 +87,7 @@ class Model(BaseModel):
     version: str = Field(description="of a registered model its name and number, else a checksum", examples=["asl@3"])
     sha256: str = Field(description="of the bundle's manifest, which names those of its files")
     since: str = Field(description="when it was loaded", examples=["2026-11-22T17:48:40+00:00"])
-    class_names: list[str] = Field(examples=[["A", "B", "C"]])
+    labels: list[str] = Field(examples=[["A", "B", "C"]])
     size: int = Field(description="side of the network's input in pixels", examples=[128])
     finds_hands: bool
     thresholds: dict[str, float | None] = Field(examples=[{"with_hand": 0.39, "without_hand": None}])
@@ -96,71 +106,12 @@ class Health(BaseModel):
     status: str = Field(examples=["ready"])
 
 
-def _refusals(**reasons: str) -> dict[int | str, dict[str, Any]]:
-    always = {"401": "no valid token", "403": "a web page from elsewhere", "429": "too many requests"}
-    return {
-        int(status.lstrip("_")): {"model": Refused, "description": reason}
-        for status, reason in (always | reasons).items()
-    }
+def errors(*statuses: int, model: type[ErrorAnswer] = ErrorAnswer) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer instead, for its ``responses``."""
+    return {status: {"model": model, "description": REASONS[status]} for status in statuses}
 
 
-def _form(schema: dict[str, Any]) -> dict[str, Any]:
-    content = {
-        "multipart/form-data": {
-            "schema": {"type": "object", "required": ["image"], "properties": {"image": schema}},
-        }
-    }
-    return {"requestBody": {"required": True, "content": content}}
-
-
-_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, BMP, WEBP, GIF or TIFF"}
-_BODIES = {
-    "_400": "a form that is broken",
-    "_408": "a request that came too slowly",
-    "_413": "more bytes, pixels or images than are taken",
-    "_415": "no form, or one in another charset",
-    "_422": "no image, or none that can be read",
-    "_503": "the server was stopped before it had finished",
-}
-
-RECOGNIZE: dict[str, Any] = {
-    "summary": "Recognise handshapes",
-    "description": "The decision on each image, as `handshape predict --json` gives it. 200 when at least one could "
-    "be read. Static handshapes are recognised; a sign language is not translated.",
-    "response_model": None,
-    "responses": {
-        200: {"model": Results},
-        **_refusals(**_BODIES),
-        413: {"model": NoResults, "description": _BODIES["_413"]},
-        422: {"model": NoResults, "description": _BODIES["_422"]},
-    },
-    "openapi_extra": _form({"type": "array", "minItems": 1, "items": _FILE}),
-}
-EXPLAIN: dict[str, Any] = {
-    "summary": "Show where the model looked",
-    "description": "A picture: the hand that was found, the places that spoke for the answer, and the answer.",
-    "response_model": None,
-    "responses": {200: {"content": {"image/png": {}}, "description": "the picture"}, **_refusals(**_BODIES)},
-    "openapi_extra": _form(_FILE),
-}
-MODELS: dict[str, Any] = {
-    "summary": "What is being served",
-    "response_model": None,
-    "responses": {200: {"model": Models}, **_refusals()},
-}
-HEALTH: dict[str, Any] = {
-    "summary": "Whether the server lives",
-    "response_model": None,
-    "responses": {200: {"model": Health}},
-}
-METRICS: dict[str, Any] = {
-    "summary": "Counts, for Prometheus",
-    "response_model": None,
-    "responses": {200: {"content": {"text/plain": {}}, "description": "the counts"}, **_refusals()},
-}
-DESCRIPTION = """\
-Recognises static handshapes in photographs.
-
-`GET /v1/stream` opens a WebSocket: binary messages in, each the bytes of one image file; out comes, for each frame that
-was looked at, a result as here, with `frame`, its number from 0, and `late`, how many frames before it were dropped
-because newer ones had come. Browsers pass a token as the subprotocols `handshape` and `bearer.TOKEN`."""
+def form(**fields: Any) -> dict[str, Any]:
+    """A form of these fields, for a route's ``openapi_extra``."""
+    schema = {"type": "object", "required": list(fields), "properties": fields}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

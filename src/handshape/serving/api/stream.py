@@ -8,93 +8,74 @@ replaces it, so that an answer is never about the past.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import suppress
-from typing import Any
 
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from handshape.errors import ImageError
 from handshape.hands.landmarks import Hand
 from handshape.serving.api.access import SUBPROTOCOL
-from handshape.serving.api.answers import counted, counted_error, require_pixels
-from handshape.serving.api.errors import error_of
-from handshape.serving.api.routes import Desk
+from handshape.serving.api.answers import AppState, as_json, recognized
+from handshape.serving.api.errors import ApiError
+from handshape.serving.recognizer import Recognition
 
 UNSUPPORTED = 1003  # of RFC 6455: a kind of data that is not taken
-NOT_A_FRAME = error_of("not_a_frame", "The message is text.", "binary messages, each the bytes of one image file")
+IMAGES = "binary messages, each the bytes of one image file"
+
+Newest = asyncio.Queue[tuple[int, bytes] | None]  # one frame with its number; None when no more come
 
 
-async def stream(socket: WebSocket, desk: Desk) -> None:
+async def stream(socket: WebSocket, state: AppState) -> None:
     """Answers one client until it goes, sends text, or no longer reads."""
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    newest = _Newest()
+    newest: Newest = asyncio.Queue(1)
     reader = asyncio.create_task(_read(socket, newest))
     try:
         with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):  # gone, or not reading its answers
-            await _answer(socket, newest, desk)
+            await _answer(socket, newest, state)
     finally:
         reader.cancel()
 
 
-class _Newest:
-    """A place for one frame; what is not taken from it in time is lost."""
-
-    def __init__(self) -> None:
-        self._frame: bytes | None = None
-        self._arrived = asyncio.Event()
-        self._is_over = False
-        self.count = 0
-
-    def put(self, frame: bytes) -> None:
-        self._frame = frame
-        self.count += 1
-        self._arrived.set()
-
-    def end(self) -> None:
-        self._is_over = True
-        self._arrived.set()
-
-    async def take(self) -> bytes | None:
-        """The newest frame, once there is one; None when no more come."""
-        await self._arrived.wait()
-        self._arrived.clear()
-        return None if self._is_over else self._frame
-
-
-async def _read(socket: WebSocket, newest: _Newest) -> None:
+async def _read(socket: WebSocket, newest: Newest) -> None:
     try:
-        while (message := await socket.receive())["type"] == "websocket.receive":
-            frame = message.get("bytes")
-            if frame is None:
-                await socket.send_json({"error": NOT_A_FRAME})
+        for number in itertools.count():
+            message = await socket.receive()
+            if message["type"] != "websocket.receive":
+                break
+            if message.get("bytes") is None:
+                await socket.send_json(as_json(ApiError(422, "not_a_frame", "The message is text.", IMAGES)))
                 await socket.close(UNSUPPORTED)
                 break
-            newest.put(frame)
+            _replace(newest, (number, message["bytes"]))
     finally:
-        newest.end()
+        _replace(newest, None)
 
 
-async def _answer(socket: WebSocket, newest: _Newest, desk: Desk) -> None:
+def _replace(newest: Newest, item: tuple[int, bytes] | None) -> None:
+    """Puts it in the place of what nobody has taken yet."""
+    with suppress(asyncio.QueueEmpty):
+        newest.get_nowait()
+    newest.put_nowait(item)
+
+
+async def _answer(socket: WebSocket, newest: Newest, state: AppState) -> None:
     previous: Hand | None = None
-    next_number = 0
-    while (frame := await newest.take()) is not None:
-        number = newest.count - 1
-        desk.metrics.late.inc(number - next_number)
-        late = {"frame": number, "late": number - next_number}
-        next_number = number + 1
-        answer, previous = await desk.workers.run(lambda image: _recognised(desk, image), (frame, previous))
-        async with asyncio.timeout(desk.limits.seconds):
-            await socket.send_json(late | answer)
+    expected = 0
+    while (item := await newest.get()) is not None:
+        number, frame = item
+        late = {"frame": number, "late": number - expected}
+        state.metrics.late.inc(number - expected)
+        expected = number + 1
+        answer = await state.workers.run(_recognized, state, frame, previous)
+        if isinstance(answer, Recognition):
+            previous = answer.hand
+        async with asyncio.timeout(state.limits.seconds):
+            await socket.send_json(late | as_json(answer))
 
 
-def _recognised(desk: Desk, image: tuple[bytes, Hand | None]) -> tuple[dict[str, Any], Hand | None]:
-    """What is answered about a frame, and the hand to look for in the next one."""
-    frame, previous = image
-    try:
-        require_pixels(frame, desk.limits.pixels)
-        recognition = desk.served.current.recognizer.follow(frame, previous)
-    except ImageError as error:
-        return counted_error(error, desk.metrics), previous
-    return counted(recognition, desk.metrics), recognition.hand
+def _recognized(state: AppState, frame: bytes, previous: Hand | None) -> Recognition | ApiError:
+    recognizer = state.served.current.recognizer
+    return recognized(state, frame, lambda image: recognizer.follow(image, previous))

@@ -12,23 +12,19 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """As many threads as images are computed at a time.
-
-    Args:
-        threads: how many.
-    """
+    """As many threads as images are computed at a time."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "recogniser")
 
-    def run(self, work: Callable[[Item], Result], item: Item) -> Awaitable[Result]:
+    def run(self, work: Callable[..., Result], *arguments: object) -> Awaitable[Result]:
         """One piece of work, behind those that came before."""
-        return asyncio.get_running_loop().run_in_executor(self._pool, work, item)
+        return asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
     async def run_all(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Many pieces for one client, in order; a few at a time, so that others come in between."""
-        lane = asyncio.Semaphore(self.threads)
+        lane = asyncio.Semaphore(self._threads)
 
         async def one(item: Item) -> Result:
             async with lane:

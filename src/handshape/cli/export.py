@@ -6,32 +6,63 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handshape.console import Console
-from handshape.errors import DataError
+from handshape.cli.shared import MODEL, Verbs, add_verb
+from handshape.errors import HandshapeError
 
 if TYPE_CHECKING:
-    from handshape.export.bundle import Bundle
+    from handshape.console import Console
     from handshape.export.exports import Export, Exports
-    from handshape.workflow.export_photographs import Chosen
+    from handshape.export.formats import Format
+
+ORDER = 70
 
 
-def export(options: argparse.Namespace, console: Console) -> int:
+def add_parser(verbs: Verbs) -> None:
+    """What the verb takes."""
+    parser = add_verb(
+        verbs,
+        "export",
+        run,
+        "other formats, each proved on photographs",
+        "Writes a model in other formats and runs each against Keras on photographs. What is no match for Keras is not "
+        "kept; int8 then falls back to float16 and says which class lost how much.",
+        [
+            "handshape export runs/first --to litert-int8,onnx",
+            "handshape export runs/first --to litert-int8 --data other-people --out app/model",
+        ],
+    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+    parser.add_argument(
+        "--to",
+        type=_formats,
+        required=True,
+        metavar="FORMAT,…",
+        help="litert, litert-float16, litert-int8, onnx, openvino, saved_model",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="photographs to compare on (default: what the run kept back)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where they go (default: exports/ in the run folder)"
+    )
+
+
+def _formats(names: str) -> tuple[Format, ...]:
+    from handshape.export.formats import formats_named
+
+    try:
+        return formats_named(names)
+    except HandshapeError as error:
+        raise argparse.ArgumentTypeError(error.text.replace("\n", " ")) from None
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
     """Writes the formats; 1 when one of them is no match for Keras and nothing took its place."""
-    from handshape.export.exports import export_model, failure
-    from handshape.export.formats import require_modules
-    from handshape.hands.search import hand_search
+    from handshape.export.exports import failure
     from handshape.registry import resolve
-    from handshape.workflow.export_photographs import load_photographs
+    from handshape.workflow.export import export_bundle
 
-    require_modules(options.to)
-    bundle = resolve(options.model)
-    chosen = choose(options, bundle, console)
-    look = hand_search(console, required=True) if bundle.hands else None
-    console.status("check", f"Comparing on {len(chosen.proof)} photographs of {chosen.root}")
-    console.detail(f"{len(chosen.calibration)} others show int8 the range of every value")
-    calibration = load_photographs(chosen.root, chosen.calibration, bundle, look, console)
-    proof = load_photographs(chosen.root, chosen.proof, bundle, look, console)
-    exports = export_model(bundle, options.to, calibration.inputs, proof, options.out or place_of(bundle), console)
+    exports = export_bundle(resolve(options.model), options.to, options.data, options.out, console)
     show(exports, console)
     failed = failure(exports)
     if options.json:
@@ -39,38 +70,6 @@ def export(options: argparse.Namespace, console: Console) -> int:
     elif failed:
         console.error(failed)
     return 1 if failed else 0
-
-
-def choose(options: argparse.Namespace, bundle: Bundle, console: Console) -> Chosen:
-    """The photographs of ``--data``, else those that the run kept back."""
-    from handshape.data.splits import read_splits
-    from handshape.workflow.export_photographs import choose_from_folder, choose_from_split
-    from handshape.workflow.run import open_run, read_record
-
-    if options.data:
-        return choose_from_folder(options.data, bundle)
-    run = run_of(bundle)
-    if run is None:
-        raise DataError(
-            f"{bundle.folder} comes without photographs to compare the exports with Keras on.",
-            "the run folder that it was made in, or photographs",
-            "Name photographs, one folder a class: --data FOLDER",
-        )
-    chosen = choose_from_split(Path(read_record(run)["data"]), read_splits(open_run(run).splits))
-    if bundle.details.get("learned_from_all"):
-        console.status("hint", "In the end the model learned from these photographs; others prove more: --data FOLDER")
-    return chosen
-
-
-def place_of(bundle: Bundle) -> Path:
-    """Where exports go: into the run folder, or the folder of the user."""
-    return (run_of(bundle) or Path()) / "exports"
-
-
-def run_of(bundle: Bundle) -> Path | None:
-    """The run folder that a bundle is in."""
-    parent = bundle.folder.parent
-    return parent if (parent / "run.json").is_file() and (parent / "splits.csv").is_file() else None
 
 
 def show(exports: Exports, console: Console) -> None:

@@ -7,12 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handshape.console import Console
+from handshape.cli.shared import MODEL, Verbs, add_action, given_path
 
 if TYPE_CHECKING:
-    from handshape.evaluation.compare import Paired
-    from handshape.evaluation.external import OutsideEvaluation
+    from handshape.console import Console
+    from handshape.evaluation.compare import PairedComparison
+    from handshape.evaluation.predictions import Predictions
     from handshape.export.bundle import Bundle
+
+
+def add_compare(actions: Verbs) -> None:
+    """What the action takes."""
+    parser = add_action(
+        actions, "compare", compare, "two models side by side", "Compares what was measured of two models."
+    )
+    parser.add_argument("first", metavar="A", help=MODEL)
+    parser.add_argument("second", metavar="B", help=MODEL)
+    parser.add_argument("data", type=given_path, nargs="?", metavar="DATA", help="photographs to measure both on, now")
 
 
 def compare(options: argparse.Namespace, console: Console) -> None:
@@ -76,7 +87,9 @@ def _on_photographs(
     names: tuple[str, str], bundles: tuple[Bundle, Bundle], data: Path, console: Console
 ) -> dict[str, Any]:
     """Both on the photographs of the classes that both know."""
-    first, second = (_measure(bundle, data, console) for bundle in bundles)
+    from handshape.workflow.external import evaluate_bundle
+
+    first, second = (evaluate_bundle(bundle, data, console).evaluation.predictions for bundle in bundles)
     pair = paired(first, second)
     rows = [
         (name, f"{accuracy:.3f}", only)
@@ -88,20 +101,7 @@ def _on_photographs(
     return pair.as_dict()
 
 
-def _measure(bundle: Bundle, data: Path, console: Console) -> OutsideEvaluation:
-    from handshape.data.samples import list_samples
-    from handshape.evaluation.external import evaluate_outside
-    from handshape.hands.search import hand_search
-    from handshape.serving.recognizer import Recognizer
-
-    look = hand_search(console) if bundle.hands else None
-    recognizer = Recognizer(bundle)
-    return evaluate_outside(
-        recognizer.probabilities, bundle.class_names, bundle.size, list_samples(data), look, console
-    )
-
-
-def paired(first: OutsideEvaluation, second: OutsideEvaluation) -> Paired:
+def paired(first: Predictions, second: Predictions) -> PairedComparison:
     """The two on the photographs that both were measured on.
 
     Raises:
@@ -110,19 +110,16 @@ def paired(first: OutsideEvaluation, second: OutsideEvaluation) -> Paired:
     import numpy as np
 
     from handshape.errors import DataError
-    from handshape.evaluation.compare import Paired
+    from handshape.evaluation.compare import PairedComparison
 
-    right = [
-        dict(zip(outside.predictions.paths, outside.predictions.correct.tolist(), strict=True))
-        for outside in (first, second)
-    ]
+    right = [dict(zip(predictions.paths, predictions.correct.tolist(), strict=True)) for predictions in (first, second)]
     shared = [path for path in right[0] if path in right[1]]
     if not shared:
         raise DataError("The two models know none of these classes both.", "photographs of a class that both know")
-    return Paired.of(*(np.array([answers[path] for path in shared]) for answers in right))
+    return PairedComparison.of(*(np.array([answers[path] for path in shared]) for answers in right))
 
 
-def in_words(pair: Paired, names: tuple[str, str]) -> str:
+def in_words(pair: PairedComparison, names: tuple[str, str]) -> str:
     """Which is better, by how much, and whether that may be chance."""
     from handshape.evaluation.compare import SURE
 

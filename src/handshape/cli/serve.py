@@ -3,32 +3,62 @@
 from __future__ import annotations
 
 import argparse
-import io
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handshape.cli.explaining import draw, heat_of
-from handshape.console import Console
-from handshape.errors import HandshapeError, ModelError, SettingsError
+from handshape.cli.shared import Verbs, add_verb
+from handshape.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
+    from handshape.console import Console
     from handshape.serving.api.limits import Limits
-    from handshape.serving.api.models import Loaded, Log, Served
+    from handshape.serving.api.models import Loaded, Served
 
+ORDER = 80
 RATE_FOR_STRANGERS = 30.0  # requests a second, on addresses that others can reach
-CLIENTS_MISTAKES = (  # that uvicorn logs as if they were the server's: a stream that was refused, text that is none
-    "ASGI callable returned without completing handshake.",
-    "Invalid UTF-8 sequence received from client.",
-)
 
 
-def serve(options: argparse.Namespace, console: Console) -> int:
+def add_parser(verbs: Verbs) -> None:
+    """What the verb takes."""
+    parser = add_verb(
+        verbs,
+        "serve",
+        run,
+        "a model over HTTP, for other programs",
+        "Serves a model until Ctrl-C: POST /v1/recognize and /v1/explain (images as form field 'image'), WebSocket "
+        "/v1/stream, GET /v1/models, /metrics, /healthz, /openapi.json. On this machine alone unless --host says "
+        "otherwise. With --json one JSON object a request goes to stdout.",
+        [
+            "handshape serve runs/first",
+            "curl -F image=@photo.jpg http://127.0.0.1:8000/v1/recognize",
+            "handshape serve asl@production --host 0.0.0.0 --token-file tokens",
+        ],
+    )
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="run, bundle or registered name (default: the newest in runs)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000; 0 takes any that is free")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="tokens, one a line; each request needs one")
+    parser.add_argument("--workers", type=int, metavar="N", help="images computed at a time (default: one a core)")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        dest="limits",
+        metavar="NAME=N",
+        help="bytes, frame, pixels, images, rate, requests, streams, connections, seconds or stop",
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="another name it answers to, behind a proxy"
+    )
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
     """Answers until SIGINT or SIGTERM, which is how a server ends well: 0."""
+    from handshape.cli.serve_log import log_to, problems_said
     from handshape.serving.api.access import LOOPBACK, Access, read_tokens
     from handshape.serving.api.app import make_app
     from handshape.serving.api.server import make_server, open_socket
@@ -41,7 +71,7 @@ def serve(options: argparse.Namespace, console: Console) -> int:
     served = load(options.model or newest_run(Path("runs")), options.workers, console)
     hosts = {*LOOPBACK, *options.allow_host} if is_private or options.allow_host else set()
     app = make_app(served, explained, Access(tokens, hosts), limits, log_to(console))
-    with open_socket(options.host, options.port) as socket, _problems_said(console):
+    with open_socket(options.host, options.port, limits) as socket, problems_said(console):
         host = f"[{options.host}]" if ":" in options.host else options.host
         console.status("done", f"Serving {served.name} on http://{host}:{socket.getsockname()[1]} (Ctrl-C stops it)")
         if not (is_private or tokens):
@@ -58,6 +88,8 @@ def limits_from(assignments: list[str], is_private: bool) -> Limits:
     Raises:
         SettingsError: an unknown name, or a number out of its range.
     """
+    from dataclasses import fields, replace
+
     from handshape.serving.api.limits import Limits
 
     limits = Limits(rate=0.0 if is_private else RATE_FOR_STRANGERS)
@@ -74,6 +106,7 @@ def limits_from(assignments: list[str], is_private: bool) -> Limits:
 
 def load(model: str, workers: int | None, console: Console) -> Served:
     """A model, ready to be served, with the hand models it needs, or said aloud without."""
+    from handshape.cli.serve_log import log_to
     from handshape.serving.api.models import Served
     from handshape.serving.recognizer import recognizer_of
 
@@ -82,32 +115,9 @@ def load(model: str, workers: int | None, console: Console) -> Served:
 
 def explained(loaded: Loaded, image: bytes) -> bytes:
     """An image, explained, as PNG."""
-    from PIL import Image
+    from handshape.cli.explain import explain_photograph
 
-    result, features = loaded.recognizer.explain(image)
-    stream = io.BytesIO()
-    Image.fromarray(draw(image, result, heat_of(features, loaded.bundle, result))).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def log_to(console: Console) -> Log:
-    """Where a server's events go: as JSON to stdout, or in words; nowhere once nobody reads them."""
-
-    def log(event: dict[str, Any]) -> None:
-        with suppress(OSError, HandshapeError):  # requests are answered, and models replaced, all the same
-            say(event)
-
-    def say(event: dict[str, Any]) -> None:
-        if console.to_json:
-            console.emit(event)
-        elif event["event"] == "model kept":
-            console.warn(f"The model being served stays. {event['reason']}")
-        elif event["event"] == "model":
-            console.detail(f"{event['model']} is {event['version']}")
-        else:
-            console.detail("{time} {method} {route} {status}, {milliseconds} ms".format(**event))
-
-    return log
+    return explain_photograph(image, loaded.recognizer, loaded.bundle)[1]
 
 
 def newest_run(folder: Path) -> str:
@@ -140,25 +150,3 @@ def _number(name: str, value: str) -> float:
     raise SettingsError(
         f"The limit {name} cannot be '{value}'.", f"a {'whole ' * (kind is int)}number from {least:g} {upper}"
     )
-
-
-@contextmanager
-def _problems_said(console: Console) -> Iterator[None]:
-    """Mistakes of the server; what its libraries remark on clients' mistakes is left out."""
-    logger = logging.getLogger()
-    handler = _ToConsole(console)
-    handler.addFilter(lambda record: record.msg not in CLIENTS_MISTAKES)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _ToConsole(logging.Handler):
-    def __init__(self, console: Console) -> None:
-        super().__init__(logging.ERROR)
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._console.warn(self.format(record).strip())

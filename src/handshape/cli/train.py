@@ -5,30 +5,84 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from handshape.cli.shared import quoted
-from handshape.config import Settings, describe_settings, load_settings, validate_settings
-from handshape.console import Console
+from handshape.cli.shared import Verbs, add_verb, given_path, quoted
 from handshape.errors import DataError, SettingsError
 
+if TYPE_CHECKING:
+    from handshape.config import Settings
+    from handshape.console import Console
 
-def train(options: argparse.Namespace, console: Console) -> int:
-    """``handshape train``."""
+ORDER = 20
+
+
+def add_parser(verbs: Verbs) -> None:
+    """What the verb takes."""
+    parser = add_verb(
+        verbs,
+        "train",
+        run,
+        "the whole journey, from photographs to a judged model",
+        "Checks, splits, trains in two phases, evaluates, draws the figures and writes a run folder.",
+        [
+            "handshape train photos",
+            "handshape train photos --name first --set data.groups=signers.csv",
+            "handshape train photos --set data.groups='(?P<signer>[^_/]+)_[0-9]+' --set model.num_epochs=40",
+            "handshape train photos --external office=office-photos --negatives rooms",
+            "handshape train photos --profile gtx1650 --config my.yaml",
+            "handshape train --resume runs/first",
+            "handshape train --help-settings",
+        ],
+    )
+    parser.add_argument(
+        "data", type=given_path, nargs="?", metavar="DATA", help="folder with one folder of images a class"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go (default: runs)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="name of the run (default: date and time)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
+    parser.add_argument("--profile", default="default", metavar="NAME", help="default or gtx1650 (4 GB of GPU memory)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="assignments",
+        metavar="SECTION.KEY=VALUE",
+        help="one setting, such as model.num_epochs=40; give it as often as needed",
+    )
+    parser.add_argument(
+        "--external",
+        action="append",
+        default=[],
+        metavar="NAME=DATA",
+        help="photographs of other people, to measure on; give it as often as needed",
+    )
+    parser.add_argument(
+        "--negatives",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="photographs without a sign, to tune what is accepted",
+    )
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
+    parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Trains, goes on with a run, or lists the settings."""
     if options.help_settings:
-        console.say("\n".join(f"{name}={default}\n    {meaning}" for name, default, meaning in describe_settings()))
-        if options.json:
-            console.emit(
-                {name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()}
-            )
+        list_settings(options, console)
         return 0
-    from handshape.workflow import train as pipeline
+    from handshape.workflow.train import resume, train
 
     if options.resume:
         require_nothing_new(options)
-        result = pipeline.resume(options.resume, console)
+        result = resume(options.resume, console)
     else:
-        result = pipeline.train(settings_of(options), options.out, options.name, console, externals_of(options))
+        result = train(settings_of(options), options.out, options.name, console, externals_of(options))
     show_training(result, console)
     if options.json:
         console.emit(
@@ -36,13 +90,22 @@ def train(options: argparse.Namespace, console: Console) -> int:
                 "run": str(result.run.folder),
                 "bundle": str(result.bundle.folder),
                 "accuracy": {"validation": result.validation.accuracy, "test": result.test.accuracy},
-                "external": {name: outside.metrics.accuracy for name, outside in result.findings.external.items()},
+                "external": {name: external.metrics.accuracy for name, external in result.findings.external.items()},
                 "verdict": result.findings.verdict.as_dict(),
                 "report": str(result.run.report),
                 "seconds": result.seconds,
             }
         )
     return 0
+
+
+def list_settings(options: argparse.Namespace, console: Console) -> None:
+    """Every setting with its default and what it means."""
+    from handshape.config import describe_settings
+
+    console.say("\n".join(f"{name}={default}\n    {meaning}" for name, default, meaning in describe_settings()))
+    if options.json:
+        console.emit({name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()})
 
 
 def externals_of(options: argparse.Namespace) -> dict[str, Path]:
@@ -93,6 +156,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         SettingsError: a setting is at fault.
         DataError: no photographs were named, and there are none where the settings say.
     """
+    from handshape.config import load_settings, validate_settings
+
     settings = load_settings(options.profile, options.config, options.assignments)
     if options.negatives:
         settings = with_negatives(settings, options.negatives)
@@ -115,6 +180,8 @@ def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
     Raises:
         DataError: there is no such folder.
     """
+    from handshape.config import validate_settings
+
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"There is no folder {folder}, which --negatives names.")
@@ -130,21 +197,21 @@ def show_training(result: Any, console: Console) -> None:
         for score in result.test.per_class
     ]
     console.table("Test images", ("class", "images", "precision", "recall", "F1"), rows)
-    run = quoted(result.run.folder)
-    console.status("chart", f"Test accuracy {result.test.accuracy:.1%} on {result.test.n} images, {result.split_by}")
+    run, groups = quoted(result.run.folder), result.trained.dataset.groups
+    console.status("chart", f"Test accuracy {result.test.accuracy:.1%} on {result.test.n} images, {groups.description}")
     console.detail(
         f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
         f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
     )
     hardest = [score for score in result.test.worst() if score.recall < 1]
-    for name, outside in result.findings.external.items():
-        console.status("chart", f"On {name}: {outside.metrics.accuracy:.1%} of {outside.metrics.n} images")
+    for name, external in result.findings.external.items():
+        console.status("chart", f"On {name}: {external.metrics.accuracy:.1%} of {external.metrics.n} images")
     for sentence in result.findings.verdict.sentences:
         console.paragraph(sentence)
     for word, scores in (("best", result.test.best() if hardest else ()), ("hardest", hardest)):
         if scores:
             console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
-    if not result.split_by.startswith("by signer"):
+    if not groups.are_signers:
         console.warn(
             "The split does not know who signed what, so the same people may stand in training and test. Expect less "
             "on people it has never seen: name the signers with --set data.groups=…, or measure on other photographs."

@@ -1,45 +1,69 @@
-"""The verbs about photographs: ``check`` and ``sample``."""
+"""``handshape check``: what is wrong with a folder of photographs."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from handshape.cli.shared import quoted
-from handshape.console import Console
-from handshape.errors import SettingsError
+from handshape.cli.shared import Verbs, add_verb, given_path, quoted
 
 if TYPE_CHECKING:
+    from handshape.console import Console
     from handshape.data.check_report import CheckReport
-    from handshape.workflow.dataset import FoundHands
+    from handshape.hands.landmarks import Hand
 
-NO_PEOPLE = ("auto", "none")  # rules of --groups that name nobody
+ORDER = 10
 FEW_HANDS = 0.5  # of a class's images; with fewer, its landmarks say little
 
 
-def check(options: argparse.Namespace, console: Console) -> int:
-    """``handshape check``: 0 when the folder can be trained on, 1 when it cannot."""
+def add_parser(verbs: Verbs) -> None:
+    """What the verb takes."""
+    parser = add_verb(
+        verbs,
+        "check",
+        run,
+        "what is wrong with these photographs",
+        "Reads every image and reports broken, misnamed, tiny, duplicate and similar files, empty and uneven "
+        "classes. Finds the hands, and reports classes where few are found and labels that are probably wrong. "
+        "Changes nothing.",
+        [
+            "handshape check photos",
+            "handshape check photos --groups signers.csv",
+            "handshape check photos --groups '/(?P<signer>[a-z]+)_'",
+            "handshape check photos --quick --json | jq .problems",
+        ],
+    )
+    parser.add_argument("data", type=given_path, metavar="DATA", help="folder with one folder of images a class")
+    parser.add_argument(
+        "--groups",
+        default="auto",
+        metavar="RULE",
+        help="who signed what, as data.groups: folder, a .csv, an expression with (?P<signer>…); default: auto",
+    )
+    parser.add_argument("--quick", action="store_true", help="leave the hands out")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """0 when the folder can be trained on, 1 when it cannot."""
     from handshape.data.checks import check_folder, with_signers
-    from handshape.data.groups import signer_groups
+    from handshape.data.groups import group_samples
     from handshape.data.samples import list_samples
     from handshape.hands.search import hand_search
-    from handshape.workflow.dataset import add_label_issues, find_hands
+    from handshape.workflow.dataset import add_label_issues, read_samples
 
     console.status("check", f"Checking {options.data}")
     folder = list_samples(options.data)
-    report = check_folder(folder, console)
-    groups, _ = signer_groups(folder, report.usable_samples, options.groups, report.digests, report.similarity)
-    if options.groups not in NO_PEOPLE:
-        report = with_signers(report, groups)
-    hands: FoundHands = {}
-    if report.usable and not options.quick:
-        hands = find_hands(folder, report, hand_search(console), console)
-    found = hands_of_classes(report, hands) if hands else None
+    search = None if options.quick else hand_search(console)
+    readings = read_samples(folder, search, None, console)
+    report = check_folder(folder, readings.inspections)
+    groups = group_samples(folder, report.usable_samples, options.groups, report.digests, report.similarity)
+    if groups.are_signers:
+        report = with_signers(report, groups.of)
+    found = hands_of_classes(report, readings.hands) if search and report.usable else None
     if found is not None:
-        report = add_label_issues(with_few_hands(report, found), hands, groups)
+        report = add_label_issues(with_few_hands(report, found), readings.hands, groups)
     show_check(report, found, console)
     if options.json:
         console.emit({**report.as_dict(), "hands_found": found})
@@ -49,14 +73,16 @@ def check(options: argparse.Namespace, console: Console) -> int:
     return 1 if report.fatal else 0
 
 
-def hands_of_classes(report: CheckReport, hands: FoundHands) -> dict[str, int]:
+def hands_of_classes(report: CheckReport, hands: Sequence[Hand | None]) -> dict[str, int]:
     """How many usable images of each class show a hand."""
-    counts = Counter(sample.label for sample in report.usable_samples if hands[sample.path])
+    counts = Counter(sample.label for sample, hand in zip(report.usable_samples, hands, strict=True) if hand)
     return {label: counts[label] for label in report.classes}
 
 
 def with_few_hands(report: CheckReport, found: Mapping[str, int]) -> CheckReport:
     """The report with the classes in which few hands were found, those that show no sign aside."""
+    from dataclasses import replace
+
     from handshape.data.check_report import Problem
     from handshape.data.messages import counted, some
     from handshape.model.decisions import is_negative_name
@@ -95,19 +121,3 @@ def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Co
         console.warn(problem)
     verdict = "nothing is wrong" if report.ok else f"{len(report.problems)} findings"
     console.status("done", f"{report.usable} of {report.images} images in {len(report.classes)} classes: {verdict}")
-
-
-def sample(options: argparse.Namespace, console: Console) -> int:
-    """``handshape sample``."""
-    from handshape.practice import draw_practice_set
-
-    console.status("draw", f"Drawing a practice set into {options.out}")
-    if options.seed < 0:
-        raise SettingsError(f"The seed cannot be {options.seed}.", "0 or more")
-    count = draw_practice_set(options.out, options.per_class, options.seed, options.classes, options.size, console)
-    console.status("done", f"Drew {count} images")
-    signers = options.out / "signers.csv"
-    console.status("hint", f"Train on it: handshape train {quoted(options.out)} --set data.groups={quoted(signers)}")
-    if options.json:
-        console.emit({"folder": str(options.out), "images": count, "signers": str(signers)})
-    return 0

@@ -1,0 +1,44 @@
+"""``handshape predict``: the handshape in each image."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handshape.cli.shared import MODEL, Verbs, add_verb, for_each_image, given_path, in_words
+
+if TYPE_CHECKING:
+    from handshape.console import Console
+
+ORDER = 40
+
+
+def add_parser(verbs: Verbs) -> None:
+    """What the verb takes."""
+    parser = add_verb(
+        verbs,
+        "predict",
+        run,
+        "labels and confidences for images",
+        "Recognises the handshape in each image. A folder stands for the images in it.",
+        ["handshape predict runs/first photo.jpg", "handshape predict runs/first *.jpg --json > answers.jsonl"],
+    )
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+    parser.add_argument("images", type=given_path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Goes on after a bad image; 1 when no image could be read."""
+    from handshape.registry import resolve
+    from handshape.serving.recognizer import recognizer_of
+
+    recognizer = recognizer_of(resolve(options.model), console)
+
+    def answer(path: Path) -> None:
+        result = recognizer.recognize(path)
+        console.say(f"{path}: {in_words(result)}")
+        if options.json:
+            console.emit({"path": str(path), **result.as_dict()})
+
+    return for_each_image(options, console, answer)

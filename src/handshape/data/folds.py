@@ -1,0 +1,74 @@
+"""Folds for cross-validation: every row is tested once, by a model that learned from other groups."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.data.samples import natural_key
+from handshape.data.splits import Rows, Split
+from handshape.errors import DataError
+
+Folds = NDArray[np.int64]  # [N], the fold in which each row is tested
+
+
+def stratified_folds(targets: Rows, groups: Sequence[str], count: int, seed: int) -> Folds:
+    """Folds of about equal size and mix of classes, no group in two of them: scikit-learn's StratifiedGroupKFold.
+
+    Args:
+        targets: [N] class numbers.
+        groups: [N] names.
+        count: of folds.
+        seed: decides which groups go together.
+
+    Raises:
+        DataError: there are fewer groups than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    numbers = np.unique(list(groups), return_inverse=True)[1]
+    if len(set(numbers.tolist())) < count:
+        raise DataError(
+            f"{count} folds need {count} groups of images that belong together; there are {len(set(groups))}.",
+            fix=f"Use --folds {max(2, len(set(groups)))}, or add photographs of other people.",
+        )
+    folds = np.zeros(len(targets), np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer images than folds: some folds lack them
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        for fold, (_, tested) in enumerate(splitter.split(np.zeros(len(targets)), targets, numbers)):
+            folds[tested] = fold
+    return folds
+
+
+def folds_by_group(groups: Sequence[str]) -> tuple[Folds, tuple[str, ...]]:
+    """One fold a group, such as a signer, and the groups' names in the order of their folds."""
+    names = tuple(sorted(set(groups), key=natural_key))
+    number_of = {name: number for number, name in enumerate(names)}
+    return np.array([number_of[group] for group in groups], np.int64), names
+
+
+def splits_of(folds: Folds, targets: Rows, validation_share: float) -> Iterator[Split]:
+    """One split a fold: it is tested, the next ones validate, the others train.
+
+    What no other fold can teach, a class that training lacks, is left out of the test and noted.
+
+    Args:
+        folds: [N].
+        targets: [N] class numbers.
+        validation_share: of all folds; at least one validates.
+    """
+    count = int(folds.max()) + 1
+    validating = max(1, round(validation_share * count))
+    for tested in range(count):
+        ahead = (folds - tested) % count
+        train = np.flatnonzero(ahead > validating)
+        is_known = np.isin(targets, targets[train])
+        test = np.flatnonzero((ahead == 0) & is_known)
+        unknown = int(((ahead == 0) & ~is_known).sum())
+        note = f"{unknown} images of fold {tested + 1} are not tested: no other fold shows their class."
+        validation = np.flatnonzero((ahead > 0) & (ahead <= validating) & is_known)
+        yield Split(train, validation, test, folds, (note,) if unknown else ())

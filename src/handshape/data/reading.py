@@ -1,0 +1,156 @@
+"""Files, read once: each is opened, hashed and decoded a single time, and all that is asked of it is taken then."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from handshape.console import Console
+from handshape.data.near_duplicates import thumbnail
+from handshape.data.threads import in_threads
+from handshape.downloads import cache_folder
+from handshape.errors import ImageError
+from handshape.files import cannot_write, sweep
+from handshape.hands.inputs import Inputs, Photograph, enough_pixels, load_photograph, view_of, with_hands
+from handshape.hands.landmarks import Hand
+from handshape.hands.search import HandSearch, without_search
+from handshape.images import FORMATS, UNNAMED, Pixels
+
+MEMORY_LIMIT = 500_000_000  # bytes; above it the pixels live in a file, and the system keeps in memory what is in use
+TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
+WORKERS = 2  # threads that decode
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What opening one image showed; ``reason`` is empty when it is usable."""
+
+    reason: str = ""
+    digest: str = ""
+    thumbnail: bytes = b""
+    is_tiny: bool = False
+    is_misnamed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What N files showed; M of them are usable.
+
+    Attributes:
+        inspections: of the N, in order.
+        hands: of the M, in pixels of the whole photograph; None where there is none, or none was looked for.
+        inputs: what a classifier is shown of the M; None where no size was asked for.
+    """
+
+    inspections: tuple[Inspection, ...]
+    hands: tuple[Hand | None, ...]
+    inputs: Inputs | None
+
+    @property
+    def usable(self) -> tuple[int, ...]:
+        """Which of the N files are usable."""
+        return tuple(number for number, each in enumerate(self.inspections) if not each.reason)
+
+
+def read_files(
+    files: Sequence[Path], search: HandSearch | None, size: int | None, console: Console, label: str = "Reading images"
+) -> Readings:
+    """Opens every file; those that cannot be used are left out, with the reason.
+
+    Args:
+        files: images.
+        search: finds hands; None looks for none.
+        size: side of what a classifier is shown, in pixels; None keeps no pictures.
+        console: shows the progress.
+        label: of the progress bar.
+
+    Raises:
+        RunError: there is no room for the pictures.
+    """
+    inspections: list[Inspection] = []
+    hands: list[Hand | None] = []
+    store = _Pictures(len(files), size) if size is not None else None
+    read = partial(_read, side=enough_pixels(size or TINY_SIDE, search is not None))
+
+    with console.progress(label, len(files)) as bar:
+
+        def usable() -> Iterator[Photograph]:
+            for inspection, photograph in in_threads(read, files, WORKERS):
+                inspections.append(inspection)
+                if photograph is None:
+                    bar.advance()
+                else:
+                    yield photograph
+
+        for photograph, hand in (search or without_search)(usable()):
+            hands.append(hand)
+            if store is not None:
+                store.add(view_of(photograph, hand, store.size))
+            bar.advance()
+    inputs = with_hands(store.pixels(), hands) if store is not None else None
+    return Readings(tuple(inspections), tuple(hands), inputs)
+
+
+def _read(file: Path, side: int) -> tuple[Inspection, Photograph | None]:
+    try:
+        photograph = load_photograph(file, side)
+    except ImageError as error:
+        return Inspection(error.happened.removeprefix(str(file)).removeprefix(UNNAMED).strip(" .")), None
+    inspection = Inspection(
+        digest=photograph.digest.hex(),
+        thumbnail=thumbnail(Image.fromarray(photograph.pixels)),
+        is_tiny=photograph.shorter_side < TINY_SIDE,
+        is_misnamed=file.suffix.lower() not in FORMATS[photograph.format],
+    )
+    return inspection, photograph
+
+
+class _Pictures:
+    """Squares that come one by one and end as [N, size, size, 3] uint8, in memory or, when they are many, in a file.
+
+    The file is written front to back, not through a memory map: there a full disk would end the program without a
+    word.
+    """
+
+    def __init__(self, most: int, size: int) -> None:
+        self.size = size
+        self._count = 0
+        self._file: Path | None = None
+        if most * size * size * 3 <= MEMORY_LIMIT:
+            self._memory: Pixels = np.empty((most, size, size, 3), np.uint8)
+            return
+        folder = cache_folder() / "pictures"
+        sweep(folder, "*.raw")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._stream = tempfile.NamedTemporaryFile(dir=folder, suffix=".raw")  # noqa: SIM115  # gone with the program
+        except OSError as error:
+            raise cannot_write(folder, error, "choose another place with HANDSHAPE_HOME") from None
+        self._file = Path(self._stream.name)
+
+    def add(self, square: Pixels) -> None:
+        if self._file is None:
+            self._memory[self._count] = square
+        else:
+            try:
+                self._stream.write(square.tobytes())
+            except OSError as error:
+                raise cannot_write(self._file, error, "choose another place with HANDSHAPE_HOME") from None
+        self._count += 1
+
+    def pixels(self) -> Pixels:
+        if self._file is None:
+            return self._memory[: self._count]
+        if not self._count:
+            return np.empty((0, self.size, self.size, 3), np.uint8)
+        self._stream.flush()
+        mapped = np.memmap(self._stream, np.uint8, "r", shape=(self._count, self.size, self.size, 3))
+        weakref.finalize(mapped, self._stream.close)
+        return mapped

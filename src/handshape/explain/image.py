@@ -1,0 +1,46 @@
+"""One photograph with what a recogniser made of it, as ``handshape explain`` and the API show it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from handshape.explain.drawing import Caption, draw_explanation
+from handshape.explain.saliency import Floats, where_it_looked
+from handshape.hands.inputs import load_photograph
+from handshape.hands.landmarks import Hand
+
+
+def explain_image(
+    source: Path | bytes,
+    hand: Hand | None,
+    caption: Caption,
+    features: Floats | None,
+    activation: Path,
+    number: int,
+) -> bytes:
+    """The photograph, the hand in it, where the classifier looked, and what it decided, as PNG.
+
+    Args:
+        source: a file, or its bytes.
+        hand: in pixels of the upright photograph at its full size; None where none was found.
+        caption: what was decided.
+        features: [h, w, F], the last feature map; None without a pixel stream.
+        activation: the file of the dense layer's weights [F, C]; it may be missing.
+        number: of the most probable class.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    photograph = load_photograph(source)
+    heat = None
+    if features is not None and activation.is_file():
+        is_left = hand is not None and hand.handedness == "Left"
+        heat = where_it_looked(features, np.load(activation), number, is_left)
+    hand = hand.scaled(1 / photograph.scale) if hand else None
+    stream = BytesIO()
+    Image.fromarray(draw_explanation(photograph.pixels, hand, heat, caption)).save(stream, "PNG")
+    return stream.getvalue()

@@ -1,0 +1,62 @@
+"""What every step of a workflow has at hand: the console, the machine, the run, a stopwatch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from handshape.config import GpuSettings
+from handshape.console import Console
+from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
+from handshape.workflow.run import Run
+
+
+@dataclass
+class Stopwatch:
+    """Seconds each stage took, in order."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what happens inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - start, 3)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What steps share.
+
+    Attributes:
+        console: shows what happens.
+        gpu: what is asked of an accelerator.
+        run: the run folder that a training writes into; None where nothing is kept.
+        watch: times the stages.
+    """
+
+    console: Console
+    gpu: GpuSettings = field(default_factory=GpuSettings)
+    run: Run | None = None
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """Backend, device and precision; Keras is started on them when this is first asked for."""
+        with native_chatter_hidden():  # of a backend that has to be asked for its devices
+            runtime = choose_runtime(self.gpu)
+        self.console.status("machine", f"Running on {runtime.accelerator or 'the CPU'} with {runtime.backend}")
+        for decision in runtime.decisions:
+            self.console.log(str(decision))
+        start_runtime(runtime, self.gpu, seed=0)
+        return runtime
+
+    def within(self, run: Run) -> Context:
+        """The same for a run that has begun."""
+        return replace(self, run=run)

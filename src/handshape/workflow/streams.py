@@ -1,0 +1,276 @@
+"""Each stream of a classifier, trained on rows of a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handshape.cache import cached_folder
+from handshape.config import Settings
+from handshape.data.splits import Rows, Split
+from handshape.hands.crops import points_in_crops
+from handshape.hands.known_hands import known_hands_like
+from handshape.machine import versions
+from handshape.model.classifier import Classifier
+from handshape.model.streams import LandmarkStream, PixelStream
+from handshape.model.weights import StartingWeights
+from handshape.workflow.context import Context
+from handshape.workflow.dataset import Dataset
+
+if TYPE_CHECKING:
+    from handshape.training.checkpoints import TrainingState
+    from handshape.training.features import TrunkFeatures
+    from handshape.training.pixels import PixelTrainer, TrainingFiles
+
+FEATURES_KEPT = 2_000_000_000  # bytes of trunk features in the cache; the oldest go first
+
+
+class StreamTrainer(Protocol):
+    """Trains one stream in place."""
+
+    name: str
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """Epochs and curves, for JSON and figures; empty where there is nothing to show."""
+
+    def train(self) -> None:
+        """Learns from the training rows of its split."""
+
+    def refit(self, rows: Rows) -> None:
+        """Goes on to learn from these rows."""
+
+    def probabilities(self, rows: Rows) -> NDArray[np.float32]:
+        """What the stream says about these, [n, C]."""
+
+
+def stream_trainers(
+    classifier: Classifier,
+    dataset: Dataset,
+    split: Split,
+    weights: StartingWeights,
+    settings: Settings,
+    context: Context,
+) -> tuple[StreamTrainer, ...]:
+    """One for each stream that the classifier has, in the order in which they train.
+
+    Args:
+        classifier: whose streams.
+        dataset: what they learn from.
+        split: its rows.
+        weights: what the pixel stream starts from.
+        settings: of the run.
+        context: console, machine and run.
+    """
+    trainers: list[StreamTrainer] = []
+    if classifier.landmarks is not None:
+        trainers.append(LandmarkStreamTrainer(classifier.landmarks, dataset, split, settings, context))
+    if classifier.pixels is not None:
+        features = trunk_features(classifier.pixels, dataset, split.cells, weights, settings, context)
+        trainers.append(PixelStreamTrainer(classifier.pixels, features, dataset, split, settings, context))
+    return tuple(trainers)
+
+
+class LandmarkStreamTrainer:
+    """The landmark stream, on the hands of its rows and on known ones."""
+
+    name = "landmarks"
+    history: dict[str, Any] = {}  # noqa: RUF012  # nothing to show, and nobody writes into it
+
+    def __init__(
+        self, stream: LandmarkStream, dataset: Dataset, split: Split, settings: Settings, context: Context
+    ) -> None:
+        self._stream, self._dataset, self._rows = stream, dataset, split.train
+        self._settings, self._context = settings, context
+
+    def train(self) -> None:
+        """See :class:`StreamTrainer`."""
+        with self._context.watch.stage("landmarks"):
+            self._train(self._rows)
+
+    def refit(self, rows: Rows) -> None:
+        """See :class:`StreamTrainer`."""
+        self._train(rows)
+
+    def probabilities(self, rows: Rows) -> NDArray[np.float32]:
+        """See :class:`StreamTrainer`."""
+        landmarks = self._dataset.inputs.landmarks[rows]
+        return np.asarray(self._stream.model.predict(landmarks, batch_size=256, verbose=0))
+
+    def _train(self, rows: Rows) -> None:
+        from handshape.training.landmarks import balanced, train_landmarks
+
+        dataset, console = self._dataset, self._context.console
+        signers = dataset.signers(rows)
+        is_found = dataset.inputs.found[rows]
+        if not is_found.any():
+            console.warn("No hand was found in any training image, so the landmark stream has nothing to learn from.")
+            return
+        rows, signers = rows[is_found], signers[is_found]
+        landmarks, targets = dataset.inputs.landmarks[rows], dataset.targets[rows]
+        console.status("train", f"Training the landmark stream on {len(rows)} hands")
+        if self._settings.hands.known == "auto":
+            known = known_hands_like(landmarks, targets, dataset.class_names)
+            console.detail(known.summary)
+            landmarks, targets = np.concatenate([landmarks, known.landmarks]), np.concatenate([targets, known.targets])
+            signers = np.concatenate([signers, np.full(len(known.targets), signers.max() + 1)])
+        hands = balanced(landmarks, targets, signers)
+        train_landmarks(self._stream, hands, self._settings.data.seed, self._context.runtime, console)
+
+
+class PixelStreamTrainer:
+    """The pixel stream: its head on a frozen base, then the last layers with it."""
+
+    name = "pixels"
+
+    def __init__(
+        self,
+        stream: PixelStream,
+        features: TrunkFeatures,
+        dataset: Dataset,
+        split: Split,
+        settings: Settings,
+        context: Context,
+    ) -> None:
+        from handshape.training.pixels import TrainingOptions
+
+        self._stream, self._features, self._dataset, self._split = stream, features, dataset, split
+        self._settings, self._context = settings, context
+        self._options = TrainingOptions(settings.model.batch_size, settings.data.seed, settings.training)
+        self._state: TrainingState | None = None
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """See :class:`StreamTrainer`."""
+        state = self._state
+        if state is None:
+            return {}
+        return {
+            "best_epoch": state.best_epoch,
+            "epochs": state.phase_epochs,
+            "batch_size": state.batch_size,
+            "history": state.history,
+        }
+
+    def train(self) -> None:
+        """See :class:`StreamTrainer`."""
+        trainer = self.prepare()
+        self.train_head(trainer)
+        self.fine_tune(trainer)
+
+    def prepare(self) -> PixelTrainer:
+        """What trains the stream, the features that it needs computed."""
+        from handshape.training.pixels import TrainingFiles
+
+        run = self._context.run
+        files = TrainingFiles(run.best_model, run.checkpoint, run.tensorboard) if run else TrainingFiles()
+        return self._trainer(self._split.train, files)
+
+    def train_head(self, trainer: PixelTrainer) -> None:
+        """Phase one: the head, base frozen."""
+        from handshape.training.phases import head_phase
+
+        model = self._settings.model
+        with self._context.watch.stage("train"):
+            self._context.console.status("train", f"Phase 1: training the head, up to {model.num_epochs} epochs")
+            trainer.run(head_phase(model))
+
+    def fine_tune(self, trainer: PixelTrainer) -> None:
+        """Phase two: the last layers with the head; ends at the best epoch of both phases."""
+        from handshape.training.phases import fine_tune_phase
+
+        model = self._settings.model
+        with self._context.watch.stage("fine_tune"):
+            if model.fine_tune_epochs:
+                what = f"fine-tuning the last {model.fine_tune_layers} layers, up to {model.fine_tune_epochs} epochs"
+                self._context.console.status("train", f"Phase 2: {what}")
+            trainer.run(fine_tune_phase(model))
+        trainer.finish()
+        self._state = trainer.state
+
+    def refit(self, rows: Rows) -> None:
+        """See :class:`StreamTrainer`."""
+        from handshape.training.phases import refit_phase
+        from handshape.training.pixels import TrainingFiles
+
+        run = self._context.run
+        trainer = self._trainer(
+            rows, TrainingFiles(checkpoint=run.work / "refit_state.npz") if run else TrainingFiles()
+        )
+        trainer.run(refit_phase(self._settings.model))
+        trainer.finish()
+
+    def probabilities(self, rows: Rows) -> NDArray[np.float32]:
+        """See :class:`StreamTrainer`."""
+        from handshape.training.pixels import stream_probabilities
+
+        return stream_probabilities(self._stream, self._features, rows)
+
+    def compute_features(self, rows: Rows | None = None) -> None:
+        """Sends what is missing through the frozen trunk: all views of these rows, by default those of training."""
+        rows = self._split.train if rows is None else rows
+        augmented = rows if self._settings.augmentation.views else rows[:0]
+        with self._context.watch.stage("features"):
+            self._features.compute(self._split.validation, augmented, self._context.console)
+
+    def _trainer(self, rows: Rows, files: TrainingFiles) -> PixelTrainer:
+        from handshape.training.pixels import PixelData, PixelTrainer
+
+        self.compute_features(rows)
+        data = PixelData(self._features, self._dataset.targets, rows, self._split.validation)
+        return PixelTrainer(self._stream, data, self._options, self._context.runtime, files, self._context.console)
+
+
+def trunk_features(
+    stream: PixelStream,
+    dataset: Dataset,
+    cells: NDArray[np.int64],
+    weights: StartingWeights,
+    settings: Settings,
+    context: Context,
+) -> TrunkFeatures:
+    """The trunk features of a data set: those in memory, those in the cache, else empty ones.
+
+    Args:
+        stream: whose trunk it is.
+        dataset: whose images.
+        cells: [N], as a split says.
+        weights: what the trunk holds.
+        settings: how images are augmented, and the seed.
+        context: the machine that computes.
+    """
+    from handshape.training.augment import Augmenter
+    from handshape.training.features import TrunkFeatures
+
+    runtime, size = context.runtime, settings.model.img_size
+    key = _key_of(dataset, cells, weights, settings, context)
+    if key not in dataset.features:
+        augmenter = Augmenter(
+            dataset.inputs.image, points_in_crops(dataset.inputs.landmarks, size), settings.augmentation
+        )
+        folder = cached_folder("features", key, FEATURES_KEPT)
+        dataset.features[key] = TrunkFeatures(stream, augmenter, cells, settings.data.seed, runtime, folder)
+    return dataset.features[key]
+
+
+def _key_of(
+    dataset: Dataset, cells: NDArray[np.int64], weights: StartingWeights, settings: Settings, context: Context
+) -> str:
+    """Whatever trunk features depend on, as one word."""
+    runtime, model = context.runtime, settings.model
+    facts = {
+        "weights": [weights.name, weights.sha256],
+        "network": [model.img_size, model.fine_tune_layers],
+        "augmentation": settings.augmentation.model_dump(),
+        "seed": settings.data.seed,
+        "machine": [runtime.backend, runtime.accelerator, runtime.policy],
+        "versions": versions(),
+    }
+    content = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
+    for array in (dataset.inputs.image, dataset.inputs.landmarks, cells):
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
