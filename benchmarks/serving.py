@@ -1,12 +1,14 @@
 """The API against the recogniser's own loop, in one run: how long a request takes alone, and how many go at once.
 
-usage: python benchmarks/serving.py MODEL PHOTOGRAPHS [--requests 500] [--concurrency 8] [--memory]
+usage: python benchmarks/serving.py MODEL PHOTOGRAPHS [--requests 500] [--concurrency 8] [--memory | --frames]
 The photographs are made JPEGs of 640 x 480. The server runs in a process of its own; the clients keep their
 connections. The loop recognises the same bytes, one after the other on one thread, then on as many as the server has.
 With --memory, what the server holds after each tenth of the requests instead: --memory --requests 10000.
+With --frames, how long a frame of a stream takes where the hand is followed, and where there is none to be seen.
 """
 
 import argparse
+import functools
 import http.client
 import io
 import itertools
@@ -24,7 +26,8 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from handshape.console import Console
-from handshape.images import images_below, read_image
+from handshape.data.samples import list_images
+from handshape.images import read_image
 from handshape.registry import resolve
 from handshape.serving.recognizer import recognizer_of
 
@@ -39,11 +42,16 @@ def main() -> None:
     parser.add_argument("photographs", type=Path, nargs="+")
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--concurrency", type=int, default=8)
-    parser.add_argument("--memory", action="store_true", help="measure the server's memory, not time")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--memory", action="store_true", help="measure the server's memory, not time")
+    what.add_argument("--frames", action="store_true", help="measure frames with a hand and without, no server")
     options = parser.parse_args()
-    images = [as_jpeg(path) for path in itertools.islice(images_below(options.photographs), 0, None, 7)][:100]
+    images = [as_jpeg(path) for path in itertools.islice(list_images(options.photographs), 0, None, 7)][:100]
     work = list(itertools.islice(itertools.cycle(images), options.requests))
-    (measure_memory if options.memory else measure_time)(options.model, work, options.concurrency)
+    if options.frames:
+        measure_frames(options.model, work)
+    else:
+        (measure_memory if options.memory else measure_time)(options.model, work, options.concurrency)
 
 
 def measure_time(model: str, work: Sequence[bytes], concurrency: int) -> None:
@@ -70,6 +78,26 @@ def measure_memory(model: str, work: Sequence[bytes], concurrency: int) -> None:
             print(f"{end:6} requests   {resident(started.process):6.1f} MB", flush=True)
 
 
+def measure_frames(model: str, work: Sequence[bytes]) -> None:
+    """In turn, so that what else the machine does weighs on both alike."""
+    recognizer = recognizer_of(resolve(model), Console())
+    followed, empty = [], []
+    for frame in work:
+        hand, nobody = recognizer.recognize(frame).hand, without_hand(frame)
+        if hand and not recognizer.follow(nobody, None).hand:
+            followed.append(timed(functools.partial(recognizer.follow, frame, hand)))
+            empty.append(timed(functools.partial(recognizer.follow, nobody, None)))
+    with_hand, without = statistics.median(followed), statistics.median(empty)
+    print(f"a frame with a hand      p50 {with_hand:.1f} ms, {len(followed)} frames")
+    print(f"a frame without a hand   p50 {without:.1f} ms, {without / with_hand:.2f} times as long")
+
+
+def without_hand(frame: bytes) -> bytes:
+    """The room's light and colours, but nothing to be recognised."""
+    with Image.open(io.BytesIO(frame)) as image:
+        return jpeg(image.resize((8, 6)).resize(SIZE, Image.Resampling.BICUBIC))
+
+
 def resident(process: int) -> float:
     """Megabytes of memory that a process holds."""
     said = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True)
@@ -77,8 +105,12 @@ def resident(process: int) -> float:
 
 
 def as_jpeg(path: Path) -> bytes:
+    return jpeg(ImageOps.pad(read_image(path), SIZE, Image.Resampling.BILINEAR))
+
+
+def jpeg(image: Image.Image) -> bytes:
     stream = io.BytesIO()
-    ImageOps.pad(read_image(path), SIZE, Image.Resampling.BILINEAR).save(stream, "JPEG", quality=90)
+    image.save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 

@@ -1,16 +1,28 @@
+import io
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from handshape.cli import main
 from handshape.console import Console
+from handshape.data.checks import CheckReport, check_folder
+from handshape.data.reading import read_files
+from handshape.data.samples import list_samples
 from handshape.errors import DownloadError
+from handshape.hands.boxes import Box
+from handshape.hands.inputs import Photograph, load_photograph, view_of
+from handshape.hands.known_hands import load_known_hands
+from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models
+from handshape.hands.search import HandSearch
+from handshape.images import Pixels
 from handshape.practice import draw_practice_set
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data"
@@ -85,6 +97,13 @@ def handshape(capfd: pytest.CaptureFixture[str]) -> Handshape:
     return run
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place of this test's own for what the program keeps; it is not there yet."""
+    monkeypatch.setenv("HANDSHAPE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four handshapes, twelve drawn images each."""
@@ -128,3 +147,46 @@ def models() -> HandModels:
         return hand_models(Console(quiet=True))
     except DownloadError as error:
         pytest.skip(f"the hand models cannot be had: {error.happened}")
+
+
+def encoded(picture: Image.Image | Pixels, kind: str = "PNG", **options: Any) -> bytes:
+    """A picture as the bytes of a file."""
+    stream = io.BytesIO()
+    (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def fill(root: Path, files: Mapping[str, bytes]) -> Path:
+    """A folder with these files in it."""
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+    return root
+
+
+def checked(root: Path) -> CheckReport:
+    """What the check of a folder says, the hands aside."""
+    folder = list_samples(root)
+    files = [folder.file(sample) for sample in folder.samples]
+    return check_folder(folder, read_files(files, None, None, Console(quiet=True)).inspections)
+
+
+def square_of(source: Path | bytes, size: int) -> Pixels:
+    """The square [size, size, 3] that a classifier of whole images is shown."""
+    return view_of(load_photograph(source, 2 * size), None, size)
+
+
+def hand_at(
+    left: float, top: float, size: float, handedness: Literal["Left", "Right"] = "Right", shape: int = 0
+) -> Hand:
+    """A known hand whose landmarks fill a square, in pixels; ``shape`` is its row."""
+    known = load_known_hands()[0][shape]
+    flat = known[:, :2] - known[:, :2].min(axis=0)
+    points = np.column_stack([flat * size / flat.max() + (left, top), known[:, 2]]).astype(np.float32)
+    box = Box(left + size / 2, top + size / 2, 1.5 * size, 1.5 * size, 0)
+    return Hand(box, points, known[:, 3:], handedness, 0.9, 0.95)
+
+
+def pretended_search(hand_of: Callable[[Photograph], Hand | None]) -> HandSearch:
+    """Finds what it is told to."""
+    return lambda photographs: ((photograph, hand_of(photograph)) for photograph in photographs)

@@ -173,10 +173,11 @@ def test_what_is_no_http_at_all(server: Running):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large_is_refused_while_it_comes(chunked, server: Running):
-    whole = form([b"x" * 3_000_000])
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+def test_a_body_that_is_too_large_is_refused_while_it_comes(connection, chunked, server: Running):
+    whole = form([b"x" * 30_000_000])  # more than the system holds for a server that does not read
     body = (whole[start : start + 500_000] for start in range(0, len(whole), 500_000)) if chunked else whole
-    answer = server.ask("POST", "/v1/recognize", body, Content_Type=MIXED)
+    answer = server.ask("POST", "/v1/recognize", body, Content_Type=MIXED, Connection=connection)
     assert (answer.status, answer.error_code) == (413, "too_large")
     assert "2 MB" in answer.object["error"]["expected"]
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from handshape.serving.api import models
 from handshape.serving.api.access import LOOPBACK, Access, read_tokens
 from handshape.serving.api.errors import ApiError
 from handshape.serving.api.limits import Limits, Rate
+from handshape.serving.api.server import open_socket
 
 
 @given(rate=st.floats(0.1, 100), pauses=st.lists(st.floats(0, 30), max_size=200))
@@ -146,6 +149,16 @@ def test_limits_out_of_range(name, values, expected):
         with pytest.raises(SettingsError, match=f"The limit {name} cannot be '{value}'") as caught:
             limits_from([f"{name}={value}"], is_private=True)
         assert caught.value.expected == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems need not inherit them")
+def test_connections_inherit_the_options_of_their_socket():
+    with open_socket("127.0.0.1", 0, Limits(seconds=0.5)) as listener:
+        with socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 500
 
 
 def test_the_newest_run_is_served(tmp_path: Path):

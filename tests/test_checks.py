@@ -1,31 +1,21 @@
 import hashlib
-import io
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import checked, encoded, fill
 from PIL import Image
 
-from handshape.console import Console
-from handshape.data.checks import CheckReport, check_folder, require_trainable, with_label_issues, with_signers
-from handshape.data.samples import list_samples
+from handshape.data.checks import require_trainable, with_label_issues, with_signers
 from handshape.errors import DataError
+from handshape.images import read_image
 
 
 def photo(seed: int, kind: str = "JPEG", side: int = 40, mode: str = "RGB") -> bytes:
     noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(noise).convert(mode).save(stream, kind)
-    return stream.getvalue()
-
-
-def fill(root: Path, files: dict[str, bytes]) -> Path:
-    for path, data in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(data)
-    return root
+    return encoded(Image.fromarray(noise).convert(mode), kind)
 
 
 def sound(class_names: str = "AB", each: int = 4) -> dict[str, bytes]:
@@ -33,12 +23,8 @@ def sound(class_names: str = "AB", each: int = 4) -> dict[str, bytes]:
     return {f"{label}/{number}.jpg": photo(next(seeds)) for label in class_names for number in range(each)}
 
 
-def checked(root: Path, console: Console) -> CheckReport:
-    return check_folder(list_samples(root), console)
-
-
-def test_sound_photographs_have_no_problems(tmp_path: Path, console: Console) -> None:
-    report = checked(fill(tmp_path, sound()), console)
+def test_sound_photographs_have_no_problems(tmp_path: Path) -> None:
+    report = checked(fill(tmp_path, sound()))
     assert report.ok
     assert report.problems == report.fatal == ()
     assert (report.images, report.usable, report.imbalance) == (8, 8, 1.0)
@@ -46,10 +32,10 @@ def test_sound_photographs_have_no_problems(tmp_path: Path, console: Console) ->
     require_trainable(report)
 
 
-def test_json_has_the_promised_keys(tmp_path: Path, console: Console) -> None:
+def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     files = sound() | {"A/zero.jpg": b"", "A/copy.jpg": photo(0), "B/notes.txt": b"x"}
     (fill(tmp_path, files) / "C").mkdir()
-    values = json.loads(json.dumps(checked(tmp_path, console).as_dict()))
+    values = json.loads(json.dumps(checked(tmp_path).as_dict()))
     assert values["classes"] == {"A": 6, "B": 4, "C": 0}
     assert (values["images"], values["usable"]) == (10, 9)
     assert values["corrupt"] == ["A/zero.jpg"]
@@ -72,10 +58,8 @@ def test_json_has_the_promised_keys(tmp_path: Path, console: Console) -> None:
         ("float.tif", photo(7, "TIFF", mode="F"), "floating point"),
     ],
 )
-def test_unusable_images_are_named_with_their_reason(
-    tmp_path: Path, console: Console, name: str, data: bytes, reason: str
-) -> None:
-    report = checked(fill(tmp_path, sound() | {f"A/{name}": data}), console)
+def test_unusable_images_are_named_with_their_reason(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    report = checked(fill(tmp_path, sound() | {f"A/{name}": data}))
     assert report.corrupt == (f"A/{name}",)
     assert reason in report.reasons[f"A/{name}"]
     assert str(tmp_path) not in report.reasons[f"A/{name}"]
@@ -86,9 +70,7 @@ def test_unusable_images_are_named_with_their_reason(
     require_trainable(report)
 
 
-def test_unreadable_files_are_reported_not_raised(
-    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_files_are_reported_not_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path, sound())
     (tmp_path / "A" / "ghost.jpg").symlink_to(tmp_path / "absent")
     whole = Path.read_bytes
@@ -99,7 +81,7 @@ def test_unreadable_files_are_reported_not_raised(
         return whole(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    report = checked(tmp_path, console)
+    report = checked(tmp_path)
     assert set(report.corrupt) == {"A/ghost.jpg", "B/0.jpg"}
     assert "permission denied" in report.reasons["B/0.jpg"]
     assert "no such file" in report.reasons["A/ghost.jpg"]
@@ -110,25 +92,23 @@ def test_unreadable_files_are_reported_not_raised(
     [("x.png", "JPEG", True), ("x.jpg", "PNG", True), ("x.JPEG", "JPEG", False), ("x.tiff", "TIFF", False),
      ("x.jpeg.png", "PNG", False), ("x.gif", "WEBP", True)],
 )  # fmt: skip
-def test_wrong_endings_are_reported_but_usable(
-    tmp_path: Path, console: Console, name: str, kind: str, is_misnamed: bool
-) -> None:
-    report = checked(fill(tmp_path, sound() | {f"A/{name}": photo(99, kind)}), console)
+def test_wrong_endings_are_reported_but_usable(tmp_path: Path, name: str, kind: str, is_misnamed: bool) -> None:
+    report = checked(fill(tmp_path, sound() | {f"A/{name}": photo(99, kind)}))
     assert report.misnamed == ((f"A/{name}",) if is_misnamed else ())
     assert report.usable == 9
     assert report.ok is not is_misnamed
 
 
 @pytest.mark.parametrize(("side", "is_tiny"), [(8, True), (31, True), (32, False)])
-def test_tiny_images(tmp_path: Path, console: Console, side: int, is_tiny: bool) -> None:
-    report = checked(fill(tmp_path, sound() | {"A/small.png": photo(99, "PNG", side)}), console)
+def test_tiny_images(tmp_path: Path, side: int, is_tiny: bool) -> None:
+    report = checked(fill(tmp_path, sound() | {"A/small.png": photo(99, "PNG", side)}))
     assert report.tiny == (("A/small.png",) if is_tiny else ())
     assert report.usable == 9
 
 
-def test_copies_across_classes_are_a_conflict(tmp_path: Path, console: Console) -> None:
+def test_copies_across_classes_are_a_conflict(tmp_path: Path) -> None:
     files = sound() | {"A/same.jpg": photo(500), "B/other name.jpg": photo(500), "B/0 copy.jpg": sound()["B/0.jpg"]}
-    report = checked(fill(tmp_path, files), console)
+    report = checked(fill(tmp_path, files))
     assert report.duplicates == (("A/same.jpg", "B/other name.jpg"), ("B/0 copy.jpg", "B/0.jpg"))
     assert report.conflicts == (("A/same.jpg", "B/other name.jpg"),)
     assert sum("more than one class" in text for text in report.problems) == 1
@@ -136,22 +116,22 @@ def test_copies_across_classes_are_a_conflict(tmp_path: Path, console: Console) 
     assert report.digests["A/same.jpg"] == hashlib.sha256(photo(500)).hexdigest()
 
 
-def test_broken_files_are_not_copies_of_each_other(tmp_path: Path, console: Console) -> None:
-    report = checked(fill(tmp_path, sound() | {"A/x.jpg": b"", "B/x.jpg": b""}), console)
+def test_broken_files_are_not_copies_of_each_other(tmp_path: Path) -> None:
+    report = checked(fill(tmp_path, sound() | {"A/x.jpg": b"", "B/x.jpg": b""}))
     assert report.duplicates == ()
 
 
 @pytest.mark.parametrize(("extra", "is_problem"), [(8, False), (9, True)])
-def test_imbalance_over_three_is_a_problem(tmp_path: Path, console: Console, extra: int, is_problem: bool) -> None:
+def test_imbalance_over_three_is_a_problem(tmp_path: Path, extra: int, is_problem: bool) -> None:
     files = sound(each=4) | {f"A/more{number}.jpg": photo(100 + number) for number in range(extra)}
-    report = checked(fill(tmp_path, files), console)
+    report = checked(fill(tmp_path, files))
     assert report.imbalance == (4 + extra) / 4
     assert any("uneven" in text for text in report.problems) is is_problem
 
 
-def test_imbalance_counts_what_is_usable(tmp_path: Path, console: Console) -> None:
+def test_imbalance_counts_what_is_usable(tmp_path: Path) -> None:
     files = sound() | {f"A/broken{number}.jpg": b"" for number in range(40)}
-    assert checked(fill(tmp_path, files), console).imbalance == 1.0
+    assert checked(fill(tmp_path, files)).imbalance == 1.0
 
 
 @pytest.mark.parametrize(
@@ -165,9 +145,9 @@ def test_imbalance_counts_what_is_usable(tmp_path: Path, console: Console) -> No
     ],
 )
 def test_what_cannot_be_trained_is_refused(
-    tmp_path: Path, console: Console, files: dict[str, bytes], happened: list[str], fix: str
+    tmp_path: Path, files: dict[str, bytes], happened: list[str], fix: str
 ) -> None:
-    report = checked(fill(tmp_path, files), console)
+    report = checked(fill(tmp_path, files))
     assert report.fatal
     with pytest.raises(DataError) as caught:
         require_trainable(report)
@@ -175,51 +155,44 @@ def test_what_cannot_be_trained_is_refused(
     assert fix in caught.value.fix
 
 
-def test_a_folder_of_empty_classes(tmp_path: Path, console: Console) -> None:
+def test_a_folder_of_empty_classes(tmp_path: Path) -> None:
     (tmp_path / "A").mkdir()
     (tmp_path / "B").mkdir()
-    report = checked(tmp_path, console)
+    report = checked(tmp_path)
     assert report.empty_classes == ("A", "B")
     assert report.imbalance == 1.0
     with pytest.raises(DataError, match="not one usable image"):
         require_trainable(report)
 
 
-def test_an_empty_class_does_not_prevent_training(tmp_path: Path, console: Console) -> None:
+def test_an_empty_class_does_not_prevent_training(tmp_path: Path) -> None:
     (fill(tmp_path, sound()) / "C").mkdir()
-    report = checked(tmp_path, console)
+    report = checked(tmp_path)
     assert not report.ok
     require_trainable(report)
 
 
-def test_the_folder_above_the_classes_is_recognised(tmp_path: Path, console: Console) -> None:
+def test_the_folder_above_the_classes_is_recognised(tmp_path: Path) -> None:
     fill(tmp_path / "photographs", sound())
     with pytest.raises(DataError) as caught:
-        require_trainable(checked(tmp_path, console))
+        require_trainable(checked(tmp_path))
     assert str(tmp_path / "photographs") in caught.value.fix
 
 
-def test_nothing_is_changed(tmp_path: Path, console: Console) -> None:
+def test_nothing_is_changed(tmp_path: Path) -> None:
     fill(tmp_path, sound() | {"A/zero.jpg": b"", "A/x.png": photo(3), "notes.txt": b"n"})
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in tmp_path.rglob("*")}
-    checked(tmp_path, console)
+    checked(tmp_path)
     assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in tmp_path.rglob("*")} == before
 
 
-def test_more_threads_find_the_same(tmp_path: Path, console: Console) -> None:
-    folder = list_samples(fill(tmp_path, sound(each=20) | {"A/zero.jpg": b"", "B/copy.jpg": photo(0)}))
-    assert check_folder(folder, console, workers=1) == check_folder(folder, console, workers=4)
-
-
 def stored_anew(seed: int, quality: int = 50) -> bytes:
-    stream = io.BytesIO()
-    Image.open(io.BytesIO(photo(seed))).save(stream, "JPEG", quality=quality)
-    return stream.getvalue()
+    return encoded(read_image(photo(seed)), "JPEG", quality=quality)
 
 
-def test_near_copies(tmp_path: Path, console: Console) -> None:
+def test_near_copies(tmp_path: Path) -> None:
     files = sound() | {"A/0 anew.jpg": stored_anew(0), "A/0 copy.jpg": photo(0), "A/1 copy.jpg": photo(1)}
-    report = checked(fill(tmp_path, files), console)
+    report = checked(fill(tmp_path, files))
     (group,) = report.near_duplicates
     assert set(group) == {"A/0.jpg", "A/0 anew.jpg", "A/0 copy.jpg"}
     assert report.near_duplicate_share == 3 / 11
@@ -233,15 +206,15 @@ def test_near_copies(tmp_path: Path, console: Console) -> None:
     assert values["signers"] == {}
 
 
-def test_one_picture_stored_anew_in_two_classes(tmp_path: Path, console: Console) -> None:
-    report = checked(fill(tmp_path, sound(each=20) | {"B/x.jpg": stored_anew(3, 90)}), console)
+def test_one_picture_stored_anew_in_two_classes(tmp_path: Path) -> None:
+    report = checked(fill(tmp_path, sound(each=20) | {"B/x.jpg": stored_anew(3, 90)}))
     assert report.near_conflicts == (("A/3.jpg", "B/x.jpg"),)
     assert report.conflicts == ()
     assert [text for text in report.problems if "stored anew: A/3.jpg = B/x.jpg" in text] == list(report.problems)
 
 
-def test_suspects_join_the_report(tmp_path: Path, console: Console) -> None:
-    report = checked(fill(tmp_path, sound(each=20)), console)
+def test_suspects_join_the_report(tmp_path: Path) -> None:
+    report = checked(fill(tmp_path, sound(each=20)))
     samples = report.usable_samples[1:]  # no hand was found in the first
     features = np.random.default_rng(0).normal(size=(39, 2)).astype(np.float32)
     features += [[9] if sample.label == "A" else [0] for sample in samples]
@@ -255,8 +228,8 @@ def test_suspects_join_the_report(tmp_path: Path, console: Console) -> None:
     assert with_label_issues(report, samples[:4], features[:4], groups).problems == ()  # too few to tell
 
 
-def test_signers_join_the_report(tmp_path: Path, console: Console) -> None:
-    report = checked(fill(tmp_path, sound()), console)
+def test_signers_join_the_report(tmp_path: Path) -> None:
+    report = checked(fill(tmp_path, sound()))
     groups = {sample.path: f"s{Path(sample.path).stem}" for sample in report.usable_samples} | {"B/2.jpg": "s10"}
     told = with_signers(report, groups | {"B/3.jpg": "s10"})
     assert told.as_dict()["signers"] == {
@@ -272,7 +245,7 @@ def test_signers_join_the_report(tmp_path: Path, console: Console) -> None:
 
 
 @pytest.mark.photographs
-def test_real_photographs(tmp_path: Path, console: Console, photographs: Path) -> None:
+def test_real_photographs(tmp_path: Path, photographs: Path) -> None:
     """A copy of a real set, with the faults people's sets have."""
     source = photographs / "asl26_hazy_room"
     for label in ("A", "B", "C"):
@@ -282,7 +255,7 @@ def test_real_photographs(tmp_path: Path, console: Console, photographs: Path) -
     shutil.copy(second, tmp_path / "B" / "wrong class.jpg")
     third.write_bytes(third.read_bytes()[:1500])
     Image.open(first).save(tmp_path / "C" / "really a png.jpg", "PNG")
-    report = checked(tmp_path, console)
+    report = checked(tmp_path)
     assert report.corrupt == (f"A/{third.name}",)
     assert report.misnamed == ("C/really a png.jpg",)
     assert report.conflicts == ((f"A/{second.name}", "B/wrong class.jpg"),)
@@ -295,8 +268,8 @@ def test_real_photographs(tmp_path: Path, console: Console, photographs: Path) -
 
 
 @pytest.mark.photographs
-def test_a_real_set_is_wholly_usable(console: Console, photographs: Path) -> None:
-    report = checked(photographs / "asl36_5_hands", console)
+def test_a_real_set_is_wholly_usable(photographs: Path) -> None:
+    report = checked(photographs / "asl36_5_hands")
     assert report.usable == report.images == 1018
     assert len(report.problems) == 1
     assert "look almost like another" in report.problems[0]

@@ -15,8 +15,8 @@ from handshape.explain.image import explain_image
 from handshape.explain.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
 from handshape.hands.boxes import Box
+from handshape.hands.inputs import enough_pixels, load_photograph, view_of
 from handshape.hands.landmarks import Hand
-from handshape.images import load_square
 from handshape.serving.recognizer import Recognition, Recognizer
 
 SIDE = 120
@@ -41,7 +41,7 @@ class Pretender:
         self.answer = recognized(found), features
 
     def explain(self, source: Path) -> tuple[Recognition, np.ndarray | None]:
-        load_square(source, 32)
+        load_photograph(source)
         return self.answer
 
 
@@ -118,7 +118,8 @@ def test_features_are_those_of_the_keras_model(trained: Trained):
     image = trained.data / "B" / "B_0003.jpg"
     recognition, features = Recognizer(bundle, threads=1).explain(image)
     model = keras.models.load_model(bundle.keras, compile=False)
-    expected = model.predict(load_square(image, bundle.size)[None].astype(np.float32), verbose=0)
+    square = view_of(load_photograph(image, enough_pixels(bundle.size, False)), None, bundle.size)
+    expected = model.predict(square[None].astype(np.float32), verbose=0)
     assert features == pytest.approx(np.asarray(expected["features"][0]), abs=1e-3)
     weights = np.load(bundle.activation)
     assert weights.shape == (features.shape[2], len(bundle.class_names))

@@ -17,7 +17,6 @@ from handshape.console import Console
 from handshape.data.samples import natural_key
 from handshape.downloads import file_sha256
 from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
-from handshape.evaluation.predictions import KerasNetwork, LiteRtNetwork, Network
 from handshape.export import exports, formats
 from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.export.exports import RECORD, Exports, Photographs, export_model, failure, read_exports
@@ -26,6 +25,7 @@ from handshape.files import PARTIAL, REPLACED
 from handshape.hands.inputs import Inputs
 from handshape.model.classifier import build_classifier
 from handshape.model.decisions import Thresholds
+from handshape.model.networks import KerasNetwork, LiteRtNetwork, Network
 from handshape.model.weights import find_weights
 
 EVERY = tuple(FORMATS.values())
@@ -42,7 +42,7 @@ def images_of(count: int, size: int) -> Inputs:
 def photographs_for(network: Network, count: int, size: int) -> Photographs:
     """Images of which the network recognises every one."""
     inputs = images_of(count, size)
-    return Photographs(inputs, network(inputs).argmax(axis=1), tuple(str(number) for number in range(count)))
+    return Photographs(inputs, network(inputs).argmax(axis=1))
 
 
 @pytest.fixture(scope="module", autouse=True)

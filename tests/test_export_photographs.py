@@ -5,11 +5,11 @@ from conftest import Trained
 
 from handshape.console import Console
 from handshape.data.samples import Sample
-from handshape.data.splits import Split, read_splits
+from handshape.data.splits import read_splits
 from handshape.errors import DataError
 from handshape.export.bundle import Bundle
 from handshape.model.decisions import Thresholds
-from handshape.workflow.export_photographs import (
+from handshape.workflow.export import (
     CALIBRATE,
     PROVE,
     choose_from_folder,
@@ -55,17 +55,17 @@ def test_too_few_photographs_are_refused(tmp_path: Path, counts: dict[str, int])
 
 
 def test_a_runs_photographs_keep_their_parts(trained: Trained) -> None:
-    split = read_splits(trained.folder / "splits.csv")
-    chosen = choose_from_split(trained.data, split)
-    assert set(chosen.calibration) == set(split.train)
-    assert set(chosen.proof) == {*split.validation, *split.test}
+    parts = read_splits(trained.folder / "splits.csv")
+    chosen = choose_from_split(trained.data, parts)
+    assert set(chosen.calibration) == set(parts["train"])
+    assert set(chosen.proof) == {*parts["validation"], *parts["test"]}
 
 
 def test_a_runs_photographs_may_be_gone(tmp_path: Path) -> None:
-    split = Split((Sample("A/1.jpg", "A"),), (Sample("A/2.jpg", "A"),), (Sample("A/3.jpg", "A"),))
+    parts = {part: (Sample(f"A/{part}.jpg", "A"),) for part in ("train", "validation", "test")}
     for root in (tmp_path, tmp_path / "moved"):
         with pytest.raises(DataError, match="no longer in") as caught:
-            choose_from_split(root, split)
+            choose_from_split(root, parts)
         assert "--data" in caught.value.fix
 
 
@@ -78,7 +78,6 @@ def test_unreadable_photographs_are_left_out(
     (tmp_path / "L" / f"half{whole.suffix}").write_bytes(whole.read_bytes()[:400])
     samples = [Sample(f"L/{name}{whole.suffix}", "L") for name in ("half", "whole")]
     photographs = load_photographs(tmp_path, samples, BUNDLE, None, console)
-    assert photographs.paths == (f"L/whole{whole.suffix}",)
     assert photographs.targets.tolist() == [2]
     assert photographs.inputs.image.shape == (1, 96, 96, 3)
     assert "unreadable images: 1" in capsys.readouterr().err

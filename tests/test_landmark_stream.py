@@ -40,7 +40,7 @@ def learned(hands: Hands, runtime, seed: int = 0):
 
 
 def test_it_learns_hands_and_knows_others(known, runtime, monkeypatch):
-    monkeypatch.setattr(training, "LEAST_STEPS", 300)
+    monkeypatch.setattr(training, "MIN_STEPS", 300)
     hands, targets = known
     half = np.arange(len(targets)) % 2 == 0
     stream = learned(balanced(hands[half], targets[half], np.zeros(half.sum(), int)), runtime)
@@ -54,7 +54,7 @@ def test_it_learns_hands_and_knows_others(known, runtime, monkeypatch):
 
 def test_the_seed_decides_the_weights(known, runtime, monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 3)
-    monkeypatch.setattr(training, "LEAST_STEPS", 0)
+    monkeypatch.setattr(training, "MIN_STEPS", 0)
     hands = balanced(*known, np.zeros(len(known[1]), int))
     one, same, other = (learned(hands, runtime, seed).model.get_weights() for seed in (1, 1, 2))
     for weights, again in zip(one, same, strict=True):
@@ -111,9 +111,9 @@ def test_names_that_mean_other_signs_are_noticed(known):
     assert added.landmarks.shape[1:] == (21, 6)
 
 
-@pytest.mark.parametrize("labels", [["zebra", "lion"], ["zebra", "A"]])
+@pytest.mark.parametrize("class_names", [["zebra", "lion"], ["zebra", "A"]])
 def test_nothing_is_added_where_no_hand_of_a_known_class_was_found(class_names, known):
     hands, _ = known
     added = known_hands_like(hands[:5], np.zeros(5, int), class_names)
     assert len(added.targets) == len(added.landmarks) == 0
-    assert added.words.startswith("no known hands")
+    assert added.summary.startswith("no known hands")

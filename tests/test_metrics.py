@@ -52,7 +52,7 @@ def test_the_normalised_rows_sum_to_one_or_are_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "truth", "top1", "top3"),
+    ("row", "target", "top1", "top3"),
     [
         ([0.4, 0.3, 0.2, 0.1], 0, 1, 1),
         ([0.4, 0.3, 0.2, 0.1], 2, 0, 1),
@@ -61,8 +61,8 @@ def test_the_normalised_rows_sum_to_one_or_are_empty() -> None:
         ([0.5, 0.5, 0.0, 0.0], 0, 1, 1),
     ],
 )
-def test_top1_and_top3(row: list[float], targets: int, top1: float, top3: float) -> None:
-    metrics = measure(np.array([row]), np.array([targets]), LABELS)
+def test_top1_and_top3(row: list[float], target: int, top1: float, top3: float) -> None:
+    metrics = measure(np.array([row]), np.array([target]), LABELS)
     assert (metrics.accuracy, metrics.top3) == (top1, top3)
 
 
@@ -122,7 +122,7 @@ def test_a_bin_holds_its_upper_edge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "truth", "labels"),
+    ("probabilities", "targets", "class_names"),
     [
         (np.zeros((0, 2)), np.zeros(0, int), "AB"),
         (np.ones(2), np.zeros(2, int), "AB"),

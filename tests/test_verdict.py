@@ -54,6 +54,7 @@ def test_outside_photographs_lead_from_worst_to_best() -> None:
 def test_few_photographs_come_with_what_chance_may_do() -> None:
     summary = judge_evidence(Evidence(external=(Slice("lab", 20, 19),))).summary
     assert "only 20 photographs: it may be 76 to 99" in summary
+    assert "it may be 72 to 100" in judge_evidence(Evidence(external=(Slice("lab", 10, 10),))).summary
 
 
 @pytest.mark.parametrize(

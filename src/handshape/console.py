@@ -1,7 +1,7 @@
 """The only printer: status lines, progress bars, tables, errors and the log file.
 
 Everything for people goes to stderr, so that stdout carries only results (and with ``--json`` only JSON).
-Without a terminal the same lines come plain: no colour, no emoji, no bars.
+Without a terminal the same lines come plain: no colour, no emoji, no bars. A notebook shows them in its cell.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from rich.progress import (
 from rich.table import Column, Table
 
 from handshape.errors import HandshapeError
+from handshape.notebook import WIDTH, NotebookBar, NotebookLine
 
 Item = TypeVar("Item")
 
@@ -80,30 +81,49 @@ class Console:
     def __init__(self, quiet: bool = False, to_json: bool = False) -> None:
         self.quiet = quiet
         self.to_json = to_json
+        self._only_bars = False
         self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self._notebook = NotebookLine() if self._rich.is_jupyter else None
+        if self._notebook:  # which shows stderr in red, and each line that rich displays as an output of its own
+            self._rich = RichConsole(
+                file=sys.stdout, force_jupyter=False, force_terminal=False, width=WIDTH, highlight=False, soft_wrap=True
+            )
         self.is_terminal = self._rich.is_terminal and os.environ.get("TERM") != "dumb"
-        self.is_plain = not self.is_terminal or "NO_COLOR" in os.environ
+        self.is_plain = not (self.is_terminal or self._notebook) or "NO_COLOR" in os.environ
         self._log = logging.Logger("handshape", logging.INFO)  # its own: two consoles share nothing
         self._early = MemoryHandler(EARLY_LINES, flushLevel=logging.CRITICAL + 1)
         self._log.addHandler(self._early)
         self._log.addHandler(logging.NullHandler())  # else logging itself prints warnings once there is no other
 
+    @contextmanager
+    def only_bars(self) -> Iterator[None]:
+        """Inside, lines go to the log alone, where many like them would follow; bars and warnings are shown."""
+        before, self._only_bars = self._only_bars, True
+        try:
+            yield
+        finally:
+            self._only_bars = before
+
+    @property
+    def _shows_lines(self) -> bool:
+        return not (self.quiet or self._only_bars)
+
     def status(self, kind: str, text: str) -> None:
         """One line about what is happening; ``kind`` names its emoji."""
         self._log.info(text)
-        if not self.quiet:
+        if self._shows_lines:
             self._rich.print(escape(self._prefixed(kind, text)))
 
     def detail(self, text: str) -> None:
         """A line that belongs to the status line above it."""
         self._log.info(text)
-        if not self.quiet:
+        if self._shows_lines:
             self._rich.print(f"   {escape(text)}", style=None if self.is_plain else "dim")
 
     def paragraph(self, text: str) -> None:
         """A sentence or two that belong to the status line above; on a terminal, lines break between words."""
         self._log.info(text)
-        if not self.quiet:
+        if self._shows_lines:
             self._rich.print(escape(self._wrapped(f"   {text}")), style=None if self.is_plain else "dim")
 
     def warn(self, text: str) -> None:
@@ -158,6 +178,11 @@ class Console:
         """A bar with time left on a terminal; without one, a line at the start and one every ten seconds."""
         if self.quiet or total <= 0:
             yield _NoBar()
+        elif self._notebook:
+            try:
+                yield NotebookBar(self._notebook, label, total)
+            finally:
+                self._notebook.show("")
         elif not self.is_terminal:
             yield _PlainBar(self, label, total)
         else:

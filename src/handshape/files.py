@@ -28,13 +28,13 @@ def atomic_write(path: Path, remedy: str = REMEDY, exclusive: bool = False) -> I
     Args:
         path: the file. Of several programs that write it at once the last one's stays.
         remedy: what a user can do who has no room there.
-        exclusive: the first one's stays.
+        exclusive: the first one's stays instead.
 
     Raises:
         RunError: the disk is full or the folder cannot be written.
         FileExistsError: ``exclusive``, and the file is there already.
     """
-    with _beside(path, remedy) as partial:
+    with _beside(path, remedy, exclusive) as partial:
         yield partial
         sync(partial)
         if exclusive:
@@ -63,7 +63,7 @@ def atomic_folder(path: Path, remedy: str = REMEDY, stays: Callable[[], bool] = 
 
 
 @contextmanager
-def _beside(path: Path, remedy: str) -> Iterator[Path]:
+def _beside(path: Path, remedy: str, exclusive: bool = False) -> Iterator[Path]:
     """A hidden name beside a path that no other program uses; nothing is left under it."""
     partial = _hidden(path)
     try:
@@ -71,7 +71,7 @@ def _beside(path: Path, remedy: str) -> Iterator[Path]:
         tidy(path.parent)
         yield partial
     except OSError as error:
-        if isinstance(error, FileExistsError) and path.exists():
+        if exclusive and isinstance(error, FileExistsError) and path.exists():
             raise
         raise cannot_write(path, error, remedy) from None
     finally:

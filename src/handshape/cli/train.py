@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handshape.cli.shared import Verbs, add_verb, given_path, quoted
-from handshape.errors import DataError, SettingsError
+from handshape.cli.run_arguments import add_run_arguments, externals_of, require_nothing_new, settings_of
+from handshape.cli.shared import Verbs, add_verb, quoted
+from handshape.errors import DataError
 
 if TYPE_CHECKING:
     from handshape.config import Settings
@@ -35,30 +36,7 @@ def add_parser(verbs: Verbs) -> None:
             "handshape train --help-settings",
         ],
     )
-    parser.add_argument(
-        "data", type=given_path, nargs="?", metavar="DATA", help="folder with one folder of images a class"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go (default: runs)"
-    )
-    parser.add_argument("--name", metavar="NAME", help="name of the run (default: date and time)")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
-    parser.add_argument("--profile", default="default", metavar="NAME", help="default or gtx1650 (4 GB of GPU memory)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="assignments",
-        metavar="SECTION.KEY=VALUE",
-        help="one setting, such as model.num_epochs=40; give it as often as needed",
-    )
-    parser.add_argument(
-        "--external",
-        action="append",
-        default=[],
-        metavar="NAME=DATA",
-        help="photographs of other people, to measure on; give it as often as needed",
-    )
+    add_run_arguments(parser)
     parser.add_argument(
         "--negatives",
         action="append",
@@ -67,7 +45,6 @@ def add_parser(verbs: Verbs) -> None:
         metavar="FOLDER",
         help="photographs without a sign, to tune what is accepted",
     )
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
     parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")
 
 
@@ -82,7 +59,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         require_nothing_new(options)
         result = resume(options.resume, console)
     else:
-        result = train(settings_of(options), options.out, options.name, console, externals_of(options))
+        settings = with_negatives(settings_of(options), options.negatives)
+        result = train(settings, options.out, options.name, console, externals_of(options))
     show_training(result, console)
     if options.json:
         console.emit(
@@ -106,72 +84,6 @@ def list_settings(options: argparse.Namespace, console: Console) -> None:
     console.say("\n".join(f"{name}={default}\n    {meaning}" for name, default, meaning in describe_settings()))
     if options.json:
         console.emit({name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()})
-
-
-def externals_of(options: argparse.Namespace) -> dict[str, Path]:
-    """The folders of --external by name.
-
-    Raises:
-        SettingsError: not NAME=FOLDER, or a name twice.
-        DataError: there is no such folder.
-    """
-    found: dict[str, Path] = {}
-    for text in options.external:
-        name, equals, folder = text.partition("=")
-        if not (name and equals and folder) or name in found:
-            raise SettingsError(f"Cannot use --external {text}.", "NAME=FOLDER, each name once")
-        if not Path(folder).is_dir():
-            raise DataError(f"There is no folder {folder}, which --external {name} names.")
-        found[name] = Path(folder)
-    return found
-
-
-def require_nothing_new(options: argparse.Namespace) -> None:
-    """A run that is resumed keeps its photographs and settings.
-
-    Raises:
-        SettingsError: the command line names others.
-    """
-    given = (
-        options.external,
-        options.negatives,
-        options.data,
-        options.name,
-        options.config,
-        options.profile != "default",
-        options.assignments,
-    )
-    if any(given):
-        raise SettingsError(
-            "--resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
-            f"handshape train --resume {quoted(options.resume)}",
-            "Leave --resume out to start a new run with other settings.",
-        )
-
-
-def settings_of(options: argparse.Namespace) -> Settings:
-    """The settings a training asks for; DATA on the command line wins.
-
-    Raises:
-        SettingsError: a setting is at fault.
-        DataError: no photographs were named, and there are none where the settings say.
-    """
-    from handshape.config import load_settings, validate_settings
-
-    settings = load_settings(options.profile, options.config, options.assignments)
-    if options.negatives:
-        settings = with_negatives(settings, options.negatives)
-    if options.data is None:
-        if not Path(settings.data.original_data_dir).exists():
-            raise DataError(
-                f"No photographs were named, and there is no folder {settings.data.original_data_dir}.",
-                "a folder with one folder of images a class",
-                "Name yours: handshape train FOLDER. 'handshape sample practice' draws some to try.",
-            )
-        return settings
-    values = settings.model_dump()
-    values["data"]["original_data_dir"] = str(options.data)
-    return validate_settings(values)
 
 
 def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:

@@ -85,16 +85,9 @@ def _require_apart(root: Path, targets: Sequence[Path]) -> None:
 
 
 def _require_ours(target: Path) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
+    if target.exists() and not target.is_dir():
         raise _taken(target, "is a file")
-    present = _contents(target)
-    if not present:
-        return
-    if MARKER not in present:
-        raise _taken(target, "holds what the program did not put there")
-    foreign = sorted(present - _listed(target) - {MARKER})
+    foreign = sorted(_contents(target) - _listed(target) - {MARKER})
     if foreign:
         raise _taken(target, f"holds what the program did not put there, such as {foreign[0]}")
 

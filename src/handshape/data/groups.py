@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -76,16 +76,30 @@ def group_samples(
             return Groups(_copies(samples, digests), "burst", "at random; byte-identical copies kept together")
         bursts = find_bursts(samples, similarity, digests)
         return Groups(dict(bursts.group_of), "burst", _in_words(bursts, len(samples)))
-    if rule == "folder":
-        groups = _by_folder(samples)
-    elif rule.lower().endswith(".csv"):
-        groups = _by_table(samples, Path(rule).expanduser(), folder)
-    else:
-        groups = _by_pattern(samples, rule)
-    signers = len(set(groups.values()))
-    if signers < MIN_SIGNERS:
-        raise _too_few(rule, sorted(set(groups.values())))
-    return Groups(groups, "signer", f"by signer ({signers} signers)")
+    naming = _naming(rule, folder)
+    groups = {sample.path: naming.signer_of(sample.path) for sample in samples}
+    unnamed = [path for path, signer in groups.items() if not signer]
+    if unnamed:
+        raise naming.error(f"{len(unnamed):,} of {len(samples):,}", some(unnamed))
+    _require_several(rule, groups.values())
+    return Groups(groups, "signer", f"by signer ({len(set(groups.values()))} signers)")
+
+
+def require_rule(folder: ImageFolder, rule: str) -> None:
+    """Passes where :func:`group_samples` may follow a rule, by the names alone: images take long to read.
+
+    Raises:
+        SettingsError: as there.
+        DataError: the rule names fewer than three signers, whichever images turn out to be usable.
+    """
+    if rule in ("none", "auto"):
+        return
+    naming = _naming(rule, folder)
+    paths = [sample.path for sample in folder.samples]
+    signers = {path: signer for path in paths if (signer := naming.signer_of(path))}
+    if paths and not signers:
+        raise naming.error(f"{len(paths):,} of {len(paths):,}", some(paths))
+    _require_several(rule, signers.values())
 
 
 def count_signers(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[str, SignerCount]:
@@ -122,20 +136,43 @@ def _in_words(bursts: Bursts, images: int) -> str:
     return words
 
 
-def _by_folder(samples: Sequence[Sample]) -> dict[str, str]:
-    steps = {sample.path: sample.path.split("/") for sample in samples}
-    loose = [path for path, parts in steps.items() if len(parts) < 3]
-    if loose:
-        raise DataError(
-            f"data.groups=folder, but {len(loose):,} of {len(samples):,} images lie in no signer's folder: "
-            f"{some(loose)}.",
+@dataclass(frozen=True)
+class _Naming:
+    """How a rule names signers.
+
+    Attributes:
+        signer_of: whose image is at a path; "" where the rule does not say.
+        error: what to tell a user whose rule does not say it of, for example, "3 of 40" images, and which these are.
+    """
+
+    signer_of: Callable[[str], str]
+    error: Callable[[str, str], DataError]
+
+
+def _naming(rule: str, folder: ImageFolder) -> _Naming:
+    if rule == "folder":
+        return _by_folder()
+    if rule.lower().endswith(".csv"):
+        return _by_table(Path(rule).expanduser(), folder)
+    return _by_pattern(rule)
+
+
+def _by_folder() -> _Naming:
+    def signer_of(path: str) -> str:
+        _, *folders, _ = path.split("/")
+        return folders[0] if folders else ""
+
+    def error(how_many: str, which: str) -> DataError:
+        return DataError(
+            f"data.groups=folder, but {how_many} images lie in no signer's folder: {which}.",
             "CLASS/SIGNER/image.jpg",
             "Move them into folders named after their signers, or choose data.groups=auto.",
         )
-    return {path: parts[1] for path, parts in steps.items()}
+
+    return _Naming(signer_of, error)
 
 
-def _by_pattern(samples: Sequence[Sample], rule: str) -> dict[str, str]:
+def _by_pattern(rule: str) -> _Naming:
     if "(?P<" not in rule:
         raise SettingsError(f"The setting data.groups cannot be '{rule}'.", _RULES)
     try:
@@ -150,30 +187,32 @@ def _by_pattern(samples: Sequence[Sample], rule: str) -> dict[str, str]:
             f"The regular expression '{rule}' has no group named signer.",
             "(?P<signer>…) around the part of the path that names the signer",
         )
-    groups = {sample.path: match["signer"] for sample in samples if (match := pattern.search(sample.path))}
-    groups = {path: signer for path, signer in groups.items() if signer}
-    missed = [sample.path for sample in samples if sample.path not in groups]
-    if missed:
-        raise DataError(
-            f"The expression '{rule}' finds no signer in {len(missed):,} of {len(samples):,} paths: {some(missed)}.",
+
+    def signer_of(path: str) -> str:
+        match = pattern.search(path)
+        return (match["signer"] or "") if match else ""
+
+    def error_(how_many: str, which: str) -> DataError:
+        return DataError(
+            f"The expression '{rule}' finds no signer in {how_many} paths: {which}.",
             "a signer in every path, such as A/anna_1.jpg",
             "Widen the expression; it is searched in CLASS/…/file.",
         )
-    return groups
+
+    return _Naming(signer_of, error_)
 
 
-def _by_table(samples: Sequence[Sample], table: Path, folder: ImageFolder) -> dict[str, str]:
+def _by_table(table: Path, folder: ImageFolder) -> _Naming:
     signers = _read_table(table)
-    groups = {sample.path: signers.get(_key(sample.path), "") for sample in samples}
-    missed = [path for path, signer in groups.items() if not signer]
-    if missed:
-        example = next(iter(signers), "nothing")
-        raise DataError(
-            f"{table} names no signer for {len(missed):,} of {len(samples):,} images: {some(missed)}.",
+
+    def error(how_many: str, which: str) -> DataError:
+        return DataError(
+            f"{table} names no signer for {how_many} images: {which}.",
             f"a line for every image, its path relative to {folder.root}",
-            f"Add the missing lines; the first path in the table is '{example}'.",
+            f"Add the missing lines; the first path in the table is '{next(iter(signers), 'nothing')}'.",
         )
-    return groups
+
+    return _Naming(lambda path: signers.get(_key(path), ""), error)
 
 
 def _read_table(table: Path) -> dict[str, str]:
@@ -226,11 +265,12 @@ def _key(path: str) -> str:
     return unicodedata.normalize("NFC", path.strip().replace("\\", "/").removeprefix("./"))
 
 
-def _too_few(rule: str, signers: Sequence[str]) -> DataError:
-    return DataError(
-        f"data.groups='{rule}' finds only {len(signers)} signer{'s' if len(signers) > 1 else ''}: "
-        f"{', '.join(signers)}.",
-        f"at least {MIN_SIGNERS} signers, one each for training, validation and test",
-        "Add photographs of other people, or choose data.groups=auto: then the test says how well these people "
-        "are recognised, not how well others are.",
-    )
+def _require_several(rule: str, named: Iterable[str]) -> None:
+    signers = sorted(set(named))
+    if len(signers) < MIN_SIGNERS:
+        raise DataError(
+            f"data.groups='{rule}' finds only {counted(len(signers), 'signer', 'signers')}: {', '.join(signers)}.",
+            f"at least {MIN_SIGNERS} signers, one each for training, validation and test",
+            "Add photographs of other people, or choose data.groups=auto: then the test says how well these people "
+            "are recognised, not how well others are.",
+        )

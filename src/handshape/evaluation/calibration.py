@@ -6,13 +6,10 @@ Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks"
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
-Integers = npt.NDArray[np.integer[Any]]
+from handshape.evaluation.answers import Floats, Integers
 
 COOLEST, HOTTEST = 0.25, 4.0
 MIN_IMAGES = 20  # below this the fit says more about chance than about the model
@@ -50,11 +47,11 @@ def fit_temperature(logits: Floats, targets: Integers) -> float:
     return math.exp((low + high) / 2)
 
 
-def _slope(scores: npt.NDArray[np.float64], sharpness: float) -> float:
+def _slope(scores: Floats, sharpness: float) -> float:
     """The derivative of the mean negative log-likelihood by sharpness, 1/T; scores are 0 at the true class."""
     return float((_softmax(scores * sharpness) * scores).sum(axis=1).mean())
 
 
-def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _softmax(scores: Floats) -> Floats:
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

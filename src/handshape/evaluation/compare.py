@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Flags = NDArray[np.bool_]
+from handshape.evaluation.answers import Flags
 
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 SURE = 0.05

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
+from handshape.evaluation.answers import Floats, Integers
 
 COLLIDING = 0.2  # of a class's images
 MIN_IMAGES = 5  # of a class: fewer show nothing
@@ -121,7 +119,7 @@ def _collisions(
     return tuple(sorted(found, key=lambda collision: -collision.mirrored))
 
 
-def _rows(targets: Integers, answer: Integers, count: Integers) -> NDArray[np.float64]:
+def _rows(targets: Integers, answer: Integers, count: Integers) -> Floats:
     """How each class is read, [C, C], as shares of its images."""
     table = np.zeros((len(count), len(count)))
     np.add.at(table, (targets, answer), 1)

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
-Flags = NDArray[np.bool_]
+from handshape.evaluation.answers import Flags, Floats, Integers
 
 NO_HAND_FOUND = "no hand found"
 SIZES = ((0, 60, "under 60 px"), (60, 120, "60 to 120 px"), (120, 240, "120 to 240 px"), (240, math.inf, "over 240 px"))

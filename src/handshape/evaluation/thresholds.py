@@ -101,7 +101,18 @@ def tune_thresholds(answers: Answers, negatives: Answers | None = None, target: 
     signs, without = answers.only(answers.is_sign), answers.without_sign(negatives)
     floor = min(MAX_FLOOR, FLOOR / answers.classes)
     with_hand, bound_by, without_hand = _best(signs, without, floor, target)
-    return _tuning(Thresholds(with_hand, without_hand), target, bound_by, signs, without)
+    thresholds = Thresholds(with_hand, without_hand)
+    accepted = thresholds.accept(signs.confidence, signs.hand_found)
+    return Tuning(
+        thresholds=thresholds,
+        target=target,
+        bound_by=bound_by,
+        negatives=len(without),
+        needed=_needed(target),
+        false_accept=share_of(without.accepted_as_sign(thresholds)),
+        right_accepted=share_of(accepted[signs.is_right]),
+        wrong_accepted=share_of(~signs.is_right[accepted]),
+    )
 
 
 def _best(signs: Answers, negatives: Answers, floor: float, target: float) -> tuple[float, Bound, float]:
@@ -164,17 +175,3 @@ def _least_for_wrong(confidence: NDArray[np.float64], is_right: Flags, target: f
 def _needed(target: float) -> int:
     """Negatives from which (0 + 1) / (n + 1) <= target."""
     return math.ceil(1 / target - 1 - _ROUNDING)
-
-
-def _tuning(thresholds: Thresholds, target: float, bound_by: Bound, signs: Answers, negatives: Answers) -> Tuning:
-    accepted = thresholds.accept(signs.confidence, signs.hand_found)
-    return Tuning(
-        thresholds=thresholds,
-        target=target,
-        bound_by=bound_by,
-        negatives=len(negatives),
-        needed=_needed(target),
-        false_accept=share_of(negatives.accepted_as_sign(thresholds)),
-        right_accepted=share_of(accepted[signs.is_right]),
-        wrong_accepted=share_of(~signs.is_right[accepted]),
-    )

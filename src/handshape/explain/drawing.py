@@ -35,6 +35,7 @@ BUILT_IN = "built in"  # Pillow's own font, the same everywhere, has ASCII alone
 FONTS = ("DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "arialuni.ttf", "Arial.ttf", "arial.ttf")
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_Panel = tuple[Pixels, str]  # a picture and its title
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,13 @@ def draw_explanation(photograph: Pixels, hand: Hand | None, heat: Heat | None, c
     """
     view = _comfortable(photograph)
     hand = hand.scaled(max(view.shape[:2]) / max(photograph.shape[:2])) if hand else None
-    panels = []
+    panels: list[_Panel] = []
     if hand is not None:
-        panels.append(_Panel(draw_landmarks(view, hand), f"the hand found ({hand.handedness.lower()})"))
+        panels.append((draw_landmarks(view, hand), f"the hand found ({hand.handedness.lower()})"))
     if heat is not None:
         seen = crop_box(hand) if hand else None
-        panels.append(_Panel(draw_heat(view, heat, seen), f"where it looked for {_top_label(caption)}"))
-    return _page(panels or [_Panel(view, "no hand was found")], caption)
+        panels.append((draw_heat(view, heat, seen), f"where it looked for {_top_label(caption)}"))
+    return _page(panels or [(view, "no hand was found")], caption)
 
 
 def draw_landmarks(photograph: Pixels, hand: Hand) -> Pixels:
@@ -126,12 +127,6 @@ class _Layer:
         return np.asarray(Image.alpha_composite(Image.fromarray(image).convert("RGBA"), layer).convert("RGB"))
 
 
-@dataclass(frozen=True)
-class _Panel:
-    picture: Pixels
-    title: str
-
-
 def _comfortable(photograph: Pixels) -> Pixels:
     """The photograph at a size at which lines and letters are crisp and the picture fits a screen."""
     height, width = photograph.shape[:2]
@@ -149,19 +144,19 @@ def _top_label(caption: Caption) -> str:
 
 def _page(panels: Sequence[_Panel], caption: Caption) -> Pixels:
     """Panels side by side, their titles below them, the caption below all."""
-    height = panels[0].picture.shape[0]
-    wide = sum(panel.picture.shape[1] + GAP for panel in panels) + GAP
+    height = panels[0][0].shape[0]
+    wide = sum(picture.shape[1] + GAP for picture, _ in panels) + GAP
     width = max(wide, MIN_SIDE)
     unit = float(np.clip(width / 40, 14, 44))  # letter height of the titles; the rest follows from it
     below = height + 2 * GAP + 1.8 * unit
     page = Image.new("RGB", (width, round(below + 4.7 * unit)), PAPER)
     draw = ImageDraw.Draw(page)
     left = (width - wide) // 2 + GAP
-    for panel in panels:
-        page.paste(Image.fromarray(panel.picture), (left, GAP))
-        room = max(panel.picture.shape[1], width - 2 * GAP if len(panels) == 1 else 0)
-        _write(draw, (left, height + GAP + 0.4 * unit), panel.title, unit, QUIET, room)
-        left += panel.picture.shape[1] + GAP
+    for picture, title in panels:
+        page.paste(Image.fromarray(picture), (left, GAP))
+        room = max(picture.shape[1], width - 2 * GAP if len(panels) == 1 else 0)
+        _write(draw, (left, height + GAP + 0.4 * unit), title, unit, QUIET, room)
+        left += picture.shape[1] + GAP
     _write_caption(draw, caption, below, width, unit)
     return np.asarray(page)
 

@@ -15,12 +15,7 @@ from handshape.hands.landmarks import Hand
 
 
 def explain_image(
-    source: Path | bytes,
-    hand: Hand | None,
-    caption: Caption,
-    features: Floats | None,
-    activation: Path,
-    number: int,
+    source: Path | bytes, hand: Hand | None, caption: Caption, features: Floats | None, activation: Path, number: int
 ) -> bytes:
     """The photograph, the hand in it, where the classifier looked, and what it decided, as PNG.
 

@@ -24,6 +24,7 @@ CARD = "CARD.md"
 LITERT = "model.tflite"
 KERAS = "model.keras"
 ACTIVATION = "class_activation.npy"
+FIT = "aspect kept, padded with grey 127"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,14 @@ def write_bundle(
             (partial / LITERT).write_bytes(litert)
         if activation is not None:
             np.save(partial / ACTIVATION, activation)
-        manifest = _manifest(model, details)
+        manifest = {
+            "format": FORMAT,
+            "labels": list(model.class_names),
+            "input": {"size": model.size, "range": [0, 255], "channels": "RGB", "fit": FIT},
+            "hands": model.hands,
+            "thresholds": model.thresholds.as_dict(),
+            **details,
+        }
         (partial / CARD).write_text(card_of(manifest), encoding="utf-8")
         for file in partial.iterdir():
             sync(file)
@@ -178,17 +186,6 @@ def read_bundle(folder: Path) -> Bundle:
     class_names, size, hands = tuple(manifest["labels"]), manifest["input"]["size"], manifest.get("hands", 0)
     thresholds = Thresholds.from_dict(manifest["thresholds"]) if "thresholds" in manifest else Thresholds(0.0, 0.0)
     return Bundle(class_names, size, thresholds, hands, folder, manifest)
-
-
-def _manifest(model: ModelDescription, details: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "labels": list(model.class_names),
-        "input": {"size": model.size, "range": [0, 255], "channels": "RGB", "fit": "aspect kept, padded with grey 127"},
-        "hands": model.hands,
-        "thresholds": model.thresholds.as_dict(),
-        **details,
-    }
 
 
 def _is_file(path: Path) -> bool:

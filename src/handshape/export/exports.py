@@ -13,23 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape import files
 from handshape.console import Console
 from handshape.downloads import file_sha256
 from handshape.errors import HandshapeError
+from handshape.evaluation.answers import Floats
 from handshape.evaluation.predictions import predict
 from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS, Format, Source, load_keras
 from handshape.export.parity import Parity, compare
-from handshape.files import (
-    PARTIAL,
-    cannot_write,
-    discard,
-    is_refused,
-    require_disk_space,
-    take_place,
-    tidy,
-    write_json,
-)
 from handshape.hands.inputs import Inputs
 from handshape.model.networks import KerasNetwork, Network
 
@@ -109,12 +101,7 @@ class Exports:
 
 
 def export_model(
-    bundle: Bundle,
-    formats: Sequence[Format],
-    calibration: Inputs,
-    proof: Photographs,
-    folder: Path,
-    console: Console,
+    bundle: Bundle, formats: Sequence[Format], calibration: Inputs, proof: Photographs, folder: Path, console: Console
 ) -> Exports:
     """Writes a model in every format asked for, and in those that take the place of one that fails.
 
@@ -132,11 +119,11 @@ def export_model(
         RuntimeUnavailableError: Keras already runs on another backend than TensorFlow in this process.
         RunError: the folder cannot be written.
     """
-    require_disk_space(folder, ROOM)
+    files.require_disk_space(folder, ROOM)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tidy(folder)
-        with TemporaryDirectory(dir=folder, prefix=PARTIAL, ignore_cleanup_errors=True) as aside:
+        files.tidy(folder)
+        with TemporaryDirectory(dir=folder, prefix=files.PARTIAL, ignore_cleanup_errors=True) as aside:
             model = load_keras(bundle)
             reference = KerasNetwork(model)
             expected = predict(reference, proof.inputs, console)
@@ -145,8 +132,8 @@ def export_model(
             exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
             _keep(bundle, exports, Path(aside))
     except Exception as error:
-        if isinstance(error, OSError) or is_refused(error):  # TensorFlow has an error of its own for a full disk
-            raise cannot_write(folder, error) from None
+        if isinstance(error, OSError) or files.is_refused(error):  # TensorFlow has an error of its own for a full disk
+            raise files.cannot_write(folder, error) from None
         raise
     return exports
 
@@ -161,12 +148,7 @@ def read_exports(folder: Path) -> dict[str, Any]:
 
 
 def _make_all(
-    source: Source,
-    formats: Sequence[Format],
-    proof: Photographs,
-    expected: NDArray[np.float32],
-    aside: Path,
-    console: Console,
+    source: Source, formats: Sequence[Format], proof: Photographs, expected: Floats, aside: Path, console: Console
 ) -> tuple[Export, ...]:
     queue, made = list(formats), []
     for each in queue:
@@ -180,21 +162,19 @@ def _make_all(
     return tuple(made)
 
 
-def _make(
-    each: Format, source: Source, proof: Photographs, expected: NDArray[np.float32], path: Path, console: Console
-) -> Export:
+def _make(each: Format, source: Source, proof: Photographs, expected: Floats, path: Path, console: Console) -> Export:
     each.write(source, path)
     network = each.open(path)
     answers = predict(network, proof.inputs, console)
     parity = compare(source.bundle.class_names, expected, answers, proof.targets)
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    parts = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return Export(
         format=each,
-        size=sum(file.stat().st_size for file in files),
+        size=sum(file.stat().st_size for file in parts),
         milliseconds=_milliseconds(network, proof.inputs),
         parity=parity,
         fault=parity.fault(each.tolerance),
-        files={file.relative_to(path.parent).as_posix(): file_sha256(file) for file in files},
+        files={file.relative_to(path.parent).as_posix(): file_sha256(file) for file in parts},
     )
 
 
@@ -217,13 +197,13 @@ def _keep(bundle: Bundle, exports: Exports, aside: Path) -> None:
     for export in exports.each:
         target = folder / export.format.path
         if export.fault:
-            discard(target)  # an earlier one of its format, for which it cannot stand
+            files.discard(target)  # an earlier one of its format, for which it cannot stand
         else:
-            take_place(aside / target.name, target)
+            files.take_place(aside / target.name, target)
     details = {name: bundle.details[name] for name in ("labels", "input", "thresholds") if name in bundle.details}
     now = exports.as_dict()
     record = {"model_sha256": model, **details, "keras": now["keras"], "exports": known | now["exports"]}
-    write_json(folder / RECORD, record)
+    files.write_json(folder / RECORD, record)
 
 
 def failure(exports: Exports) -> HandshapeError | None:

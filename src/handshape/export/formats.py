@@ -115,9 +115,8 @@ def _write_litert(source: Source, path: Path) -> None:
 def _write_float16(source: Source, path: Path) -> None:
     import tensorflow as tf
 
-    _convert(
-        source.model, path, optimizations=[tf.lite.Optimize.DEFAULT], target_spec={"supported_types": [tf.float16]}
-    )
+    kinds = {"supported_types": [tf.float16]}
+    _convert(source.model, path, optimizations=[tf.lite.Optimize.DEFAULT], target_spec=kinds)
 
 
 def _write_int8(source: Source, path: Path) -> None:
@@ -167,8 +166,8 @@ def _no_dead_channels(model: Any) -> Iterator[None]:
 
 def _one_by_one(source: Source) -> list[dict[str, NDArray[np.float32]]]:
     ranks = {tensor.name: len(tensor.shape) for tensor in source.model.inputs}
-    count = len(source.calibration)
-    return [_named(source.calibration[number : number + 1], ranks) for number in range(count)]
+    inputs = source.calibration
+    return [_named(inputs[number : number + 1], ranks) for number in range(len(inputs))]
 
 
 def _convert(model: Any, path: Path, **options: Any) -> None:

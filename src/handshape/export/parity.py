@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from handshape.evaluation.answers import Floats, Integers
 
 POINT = 0.01  # of accuracy: what a class may lose
 
@@ -83,12 +84,7 @@ class Parity:
         return {**vars(self), "classes": [vars(each) for each in self.classes]}
 
 
-def compare(
-    class_names: Sequence[str],
-    keras: NDArray[np.floating[Any]],
-    export: NDArray[np.floating[Any]],
-    targets: NDArray[np.integer[Any]],
-) -> Parity:
+def compare(class_names: Sequence[str], keras: Floats, export: Floats, targets: Integers) -> Parity:
     """An export's answers beside Keras'.
 
     Args:

@@ -80,13 +80,11 @@ def _checked(per_class: int, classes: Sequence[str] | None, size: int) -> tuple[
 
 
 def _make_empty(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file.", "a new or empty folder", "Name another folder.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        problem = "not empty" if folder.is_dir() else "a file"
+        fix = "Name another folder, or empty this one yourself."
+        raise DataError(f"{folder} is {problem}.", "a new or empty folder", fix)
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise DataError(
-            f"{folder} is not empty.", "a new or empty folder", "Name another folder, or empty this one yourself."
-        )
 
 
 def _draw_all(folder: Path, class_names: Sequence[str], per_class: int, seed: int, size: int, console: Console) -> int:

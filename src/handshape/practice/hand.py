@@ -158,9 +158,10 @@ def clothe(bones: Bones, proportions: Proportions, arm: Array, sleeve: float | N
     """
     flesh = Flesh()
     thick = proportions.thickness
-    wrist = _forearm(flesh, arm, thick)
+    left, right = _tube(flesh, arm, 0, (13, 13 * thick), (20, 27 * thick), ARM)
+    wrist = (left, right) if flesh.centres[left][0] > 0 else (right, left)
     if sleeve is not None:
-        _sleeve(flesh, arm, thick, sleeve)
+        _tube(flesh, arm, sleeve, (14, 21 * thick), (24, 40 * thick), SLEEVE)
     knuckles = [flesh.ball(bones.fingers[i, 0], RADII[i, 0] * thick * 0.96) for i in range(4)]
     thumb = [flesh.ball(bones.thumb[i], THUMB_RADII[i] * thick) for i in range(4)]
     _palm(flesh, bones, thick, wrist, knuckles, thumb)
@@ -171,19 +172,15 @@ def clothe(bones: Bones, proportions: Proportions, arm: Array, sleeve: float | N
     return flesh
 
 
-def _forearm(flesh: Flesh, arm: Array, thick: float) -> tuple[int, int]:
+def _tube(
+    flesh: Flesh, arm: Array, start: float, near: tuple[float, float], far: tuple[float, float], kind: int
+) -> tuple[int, int]:
+    """Skin or cloth along the arm from ``start`` mm on; half its width and its thickness there and far away, in mm."""
     across = np.cross(arm, FACING).astype(np.float32)
-    left, right = (flesh.ball(across * x, 13 * thick) for x in (13, -13))
-    far_left, far_right = (flesh.ball(across * x + arm * 330, 27 * thick) for x in (20, -20))
-    flesh.sheet([(left, right, far_left), (right, far_left, far_right)], ARM)
-    return (left, right) if flesh.centres[left][0] > 0 else (right, left)
-
-
-def _sleeve(flesh: Flesh, arm: Array, thick: float, distance: float) -> None:
-    across = np.cross(arm, FACING).astype(np.float32)
-    left, right = (flesh.ball(across * x + arm * distance, 21 * thick) for x in (14, -14))
-    far_left, far_right = (flesh.ball(across * x + arm * 330, 40 * thick) for x in (24, -24))
-    flesh.sheet([(left, right, far_left), (right, far_left, far_right)], SLEEVE)
+    left, right = (flesh.ball(across * x + arm * start, near[1]) for x in (near[0], -near[0]))
+    far_left, far_right = (flesh.ball(across * x + arm * 330, far[1]) for x in (far[0], -far[0]))
+    flesh.sheet([(left, right, far_left), (right, far_left, far_right)], kind)
+    return left, right
 
 
 def _palm(

@@ -19,28 +19,15 @@ def draw_room(room: str, tint: Array, rng: np.random.Generator, size: int) -> Ar
         tint: linear RGB that belongs to the signer's place; the image varies around it.
     """
     base = (tint * rng.uniform(0.8, 1.2) * rng.uniform(0.94, 1.06, 3)).astype(np.float32)
-    painters = {
-        "wall": _wall,
-        "gradient": _gradient,
-        "stripes": _stripes,
-        "wood": _wood,
-        "cloth": _cloth,
-        "shapes": _shapes,
-        "corner": _corner,
-    }
-    picture = painters[room](base, rng, size)
+    painters = (_wall, _gradient, _stripes, _wood, _cloth, _shapes, _corner)
+    picture = painters[ROOMS.index(room)](base, rng, size)
     picture *= (1 + _ramp(rng, size, 0.25))[..., None]
     return np.clip(picture, 0.004, 1, out=picture)
 
 
-def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
-    """Smooth noise around 0 with about ``cells`` hills a side, [size, size], standard deviation near 1."""
-    return stretched(rng, (cells, cells), size)
-
-
-def stretched(rng: np.random.Generator, cells: tuple[int, int], size: int) -> Array:
-    """Smooth noise with its own number of hills down and across."""
-    small = Image.fromarray(rng.normal(size=(cells[0] + 2, cells[1] + 2)).astype(np.float32))
+def noise(rng: np.random.Generator, size: int, down: int, across: int | None = None) -> Array:
+    """Smooth noise around 0 with about so many hills down and across, [size, size], standard deviation near 1."""
+    small = Image.fromarray(rng.normal(size=(down + 2, (across or down) + 2)).astype(np.float32))
     return np.asarray(small.resize((size, size), Image.Resampling.BICUBIC))
 
 
@@ -77,7 +64,7 @@ def _stripes(base: Array, rng: np.random.Generator, size: int) -> Array:
 
 
 def _wood(base: Array, rng: np.random.Generator, size: int) -> Array:
-    grain = 0.16 * stretched(rng, (size // 5, 3), size) + 0.1 * stretched(rng, (size // 14, 2), size)
+    grain = 0.16 * noise(rng, size, size // 5, 3) + 0.1 * noise(rng, size, size // 14, 2)
     board = np.arange(size) * rng.integers(3, 6) // size
     planks = rng.uniform(0.8, 1.15, 8).astype(np.float32)[board] - 0.35 * (np.diff(board, prepend=board[0]) > 0)
     brown = np.float32(0.15 + 0.6 * base.mean()) * np.array([1.1, 0.78, 0.5], np.float32)
@@ -86,7 +73,7 @@ def _wood(base: Array, rng: np.random.Generator, size: int) -> Array:
 
 
 def _cloth(base: Array, rng: np.random.Generator, size: int) -> Array:
-    folds = stretched(rng, (2, int(rng.integers(4, 9))), size)
+    folds = noise(rng, size, 2, int(rng.integers(4, 9)))
     weave = rng.normal(0, 0.05, (size, size)).astype(np.float32)
     return base * np.clip(1 + 0.28 * folds + weave, 0.2, 2)[..., None]
 

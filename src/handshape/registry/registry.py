@@ -43,7 +43,11 @@ class Version:
 
 
 class Registry:
-    """Models in one place. Several programs may use and change it at once; one killed anywhere changes nothing."""
+    """Models in one place. Several programs may use and change it at once; one killed anywhere changes nothing.
+
+    Raises:
+        RunError: of whatever changes it: the storage cannot be written.
+    """
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -96,7 +100,6 @@ class Registry:
 
         Raises:
             ModelError: the name cannot be one.
-            RunError: the storage cannot be written.
         """
         folder = f"{require_name(name)}/bundles/{bundle.sha256}"
         self.storage.put(folder, bundle)
@@ -115,7 +118,6 @@ class Registry:
 
         Raises:
             ModelError: there is no such version, or the alias cannot be one.
-            RunError: the storage cannot be written.
         """
         alias = require_alias(alias, to_set=True)
         number = self.find(reference).number
@@ -132,7 +134,6 @@ class Registry:
 
         Raises:
             ModelError: it stood for none before, or that is gone.
-            RunError: the storage cannot be written.
         """
 
         def rolled_back(state: State) -> Event:
@@ -154,7 +155,6 @@ class Registry:
 
         Raises:
             ModelError: there is no such model or alias.
-            RunError: the storage cannot be written.
         """
 
         def released(state: State) -> Event:
@@ -176,7 +176,6 @@ class Registry:
 
         Raises:
             ModelError: there is no such version, or an alias stands for it.
-            RunError: the storage cannot be written.
         """
         version = self.find(Reference(name, number))
 
@@ -259,5 +258,5 @@ def _unknown_version(reference: Reference, state: State) -> ModelError:
     )
 
 
-def _some(words: Sequence[str]) -> str:
-    return ", ".join(words[:10]) + (" …" if len(words) > 10 else "")
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (" …" if len(names) > 10 else "")

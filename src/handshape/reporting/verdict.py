@@ -135,7 +135,7 @@ def _right(part: Slice) -> str:
     text = f"right {_of_100(part.share)} times in 100"
     if part.n >= FEW_IMAGES:
         return text
-    low, high = part.interval
+    low, high = (round(bound, 9) for bound in part.interval)  # where all are right, exactly 1
     return f"{text} (only {part.n} photographs: it may be {_of_100(low)} to {_of_100(high)})"
 
 

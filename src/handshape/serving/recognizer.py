@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Recognition:
     decision: str
     confidence: float
     top: tuple[tuple[str, float], ...]
-    hand: Hand | None
+    hand: Hand | None = field(repr=False)
     milliseconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -91,13 +91,18 @@ class Recognizer:
                 "a bundle made where TensorFlow is installed",
                 "Resume or repeat the training with TensorFlow installed.",
             )
-        self.class_names = bundle.class_names
+        self.bundle = bundle
         self.size = bundle.size
         self.thresholds = bundle.thresholds
         self._hands = bundle.hands
         self._network = LiteRtModel(bundle.litert, threads)
         self.threads = self._network.threads
         self._finders = HandFinders(models, self.threads) if models and bundle.hands else None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes it tells apart, in the order of their numbers."""
+        return self.bundle.class_names
 
     @property
     def finds_hands(self) -> bool:
@@ -108,7 +113,8 @@ class Recognizer:
         """Recognises the handshape in one picture; of several hands, the one it is surest of.
 
         Args:
-            picture: a path, the bytes of an image file, a Pillow image, or an array [H, W, 3] uint8 in RGB order.
+            picture: a path, the bytes of an image file, a Pillow image, or an array [H, W, 3] in RGB order, of uint8 or
+                of floating point from 0 to 1 (or from 0 to 255, as Keras' are).
 
         Raises:
             ImageError: the picture cannot be read.

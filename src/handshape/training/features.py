@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 
 from handshape import litert
 from handshape.console import Bar, Console
-from handshape.files import require_disk_space
+from handshape.downloads import ANOTHER_CACHE
+from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, is_out_of_memory
 from handshape.training.augment import Augmenter
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 Rows = NDArray[np.integer]
+Stored = np.memmap[Any, np.dtype[np.float16]]
 
 CHUNK = 256  # images a call: 12 MB at 128 px
 DONE = "done.npy"
@@ -53,7 +56,8 @@ class TrunkFeatures:
         """
         self.augmenter = augmenter
         self.cells = cells
-        self._stream, self._seed, self._runtime, self._folder = stream, seed, runtime, folder
+        self._seed, self._runtime, self._folder = seed, runtime, folder
+        self._model = copied(stream.trunk)
         self._trunk: Trunk | None = None
         self.views = max(1, augmenter.settings.views)
         shapes = [(self.views, len(augmenter), *output.shape[1:]) for output in stream.trunk.outputs]
@@ -63,9 +67,9 @@ class TrunkFeatures:
         self._done = self._read_done()
 
     def trunk(self, console: Console) -> Trunk:
-        """The trunk as a function, made once."""
+        """The trunk as a function, made when it is first asked for."""
         if self._trunk is None:
-            self._trunk = frozen_trunk(self._stream, self._runtime, console)
+            self._trunk = frozen_trunk(self._model, self._runtime, console)
         return self._trunk
 
     def compute(self, rows: Rows, augmented: Rows, console: Console) -> None:
@@ -108,46 +112,62 @@ class TrunkFeatures:
         return done if done.shape == shape and done.dtype == bool else np.zeros(shape, bool)
 
     def _keep_done(self, computed: NDArray[np.bool_]) -> None:
-        """What is noted as done is on disk before."""
+        """What is noted as done is on disk before; another program may have done some of it meanwhile."""
         self.pooled.flush()
         self.cut.flush()
-        self._done |= computed
-        np.save(self._folder / f"partial-{DONE}", self._done)
-        (self._folder / f"partial-{DONE}").replace(self._folder / DONE)
+        self._done |= computed | self._read_done()
+        with atomic_write(self._folder / DONE, ANOTHER_CACHE) as partial:
+            np.save(partial, self._done)
 
 
-def _opened(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
-    """The array of a file, which is made where it is not there or not of that shape."""
-    if file.is_file():
-        try:
-            array = np.lib.format.open_memmap(file, mode="r+")
-            if array.shape == shape and array.dtype == np.float16:
-                return array
-        except (OSError, ValueError):
-            pass
-    file.parent.mkdir(parents=True, exist_ok=True)
+def _opened(file: Path, shape: tuple[int, ...]) -> Stored:
+    """The array of a file, which is made where it is not there or not of that shape.
+
+    Programs that begin at the same time share the file of the first.
+    """
+    is_there = file.exists()
+    array = _read(file, shape)
+    if array is not None:
+        return array
+    if is_there:  # files come whole into their place, so this one is damaged
+        file.unlink(missing_ok=True)
     (file.parent / DONE).unlink(missing_ok=True)
     require_disk_space(file.parent, 2 * int(np.prod(shape)))
-    return np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
+    with suppress(FileExistsError), atomic_write(file, ANOTHER_CACHE, exclusive=True) as partial:
+        np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
+    return np.lib.format.open_memmap(file, mode="r+")
 
 
-def frozen_trunk(stream: PixelStream, runtime: Runtime, console: Console) -> Trunk:
-    """The trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut).
-
-    On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras. Either
-    way it is a copy: what the stream learns afterwards does not change it. It may be called from several threads.
-    """
-    if runtime.on_cpu and runtime.backend == "tensorflow":
-        network = litert.LiteRtModel(litert.convert(stream.trunk))
-        return lambda images: tuple(network(images))  # type: ignore[return-value]
-    return _keras_trunk(stream, console)
+def _read(file: Path, shape: tuple[int, ...]) -> Stored | None:
+    """The array of a file; None where there is none of that shape."""
+    with suppress(OSError, ValueError):
+        array = np.lib.format.open_memmap(file, mode="r+")
+        if array.shape == shape and array.dtype == np.float16:
+            return array
+    return None
 
 
-def _keras_trunk(stream: PixelStream, console: Console) -> Trunk:
+def copied(trunk: Any) -> Any:
+    """A copy of a stream's trunk as it is now: its pooled output runs through the tail, which goes on learning."""
     import keras
 
-    model = keras.models.clone_model(stream.trunk)  # JAX takes a model's weights away while it trains
-    model.set_weights(stream.trunk.get_weights())
+    model = keras.models.clone_model(trunk)
+    model.set_weights(trunk.get_weights())
+    return model
+
+
+def frozen_trunk(model: Any, runtime: Runtime, console: Console) -> Trunk:
+    """A trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut); several threads may call it.
+
+    On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras.
+    """
+    if runtime.on_cpu and runtime.backend == "tensorflow":
+        network = litert.LiteRtModel(litert.convert(model))
+        return lambda images: tuple(network(images))  # type: ignore[return-value]
+    return _keras_trunk(model, console)
+
+
+def _keras_trunk(model: Any, console: Console) -> Trunk:
     one_at_a_time = threading.Lock()  # Keras' own state is not safe in threads
 
     def run(images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:

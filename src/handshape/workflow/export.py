@@ -17,7 +17,7 @@ from handshape.export.bundle import Bundle
 from handshape.export.exports import Exports, Photographs, export_model
 from handshape.export.formats import Format, require_modules
 from handshape.hands.search import HandSearch, hand_search
-from handshape.workflow.run import open_run, read_record
+from handshape.workflow.run import Run, open_run, read_record
 
 CALIBRATE, PROVE = 200, 2_000  # at most; 2,000 images of 128 pixels take 100 MB
 
@@ -136,7 +136,7 @@ def _choose_from_run(bundle: Bundle, console: Console) -> Chosen:
             "the run folder that it was made in, or photographs",
             "Name photographs, one folder a class: --data FOLDER",
         )
-    chosen = choose_from_split(Path(read_record(run)["data"]), read_splits(open_run(run).splits))
+    chosen = choose_from_split(Path(read_record(run)["data"]), read_splits(open_run(run, Run).splits))
     if bundle.details.get("learned_from_all"):
         console.status("hint", "In the end the model learned from these photographs; others prove more: --data FOLDER")
     return chosen

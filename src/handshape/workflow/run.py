@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from handshape.console import Console
 from handshape.errors import HandshapeError, RunError
@@ -34,6 +34,18 @@ class Run:
 
     folder: Path
     timestamp: str
+
+    verb: ClassVar[str] = "train"  # what makes such a folder, and goes on with it
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What is written into."""
+        return (self.final_model.parent, self.results, self.tensorboard, self.work)
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether something was computed that is worth keeping."""
+        return self.checkpoint.is_file()
 
     @property
     def best_model(self) -> Path:
@@ -99,17 +111,17 @@ class Run:
         """Updates run.json and returns what it holds."""
         path = self.folder / RECORD
         known = read_record(self.folder) if path.exists() else {}
-        known |= {"format": 1, "timestamp": self.timestamp, **changes}
+        known |= {"format": 1, "kind": self.verb, "timestamp": self.timestamp, **changes}
         write_json(path, known)
         return known
 
     def create_folders(self) -> None:
-        """Makes the folders a training writes into.
+        """Makes the folders that are written into.
 
         Raises:
             RunError: the place cannot be written.
         """
-        for folder in (self.final_model.parent, self.results, self.tensorboard, self.work):
+        for folder in self.folders:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -118,7 +130,7 @@ class Run:
     @property
     def resume_command(self) -> str:
         """What a user types to go on with it."""
-        return f"handshape train --resume {shlex.quote(str(self.folder))}"
+        return f"handshape {self.verb} --resume {shlex.quote(str(self.folder))}"
 
     def clean(self) -> None:
         """Removes the scratch files."""
@@ -129,7 +141,37 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def new_run(out: Path, name: str | None, photographs: Path) -> Run:
+@dataclass(frozen=True)
+class CrossvalRun(Run):
+    """The paths of a cross-validation."""
+
+    verb: ClassVar[str] = "crossval"
+
+    @property
+    def config(self) -> Path:
+        """The settings."""
+        return self.folder / "config.yaml"
+
+    @property
+    def answers(self) -> Path:
+        """What each fold's model said, a file a fold."""
+        return self.folder / "folds"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What is written into."""
+        return (self.results, self.answers)
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether a fold is done."""
+        return any(self.answers.glob("*.npz"))
+
+
+AnyRun = TypeVar("AnyRun", bound=Run)
+
+
+def new_run(out: Path, name: str | None, photographs: Path, kind: type[AnyRun]) -> AnyRun:
     """A run folder that does not exist yet; nothing is made until :meth:`Run.create_folders`.
 
     Raises:
@@ -142,7 +184,7 @@ def new_run(out: Path, name: str | None, photographs: Path) -> Run:
         name = next(free for free in _candidates(timestamp) if not (out / free).exists())
     if Path(name).name != name or name in ("", ".", "..") or len(os.fsencode(name)) > LONGEST_NAME:
         raise RunError(f"'{name}' cannot be the name of a run.", "a short, plain name; --out says where it goes")
-    run = Run(out / name, timestamp)
+    run = kind(out / name, timestamp)
     if run.folder.exists():
         is_run = (run.folder / RECORD).is_file()
         raise RunError(
@@ -153,13 +195,22 @@ def new_run(out: Path, name: str | None, photographs: Path) -> Run:
     return run
 
 
-def open_run(folder: Path) -> Run:
+def open_run(folder: Path, kind: type[AnyRun]) -> AnyRun:
     """A run that was begun before.
 
     Raises:
-        RunError: the folder is not a run.
+        RunError: the folder is not a run, or one of another kind.
     """
-    return Run(folder, str(read_record(folder)["timestamp"]))
+    record = read_record(folder)
+    run = kind(folder, str(record["timestamp"]))
+    made_by = record.get("kind", Run.verb)
+    if made_by != run.verb:
+        raise RunError(
+            f"{folder} was made by handshape {made_by}, not by handshape {run.verb}.",
+            f"a folder that handshape {run.verb} made",
+            f"handshape {made_by} --resume {shlex.quote(str(folder))}",
+        )
+    return run
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -216,7 +267,7 @@ def run_in_progress(run: Run, console: Console, keep: bool) -> Iterator[None]:
 
 
 def _stopped(run: Run, keep: bool) -> str:
-    if not (keep or run.splits.is_file()):
+    if not (keep or run.has_progress or run.splits.is_file()):
         run.remove()
         return ""
     _record_end(run, "interrupted")
@@ -224,7 +275,7 @@ def _stopped(run: Run, keep: bool) -> str:
 
 
 def _failed(run: Run, keep: bool, error: HandshapeError) -> HandshapeError:
-    if not (keep or run.checkpoint.is_file()):
+    if not (keep or run.has_progress):
         run.remove()
         return error
     _record_end(run, "failed")

@@ -59,6 +59,14 @@ def folds(dataset: Dataset, count: int | Literal["signers"], settings: Settings,
     return dict(zip(names, splits_of(fold_of, dataset.targets, settings.data.val_split), strict=True))
 
 
+def random_folds(dataset: Dataset, count: int, settings: Settings, seed: int) -> dict[str, Split]:
+    """Folds that know no groups, so that the same people and bursts stand on both sides: what most reports show."""
+    alone = [sample.path for sample in dataset.samples]
+    fold_of = stratified_folds(dataset.targets, alone, count, seed)
+    made = splits_of(fold_of, dataset.targets, settings.data.val_split)
+    return {f"random {number}": each for number, each in enumerate(made, 1)}
+
+
 def splits_csv(dataset: Dataset, made: Split) -> str:
     """The split as a run folder keeps it."""
     return splits_as_csv(made.samples(dataset.samples), dataset.groups.of)

@@ -67,7 +67,7 @@ def train(
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
     """
-    run = new_run(out, name, Path(settings.data.original_data_dir))
+    run = new_run(out, name, Path(settings.data.original_data_dir), Run)
     context = Context(console, settings.gpu)
     begun = _begin(settings, external or {}, context)
     with run_in_progress(run, console, keep=False):
@@ -82,7 +82,7 @@ def resume(path: Path, console: Console) -> TrainResult:
     Raises:
         RunError: not a run, already complete, or the photographs have changed since.
     """
-    run = open_run(path)
+    run = open_run(path, Run)
     record = read_record(path)
     if record.get("state") == "complete":
         use = f"handshape predict {shlex.quote(str(path))} IMAGE"

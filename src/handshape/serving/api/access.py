@@ -51,8 +51,9 @@ class Access:
         is_known = sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all of them are compared
         if self._digests and not is_known:
             expected, fix = "the header Authorization: Bearer TOKEN", "Ask whoever runs this server for a token."
-            headers_of_answer = {"WWW-Authenticate": "Bearer"}
-            raise ApiError(401, "unauthorized", "A valid token is missing.", expected, fix, headers_of_answer)
+            raise ApiError(
+                401, "unauthorized", "A valid token is missing.", expected, fix, {"WWW-Authenticate": "Bearer"}
+            )
 
 
 def read_tokens(file: Path) -> list[str]:

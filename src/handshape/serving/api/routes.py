@@ -52,10 +52,8 @@ def make_router(state: AppState) -> APIRouter:
 
         async with _uploads(request, state.limits.images) as uploads:
             answers = await state.workers.run_all(answer, uploads)
-        results = [
-            {"path": upload.filename or FIELD} | as_json(answer)
-            for upload, answer in zip(uploads, answers, strict=True)
-        ]
+        paths = [upload.filename or FIELD for upload in uploads]
+        results = [{"path": path} | as_json(answer) for path, answer in zip(paths, answers, strict=True)]
         wrong = [answer for answer in answers if isinstance(answer, ApiError)]
         if len(wrong) == len(answers):
             return JSONResponse({"error": wrong[0].error, "results": results}, wrong[0].status_code)

@@ -43,7 +43,6 @@ def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http="h11",
-        ws="websockets-sansio",
         ws_max_size=limits.frame,
         ws_per_message_deflate=False,  # images are compressed already
         log_config=None,

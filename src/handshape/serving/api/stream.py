@@ -8,6 +8,7 @@ replaces it, so that an answer is never about the past.
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from contextlib import suppress
 
@@ -69,13 +70,9 @@ async def _answer(socket: WebSocket, newest: Newest, state: AppState) -> None:
         late = {"frame": number, "late": number - expected}
         state.metrics.late.inc(number - expected)
         expected = number + 1
-        answer = await state.workers.run(_recognized, state, frame, previous)
+        follow = functools.partial(state.served.current.recognizer.follow, previous=previous)
+        answer = await state.workers.run(recognized, state, frame, follow)
         if isinstance(answer, Recognition):
             previous = answer.hand
         async with asyncio.timeout(state.limits.seconds):
             await socket.send_json(late | as_json(answer))
-
-
-def _recognized(state: AppState, frame: bytes, previous: Hand | None) -> Recognition | ApiError:
-    recognizer = state.served.current.recognizer
-    return recognized(state, frame, lambda image: recognizer.follow(image, previous))

@@ -1,0 +1,106 @@
+"""What the verbs that train take alike: photographs, settings, the run folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handshape.cli.shared import given_path, quoted
+from handshape.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from handshape.config import Settings
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """DATA, the folder of runs, settings, photographs from elsewhere, and which run to go on with."""
+    parser.add_argument(
+        "data", type=given_path, nargs="?", metavar="DATA", help="folder with one folder of images a class"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="FOLDER", help="where runs go (default: runs)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="name of the run (default: date and time)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as YAML")
+    parser.add_argument("--profile", default="default", metavar="NAME", help="default or gtx1650 (4 GB of GPU memory)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="assignments",
+        metavar="SECTION.KEY=VALUE",
+        help="one setting, such as model.num_epochs=40; give it as often as needed",
+    )
+    parser.add_argument(
+        "--external",
+        action="append",
+        default=[],
+        metavar="NAME=DATA",
+        help="photographs of other people, to measure on; give it as often as needed",
+    )
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings that are asked for; DATA on the command line wins.
+
+    Raises:
+        SettingsError: a setting is at fault.
+        DataError: no photographs were named, and there are none where the settings say.
+    """
+    from handshape.config import load_settings, validate_settings
+
+    settings = load_settings(options.profile, options.config, options.assignments)
+    if options.data is None:
+        if not Path(settings.data.original_data_dir).exists():
+            raise DataError(
+                f"No photographs were named, and there is no folder {settings.data.original_data_dir}.",
+                "a folder with one folder of images a class",
+                f"Name yours: handshape {options.verb} FOLDER. 'handshape sample practice' draws some to try.",
+            )
+        return settings
+    values = settings.model_dump()
+    values["data"]["original_data_dir"] = str(options.data)
+    return validate_settings(values)
+
+
+def externals_of(options: argparse.Namespace) -> dict[str, Path]:
+    """The folders of --external by name.
+
+    Raises:
+        SettingsError: not NAME=FOLDER, or a name twice.
+        DataError: there is no such folder.
+    """
+    found: dict[str, Path] = {}
+    for text in options.external:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in found:
+            raise SettingsError(f"Cannot use --external {text}.", "NAME=FOLDER, each name once")
+        if not Path(folder).is_dir():
+            raise DataError(f"There is no folder {folder}, which --external {name} names.")
+        found[name] = Path(folder)
+    return found
+
+
+def require_nothing_new(options: argparse.Namespace) -> None:
+    """A run that is resumed keeps its photographs and settings.
+
+    Raises:
+        SettingsError: the command line names others.
+    """
+    given = (
+        options.external,
+        getattr(options, "negatives", ()),
+        options.data,
+        options.name,
+        options.config,
+        options.profile != "default",
+        options.assignments,
+    )
+    if any(given):
+        raise SettingsError(
+            "--resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
+            f"handshape {options.verb} --resume {quoted(options.resume)}",
+            "Leave --resume out to begin anew with other settings.",
+        )
