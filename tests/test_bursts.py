@@ -4,21 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import checked
 
 from handshape.data.bursts import Bursts, find_bursts
-from handshape.data.groups import signer_groups
+from handshape.data.groups import group_samples
 from handshape.data.near_duplicates import (
     Clusters,
     Embeddings,
     Similarity,
     near_duplicate_share,
     near_pairs,
-    similarity,
-    thumbnail,
 )
-from handshape.data.samples import ImageFolder, Sample, list_samples
+from handshape.data.samples import ImageFolder, Sample
 from handshape.data.splits import split_samples
-from handshape.images import read_image
 
 
 def alike(embeddings: Embeddings) -> Similarity:
@@ -88,7 +86,7 @@ def test_a_class_that_looks_all_alike_is_cut_into_stretches_at_its_weakest_steps
     assert {"0", "10", "20"} <= {group[0] for group in groups}
     assert max(map(len, groups)) <= 6
     split = split_samples([Sample(f"A/{n}.jpg", "A") for n in range(30)], found.group_of, 0.2, 0.1, 0)
-    assert all(split.parts.values())
+    assert all(len(rows) for rows in split.parts.values())
 
 
 def test_what_ties_classes_together_is_cut_first() -> None:
@@ -117,24 +115,21 @@ def test_words_say_what_was_kept_together_and_never_claim_signers() -> None:
     samples = tuple(Sample(f"A/{number}.jpg", "A") for number in range(30))
     folder = ImageFolder(Path("data"), ("A",), samples, ())
     steps = [0.1] * 29
-    _, nothing = signer_groups(folder, samples, "auto", {}, alike(drifting(steps)))
-    _, some = signer_groups(folder, samples, "auto", {}, alike(drifting([0.95, *steps[1:]])))
-    _, cut = signer_groups(folder, samples, "auto", {}, alike(drifting([0.97] * 29)))
+    nothing, few, cut = (
+        group_samples(folder, samples, "auto", {}, alike(drifting(cosines))).description
+        for cosines in (steps, [0.95, *steps[1:]], [0.97] * 29)
+    )
     assert nothing == "at random; no two images look alike"
-    assert some.startswith("at random, 1 burst of look-alikes (2 of 30 images) kept whole; the same people may")
+    assert few.startswith("at random, 1 burst of look-alikes (2 of 30 images) kept whole; the same people may")
     assert "1 class look" in cut and "near-copies stand on both sides too" in cut
-
-
-def load(folder: ImageFolder) -> Similarity:
-    return similarity([thumbnail(read_image(folder.file(sample))) for sample in folder.samples])
 
 
 @pytest.mark.photographs
 def test_the_bursts_of_a_real_video_are_found(photographs: Path) -> None:
-    folder = list_samples(photographs / "asl29_one_signer_video")
-    found = load(folder)
-    bursts = find_bursts(folder.samples, found, {})
-    true = {s.path: f"{s.label}{round(int(re.findall(r'[0-9]+', s.path)[-1]) / 985)}" for s in folder.samples}
+    report = checked(photographs / "asl29_one_signer_video")
+    samples, found = report.usable_samples, report.similarity
+    bursts = find_bursts(samples, found, {})
+    true = {s.path: f"{s.label}{round(int(re.findall(r'[0-9]+', s.path)[-1]) / 985)}" for s in samples}
     assert len(set(true.values())) == 116
     groups_of = defaultdict(set)
     for path, group in bursts.group_of.items():
@@ -142,12 +137,10 @@ def test_the_bursts_of_a_real_video_are_found(photographs: Path) -> None:
     assert all(len(groups) == 1 for groups in groups_of.values())
     assert bursts.bursts >= 114  # two of one class look so alike that they are one
     assert bursts.cut == ()
-    row = {sample.path: number for number, sample in enumerate(folder.samples)}
 
     def share(groups: dict[str, str] | None) -> float:
-        split = split_samples(folder.samples, groups, 0.2, 0.1, 0)
-        test, train = ([row[sample.path] for sample in part] for part in (split.test, split.train))
-        return near_duplicate_share(found.embeddings[test], found.embeddings[train])
+        split = split_samples(samples, groups, 0.2, 0.1, 0)
+        return near_duplicate_share(found.embeddings[split.test], found.embeddings[split.train])
 
     assert share(dict(bursts.group_of)) == 0.0
     assert share(None) > 0.15

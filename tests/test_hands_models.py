@@ -13,17 +13,16 @@ CONTENT = {PALM: b"palm" * 1000, LANDMARKS: b"landmarks" * 1000}
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """An empty cache, no network, and small files in place of the real ones."""
-    monkeypatch.setenv("HANDSHAPE_HOME", str(tmp_path / "home"))
+def kept(home, monkeypatch):
+    """Where the networks are kept: an empty cache, no network, and small files in place of the real ones."""
     monkeypatch.setenv("HANDSHAPE_OFFLINE", "1")
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(models, "SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in CONTENT.items()})
-    return tmp_path / "home" / "hands"
+    return home / "hands"
 
 
 @pytest.fixture
-def wheel(tmp_path, home, monkeypatch):
+def wheel(tmp_path, kept, monkeypatch):
     path = tmp_path / "index" / WHEEL
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as file:
@@ -38,54 +37,54 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_offline_and_absent(home, console):
+def test_offline_and_absent(kept, console):
     with pytest.raises(DownloadError, match="HANDSHAPE_OFFLINE") as caught:
         hand_models(console)
     assert VARIABLE in caught.value.fix
-    assert not list(home.iterdir())
+    assert not list(kept.iterdir())
 
 
-def test_only_the_two_files_of_a_wheel_are_kept(home, wheel, console, monkeypatch):
+def test_only_the_two_files_of_a_wheel_are_kept(kept, wheel, console, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(wheel))
     found = hand_models(console)
     assert found.palm.read_bytes() == CONTENT[PALM]
     assert found.landmarks.read_bytes() == CONTENT[LANDMARKS]
-    assert names(home) == sorted(CONTENT)
+    assert names(kept) == sorted(CONTENT)
     monkeypatch.delenv(VARIABLE)
     assert hand_models(console) == found
 
 
-def test_a_damaged_file_is_fetched_anew(home, wheel, console, monkeypatch):
+def test_a_damaged_file_is_fetched_anew(kept, wheel, console, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(wheel))
     hand_models(console).palm.write_bytes(b"palm")
     assert hand_models(console).palm.read_bytes() == CONTENT[PALM]
 
 
-def test_a_folder_is_used_where_it_is(home, console, monkeypatch, tmp_path):
+def test_a_folder_is_used_where_it_is(kept, console, monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(DownloadError, match="lacks the hand models"):
         hand_models(console)
     for name, data in CONTENT.items():
         (tmp_path / name).write_bytes(data)
     assert hand_models(console).palm == tmp_path / PALM
-    assert not home.exists()
+    assert not kept.exists()
 
 
-def test_another_wheel_is_refused(home, wheel, console, monkeypatch):
+def test_another_wheel_is_refused(kept, wheel, console, monkeypatch):
     wheel.write_bytes(wheel.read_bytes() + b"more")
     monkeypatch.setenv(VARIABLE, str(wheel))
     with pytest.raises(DownloadError, match="not the pinned wheel"):
         hand_models(console)
-    assert not list(home.iterdir())
+    assert not list(kept.iterdir())
 
 
-def test_a_path_that_leads_nowhere(home, console, monkeypatch, tmp_path):
+def test_a_path_that_leads_nowhere(kept, console, monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "absent.whl"))
     with pytest.raises(DownloadError, match="which is not there"):
         hand_models(console)
 
 
-def test_asks_the_index_that_pip_is_set_to(home, wheel, console, monkeypatch):
+def test_asks_the_index_that_pip_is_set_to(kept, wheel, console, monkeypatch):
     monkeypatch.delenv("HANDSHAPE_OFFLINE")
     monkeypatch.setattr(models.shutil, "which", lambda name: None)
     asked = []
@@ -103,10 +102,10 @@ def test_asks_the_index_that_pip_is_set_to(home, wheel, console, monkeypatch):
     assert interpreter == sys.executable
     assert words[:2] == ["-m", "pip"]
     assert "--require-hashes" in words
-    assert names(home) == sorted(CONTENT)
+    assert names(kept) == sorted(CONTENT)
 
 
-def test_asks_uv_where_there_is_no_pip(home, wheel, console, monkeypatch):
+def test_asks_uv_where_there_is_no_pip(kept, wheel, console, monkeypatch):
     monkeypatch.delenv("HANDSHAPE_OFFLINE")
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(models.shutil, "which", lambda name: "/bin/uv")
@@ -119,10 +118,10 @@ def test_asks_uv_where_there_is_no_pip(home, wheel, console, monkeypatch):
 
     monkeypatch.setattr(models.subprocess, "run", run)
     assert hand_models(console).landmarks.read_bytes() == CONTENT[LANDMARKS]
-    assert names(home) == sorted(CONTENT)
+    assert names(kept) == sorted(CONTENT)
 
 
-def test_says_why_the_index_did_not_answer(home, console, monkeypatch):
+def test_says_why_the_index_did_not_answer(kept, console, monkeypatch):
     monkeypatch.delenv("HANDSHAPE_OFFLINE")
     monkeypatch.setattr(models.shutil, "which", lambda name: None)
     failed = subprocess.CompletedProcess([], 1, "", "WARNING: retrying\nERROR: No matching distribution\n")
@@ -132,4 +131,4 @@ def test_says_why_the_index_did_not_answer(home, console, monkeypatch):
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DownloadError, match="neither pip nor uv"):
         hand_models(console)
-    assert not list(home.iterdir())
+    assert not list(kept.iterdir())

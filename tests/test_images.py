@@ -1,4 +1,3 @@
-import io
 import struct
 import subprocess
 import sys
@@ -7,20 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import encoded, square_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from handshape.errors import ImageError
-from handshape.images import EXTENSIONS, GREY, MAX_PIXELS, decode, load_square, open_image, read_image, to_square
+from handshape.images import EXTENSIONS, GREY, MAX_PIXELS, decode, open_image, read_image, to_square
 
 RED = (230, 20, 30)
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def picture(width: int = 60, height: int = 40) -> Image.Image:
@@ -139,7 +133,7 @@ def test_orientation_is_applied_once(kind: str, orientation: int) -> None:
     data = encoded(stored, kind, exif=exif, **options)
     difference = np.abs(np.asarray(read_image(data)).astype(int) - np.asarray(upright))
     assert difference.mean() <= (2 if kind == "JPEG" else 0)
-    assert np.abs(load_square(data, 32).astype(int) - to_square(upright, 32)).mean() <= 2
+    assert np.abs(square_of(data, 32).astype(int) - to_square(upright, 32)).mean() <= 2
 
 
 def test_damaged_exif_does_not_cost_the_image() -> None:
@@ -180,7 +174,7 @@ def test_damage_never_raises_anything_else(kind: str, flips: list[tuple[float, i
     for place, value in flips:
         data[int(place * len(data))] = value
     try:
-        square = load_square(bytes(data[: int(kept * len(data))]), 16)
+        square = square_of(bytes(data[: int(kept * len(data))]), 16)
     except ImageError as error:
         assert error.happened.startswith("The image ")
     else:
@@ -210,7 +204,7 @@ def test_what_is_no_image_says_what_it_is(data: bytes, words: str, tmp_path: Pat
     path.write_bytes(data)
     for source, subject in ((data, "The image"), (path, str(path))):
         with pytest.raises(ImageError) as caught:
-            load_square(source, 16)
+            square_of(source, 16)
         assert caught.value.happened.startswith(subject)
         assert words in caught.value.happened
 
@@ -308,15 +302,15 @@ def test_many_pixels_are_made_fewer_before_they_are_copied(mode: str) -> None:
     assert smaller.size == tuple(-(-side // factor) for side in whole.size)
     both = (np.asarray(each.resize((40, 40), Image.Resampling.BOX)).astype(int) for each in (smaller, whole))
     assert abs(np.subtract(*both)).max() <= 3
-    assert abs(load_square(png, 64).astype(int) - to_square(whole, 64)).max() <= 3
+    assert abs(square_of(png, 64).astype(int) - to_square(whole, 64)).max() <= 3
 
 
 def test_both_ways_agree() -> None:
     png = encoded(picture(300, 200), "PNG")
-    assert (load_square(png, 64) == to_square(read_image(png), 64)).all()
-    assert (load_square(png, 64) == load_square(png, 64)).all()
+    assert (square_of(png, 64) == to_square(read_image(png), 64)).all()
+    assert (square_of(png, 64) == square_of(png, 64)).all()
     big = encoded(picture(1600, 1200), "JPEG", quality=90)
-    difference = np.abs(load_square(big, 128).astype(int) - to_square(read_image(big), 128))
+    difference = np.abs(square_of(big, 128).astype(int) - to_square(read_image(big), 128))
     assert difference.mean() < 1.5
 
 
@@ -331,5 +325,5 @@ def test_a_phone_that_stores_two_pictures_in_one_jpeg() -> None:
 def test_fast_decoding_cannot_be_seen_on_photographs(name: str, photographs: Path) -> None:
     files = sorted((photographs / name).rglob("*.jpg"))[::40]
     for path in files:
-        fast, whole = load_square(path, 48), to_square(read_image(path), 48)
+        fast, whole = square_of(path, 48), to_square(read_image(path), 48)
         assert np.abs(fast.astype(int) - whole).mean() < 2.5, path

@@ -1,111 +1,133 @@
 """What a classifier is given of a photograph."""
 
-import io
+import hashlib
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import encoded, hand_at, square_of
 from PIL import Image
 
 from handshape.errors import ImageError
-from handshape.hands.boxes import Box
-from handshape.hands.inputs import LARGE, Inputs, load_photograph, load_view, view_of, whole_images, with_hands
-from handshape.hands.known_hands import load_known_hands
+from handshape.hands.inputs import (
+    LARGE,
+    Inputs,
+    Photograph,
+    enough_pixels,
+    load_photograph,
+    view_of,
+    whole_images,
+    with_hands,
+)
 from handshape.hands.landmarks import Hand
-from handshape.images import load_square
+from handshape.images import Pixels, read_image, to_square
 
+HAND = hand_at(60, 30, 90)
 WIDTH, HEIGHT = 200, 160
 
 
 @pytest.fixture(scope="module")
-def photograph() -> np.ndarray:
+def pixels() -> Pixels:
     """Without a symmetry, and smooth enough to be resampled."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     bands = (127 + 100 * np.sin(x / 9), y * 1.5, 60 + 0.4 * x + 0.3 * y)
     return np.stack(bands, axis=2).clip(0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def hand() -> Hand:
-    known = load_known_hands()[0][0]
-    flat = known[:, :2] - known[:, :2].min(axis=0)
-    points = np.column_stack([flat * 90 / flat.max() + (60, 30), known[:, 2]]).astype(np.float32)
-    return Hand(Box(100, 75, 120, 120, 0), points, known[:, 3:], "Right", 0.9, 0.95)
-
-
 def mirrored(hand: Hand) -> Hand:
     """The hand in the mirrored photograph."""
-    points = hand.landmarks * np.float32((-1, 1, 1)) + np.float32((WIDTH, 0, 0))
-    return Hand(hand.box, points, hand.world * np.float32((-1, 1, 1)), "Left", 0.9, 0.95)
-
-
-def encoded(pixels: np.ndarray, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, kind, **options)
-    return stream.getvalue()
+    flip = np.float32((-1, 1, 1))
+    landmarks = hand.landmarks * flip + np.float32((WIDTH, 0, 0))
+    return replace(hand, landmarks=landmarks, world=hand.world * flip, handedness="Left")
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
-def test_a_left_hand_is_shown_as_a_right_one(photograph, hand):
-    left = mirrored(hand)
-    view, other = view_of(photograph, hand, 64), view_of(np.ascontiguousarray(photograph[:, ::-1]), left, 64)
+def test_a_left_hand_is_shown_as_a_right_one(pixels):
+    photograph = Photograph(pixels)
+    view, other = view_of(photograph, HAND, 64), view_of(photograph.mirrored(), mirrored(HAND), 64)
     assert view.shape == other.shape == (64, 64, 3)
     assert view.dtype == np.uint8
     assert difference(view, other) < 2
     assert difference(view[:, ::-1], other) > 10
 
 
-def test_the_whole_photograph_where_there_is_no_hand(photograph, tmp_path):
-    (tmp_path / "photo.png").write_bytes(encoded(photograph, "PNG"))
-    for source in (tmp_path / "photo.png", encoded(photograph, "PNG")):
-        np.testing.assert_array_equal(load_view(source, None, 96), load_square(source, 96))
+def test_a_photograph_is_described(pixels, tmp_path):
+    content = encoded(pixels, "PNG")
+    (tmp_path / "photo.jpg").write_bytes(content)
+    for source in (tmp_path / "photo.jpg", content):
+        photograph = load_photograph(source)
+        np.testing.assert_array_equal(photograph.pixels, pixels)
+        assert (photograph.scale, photograph.format, photograph.shorter_side) == (1, "PNG", HEIGHT)
+        assert photograph.digest == hashlib.sha256(content).digest()
 
 
-def test_a_hand_is_cut_out_wherever_the_photograph_comes_from(photograph, hand, tmp_path):
-    content = encoded(photograph, "PNG")
+def test_a_mirror_makes_another_photograph_of_it(pixels):
+    photograph = load_photograph(encoded(pixels, "PNG"))
+    mirror = photograph.mirrored()
+    np.testing.assert_array_equal(mirror.pixels, pixels[:, ::-1])
+    assert len({photograph.digest, mirror.digest, mirror.mirrored().digest}) == 3
+    assert len(mirror.digest) == 32
+    assert (mirror.scale, mirror.format, mirror.shorter_side) == (1, "PNG", HEIGHT)
+
+
+def test_the_whole_photograph_where_there_is_no_hand(pixels, tmp_path):
+    (tmp_path / "photo.png").write_bytes(encoded(pixels, "PNG"))
+    for source in (tmp_path / "photo.png", encoded(pixels, "PNG")):
+        np.testing.assert_array_equal(square_of(source, 96), to_square(read_image(source), 96))
+
+
+def test_a_hand_is_cut_out_wherever_the_photograph_comes_from(pixels, tmp_path):
+    content = encoded(pixels, "PNG")
     (tmp_path / "photo.png").write_bytes(content)
-    expected = view_of(photograph, hand, 96)
-    np.testing.assert_array_equal(load_view(content, hand, 96), expected)
-    np.testing.assert_array_equal(load_view(tmp_path / "photo.png", hand, 96), expected)
-    assert difference(expected, load_square(content, 96)) > 10
+    expected = view_of(Photograph(pixels), HAND, 96)
+    for source in (content, tmp_path / "photo.png"):
+        np.testing.assert_array_equal(view_of(load_photograph(source), HAND, 96), expected)
+    assert difference(expected, square_of(content, 96)) > 10
 
 
-def test_large_photographs_are_decoded_smaller_and_shown_alike(photograph, hand):
-    large = np.asarray(Image.fromarray(photograph).resize((5000, 4000), Image.Resampling.BICUBIC))
-    pixels, scale = load_photograph(encoded(large, "JPEG", quality=95))
-    assert pixels.shape == (2000, 2500, 3)  # a quarter would be less than enough
-    assert min(pixels.shape[:2]) >= LARGE
-    assert scale == 2
-    view = load_view(encoded(large, "JPEG", quality=95), hand.scaled(25), 96)
-    assert difference(view, view_of(photograph, hand, 96)) < 3
+def test_large_photographs_are_decoded_smaller_and_shown_alike(pixels):
+    large = np.asarray(Image.fromarray(pixels).resize((5000, 4000), Image.Resampling.BICUBIC))
+    photograph = load_photograph(encoded(large, "JPEG", quality=95))
+    assert photograph.pixels.shape == (2000, 2500, 3)  # a quarter would be less than enough
+    assert min(photograph.pixels.shape[:2]) >= LARGE
+    assert (photograph.scale, photograph.shorter_side) == (2, 4000)
+    view = view_of(photograph, HAND.scaled(25), 96)
+    assert difference(view, view_of(Photograph(pixels), HAND, 96)) < 3
 
 
 @pytest.mark.parametrize(("kind", "size"), [("PNG", (2500, 10)), ("JPEG", (300, 200)), ("JPEG", (1500, 900))])
 def test_other_photographs_keep_their_size(kind, size):
-    pixels, scale = load_photograph(encoded(np.zeros((*size[::-1], 3), np.uint8), kind))
-    assert pixels.shape[1::-1] == size
-    assert scale == 1
+    photograph = load_photograph(encoded(np.zeros((*size[::-1], 3), np.uint8), kind))
+    assert photograph.pixels.shape[1::-1] == size
+    assert (photograph.scale, photograph.shorter_side) == (1, min(size))
 
 
-def test_the_scale_is_that_of_the_upright_photograph(photograph):
-    large = np.asarray(Image.fromarray(photograph).resize((5000, 4000)))
+@pytest.mark.parametrize(("size", "finds_hands", "side"), [(96, True, LARGE), (96, False, 192), (600, False, 1200)])
+def test_whole_images_need_few_pixels(size, finds_hands, side):
+    assert enough_pixels(size, finds_hands) == side
+
+
+def test_the_scale_is_that_of_the_upright_photograph(pixels):
+    large = Image.fromarray(pixels).resize((5000, 4000))
     exif = Image.Exif()
     exif[0x0112] = 6
-    pixels, scale = load_photograph(encoded(large, "JPEG", exif=exif))
-    assert pixels.shape == (2500, 2000, 3)
-    assert scale == 2
+    photograph = load_photograph(encoded(large, "JPEG", exif=exif))
+    assert photograph.pixels.shape == (2500, 2000, 3)
+    assert photograph.scale == 2
 
 
-def test_what_is_no_photograph_is_refused(hand):
-    for found in (hand, None):
-        with pytest.raises(ImageError):
-            load_view(b"no photograph", found, 96)
+@pytest.mark.parametrize("source", [b"no photograph", Path("absent.jpg")])
+def test_what_is_no_photograph_is_refused(source):
+    with pytest.raises(ImageError):
+        load_photograph(source)
 
 
-def test_inputs_of_hands(hand):
-    left = mirrored(hand)
+def test_inputs_of_hands():
+    hand, left = HAND, mirrored(HAND)
     inputs = with_hands(np.zeros((3, 8, 8, 3), np.uint8), [hand, None, left])
     assert (inputs.landmarks.shape, inputs.landmarks.dtype) == ((3, 21, 6), np.float32)
     assert (inputs.hand_present.shape, inputs.hand_present.dtype) == ((3, 1), np.float32)
@@ -124,17 +146,17 @@ def test_whole_images_show_no_hand():
     assert not inputs.landmarks.any()
 
 
-def test_each_network_is_given_what_it_takes(hand):
-    inputs = with_hands(np.zeros((2, 8, 8, 3), np.uint8), [hand, None])
+def test_each_network_is_given_what_it_takes():
+    inputs = with_hands(np.zeros((2, 8, 8, 3), np.uint8), [HAND, None])
     assert inputs.by_rank((4,))[0] is inputs.image
     assert [values.shape for values in inputs.by_rank((4, 3, 2))] == [(2, 8, 8, 3), (2, 21, 6), (2, 1)]
     assert [values.shape for values in inputs.by_rank((2, 3))] == [(2, 1), (2, 21, 6)]
 
 
 @pytest.mark.parametrize("part", [slice(1, 3), np.array([2, 1]), np.array([False, True, True, False])])
-def test_a_part_of_the_inputs_stays_together(part, hand):
+def test_a_part_of_the_inputs_stays_together(part):
     images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1).repeat(3, axis=3)
-    inputs = with_hands(images, [None, hand, None, hand])
+    inputs = with_hands(images, [None, HAND, None, HAND])
     chosen: Inputs = inputs[part]
     rows = np.arange(4)[part]
     assert len(chosen) == 2

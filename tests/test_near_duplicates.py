@@ -1,9 +1,9 @@
-import io
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import encoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
@@ -27,9 +27,7 @@ def picture(seed: int, side: int = 96) -> Image.Image:
 
 
 def recompressed(image: Image.Image) -> Image.Image:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=40)
-    return Image.open(stream).convert("RGB")
+    return read_image(encoded(image, "JPEG", quality=40))
 
 
 COPIES = {

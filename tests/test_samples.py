@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from handshape.data.samples import ImageFolder, Sample, list_samples, natural_key
+from handshape.data.samples import ImageFolder, Sample, list_images, list_samples, match_class_names, natural_key
 from handshape.errors import DataError
 
 
@@ -165,6 +165,29 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"B cannot be read: permission denied"):
         list_samples(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("classes", "class_names", "known"),
+    [
+        (["A", "B"], ["A", "B", "C"], {"A": 0, "B": 1}),
+        (["a", "b"], ["A", "B"], {"a": 0, "b": 1}),
+        (["B", "Zebra"], ["A", "B"], {"B": 1}),
+        (["a"], ["A", "a"], {"a": 1}),  # the exact name wins
+        (["Ab"], ["AB", "ab"], {}),  # which of them?
+        (["A", "a"], ["A", "B"], {"A": 0}),  # "A" is taken by its own name
+        ([], ["A"], {}),
+    ],
+)
+def test_names_of_classes_are_matched(classes: list[str], class_names: list[str], known: dict[str, int]) -> None:
+    assert match_class_names(classes, class_names) == known
+
+
+def test_images_of_files_and_folders(tmp_path: Path) -> None:
+    folder_of(tmp_path, "A/10.jpg", "A/2.jpg", "A/.hidden.jpg", "A/notes.txt", "A/more/1.png", "empty/", "notes.txt")
+    asked = [tmp_path / name for name in ("notes.txt", "A", "absent.jpg", "empty", "a\0b.jpg")]
+    found = [str(path.relative_to(tmp_path)) for path in list_images(asked)]
+    assert found == ["notes.txt", "A/2.jpg", "A/10.jpg", "A/more/1.png", "absent.jpg", "empty", "a\0b.jpg"]
 
 
 @pytest.mark.photographs

@@ -9,7 +9,7 @@ from conftest import checked
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from handshape.data.groups import Groups, group_samples
+from handshape.data.groups import Groups, group_samples, require_rule
 from handshape.data.samples import ImageFolder, Sample, list_samples
 from handshape.data.splits import Split, read_splits, split_samples, splits_as_csv, write_splits
 from handshape.errors import DataError, RunError, SettingsError
@@ -270,6 +270,37 @@ def test_expressions_at_fault(rule: str, error: type[Exception], words: str) -> 
     with pytest.raises(error) as caught:
         groups_of(PEOPLE, rule)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("none", ""),
+        ("auto", ""),
+        (r"/(?P<signer>[a-z]+)_\d", ""),
+        (r"(?P<signer>anna|ben|cem)_1", ""),  # anna_2 may turn out not to be usable
+        (r"(?P<signer>anna|ben)_", "finds only 2 signers: anna, ben"),
+        (r"(?P<signer>q*)_", "no signer in 4 of 4 paths: A/anna_1.jpg"),
+        (r"(?P<signer>[a-z]+", "not a regular expression"),
+        ("folder", "4 of 4 images lie in no signer's folder"),
+        ("absent.csv", "cannot be read"),
+    ],
+)
+def test_what_a_rule_lacks_is_known_by_the_names_alone(rule: str, words: str) -> None:
+    said = ""
+    try:
+        require_rule(folder_of(Path("data"), PEOPLE), rule)
+    except (DataError, SettingsError) as error:
+        said = str(error)
+    assert words in said
+    assert bool(words) == bool(said)
+
+
+def test_an_empty_folder_is_for_the_check_to_report() -> None:
+    folder = folder_of(Path("data"), ())
+    require_rule(folder, "folder")
+    with pytest.raises(SettingsError, match="cannot be 'signers'"):
+        require_rule(folder, "signers")
 
 
 def table(tmp_path: Path, content: str | bytes) -> str:

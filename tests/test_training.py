@@ -1,120 +1,112 @@
-"""Training on made-up features and images: order, views, resuming, memory, callbacks, TensorBoard."""
+"""Training on made-up images: order, views, resuming, memory, callbacks, TensorBoard."""
 
-from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
 
-from handshape.config import AugmentationSettings, ModelSettings, TrainingSettings, load_settings
+from helpers import SIZE, new_pixel_stream, require_same_arrays, started_runtime, trunk_features
+
+from handshape.config import ModelSettings, TrainingSettings
 from handshape.console import Console
 from handshape.errors import RunError, RuntimeUnavailableError
-from handshape.model.streams import build_pixel_stream
-from handshape.model.weights import find_weights
-from handshape.runtime import choose_runtime, start_runtime
-from handshape.training import fit
-from handshape.training.augment import Augmenter
-from handshape.training.batches import FreshViews, StoredViews
+from handshape.training.batches import FreshViews, StoredViews, TrainingRows
 from handshape.training.checkpoints import TrainingState
-from handshape.training.features import Features, frozen_trunk
+from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
+from handshape.training.pixels import (
+    PixelData,
+    PixelTrainer,
+    TrainingFiles,
+    TrainingOptions,
+    class_weights_of,
+    stream_probabilities,
+)
 
-MODEL = ModelSettings(img_size=96, num_epochs=2, fine_tune_epochs=2, batch_size=8)
+MODEL = ModelSettings(img_size=SIZE, num_epochs=2, fine_tune_epochs=2, batch_size=8)
+TARGETS = np.repeat(np.tile(np.arange(3), 2), [8, 8, 8, 4, 4, 4])
+TRAIN, VALIDATION = np.arange(24), np.arange(24, 36)
 
 
-@pytest.fixture(scope="module")
-def runtime():
-    settings = load_settings()
-    chosen = choose_runtime(settings.gpu)
-    start_runtime(chosen, settings.gpu, 0)
-    return chosen
-
-
-@pytest.fixture(scope="module")
-def data():
-    """Three classes that differ in colour, 8 + 4 images each."""
+def colour_features(folder: Path, views: int) -> TrunkFeatures:
+    """Three classes that differ in colour; every second image of training shows a hand."""
     rng = np.random.default_rng(0)
     colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
-
-    def draw(count):
-        targets = np.repeat(np.arange(3), count)
-        noise = rng.integers(-40, 40, (len(targets), 96, 96, 3))
-        return np.clip(colours[targets][:, None, None] + noise, 0, 255).astype(np.uint8), targets.astype(np.int64)
-
-    images, targets = draw(8)
+    noise = rng.integers(-40, 40, (len(TARGETS), SIZE, SIZE, 3))
+    images = np.clip(colours[TARGETS][:, None, None] + noise, 0, 255).astype(np.uint8)
     points = np.full((len(images), 21, 2), np.nan, np.float32)
-    points[::2] = rng.uniform(20, 76, (len(images[::2]), 21, 2))  # every second image shows a hand
-    return fit.TrainingData(images, points, targets, *draw(4))
+    points[TRAIN[::2]] = rng.uniform(20, 76, (12, 21, 2))
+    features = trunk_features(images, points, np.repeat([0, 1], [24, 12]), folder, views=views)
+    features.compute(VALIDATION, TRAIN if views else TRAIN[:0], Console(quiet=True))
+    return features
 
 
-def new_trainer(data, runtime, console, folder, views=2, model=MODEL, training=None):
-    keras.utils.set_random_seed(0)
-    own = find_weights("own", 96, console)  # random ones put out next to nothing
-    stream = build_pixel_stream(3, model, own)
+@pytest.fixture(scope="module")
+def features(tmp_path_factory) -> TrunkFeatures:
+    """Of two views an image, for every training of this module."""
+    return colour_features(tmp_path_factory.mktemp("features"), views=2)
+
+
+def new_trainer(features, console, folder, model=MODEL, training=None) -> PixelTrainer:
     for part in ("models", "work"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    files = fit.TrainingFiles(
-        folder / "models" / "best.h5", folder / "work" / "state.npz", folder / "logs", folder / "work"
-    )
-    augmentation = AugmentationSettings(views=views)
-    return fit.Trainer(
-        stream,
-        data,
-        model.batch_size,
-        0,
-        augmentation,
-        training or TrainingSettings(),
-        runtime,
-        files,
-        console,
-    )
+    files = TrainingFiles(folder / "models" / "best.h5", folder / "work" / "state.npz", folder / "logs")
+    options = TrainingOptions(model.batch_size, 0, training or TrainingSettings())
+    data = PixelData(features, TARGETS, TRAIN, VALIDATION)
+    return PixelTrainer(new_pixel_stream(3, model), data, options, started_runtime(), files, console)
 
 
-def train(trainer, model=MODEL):
-    trainer.prepare()
+def train(trainer: PixelTrainer, model: ModelSettings = MODEL) -> PixelTrainer:
     trainer.run(head_phase(model))
     trainer.run(fine_tune_phase(model))
     trainer.finish()
-
-
-@pytest.fixture(scope="module")
-def whole(data, runtime, tmp_path_factory):
-    """A training that nothing disturbed; no test may change it."""
-    trainer = new_trainer(data, runtime, Console(quiet=True), tmp_path_factory.mktemp("whole"))
-    train(trainer)
     return trainer
 
 
-def require_same(trainer, whole):
+@pytest.fixture(scope="module")
+def whole(features, tmp_path_factory) -> PixelTrainer:
+    """A training that nothing disturbed; no test may change it."""
+    return train(new_trainer(features, Console(quiet=True), tmp_path_factory.mktemp("whole")))
+
+
+def require_same(trainer: PixelTrainer, whole: PixelTrainer) -> None:
     assert trainer.state.history == whole.state.history
-    weights = (one.stream.model.get_weights() for one in (trainer, whole))
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    require_same_arrays(*(one.stream.model.get_weights() for one in (trainer, whole)))
 
 
-def test_same_seed_same_weights(whole, data, runtime, console, tmp_path):
-    again = new_trainer(data, runtime, console, tmp_path)
-    train(again)
-    require_same(again, whole)
+@pytest.fixture
+def with_callback(monkeypatch):
+    """Adds a callback to every phase, after all others."""
+
+    def add(callback: keras.callbacks.Callback) -> None:
+        usual = PixelTrainer._callbacks
+        monkeypatch.setattr(PixelTrainer, "_callbacks", lambda *args: [*usual(*args), callback])
+
+    return add
 
 
-def test_same_seed_same_weights_with_fresh_views(data, runtime, console, tmp_path):
-    first, again = (new_trainer(data, runtime, console, tmp_path / name, views=0) for name in ("1", "2"))
-    train(first)
-    train(again)
+def test_same_seed_same_weights(whole, features, console, tmp_path):
+    require_same(train(new_trainer(features, console, tmp_path)), whole)
+
+
+def test_same_seed_same_weights_with_fresh_views(console, tmp_path):
+    features = colour_features(tmp_path, views=0)
+    first, again = (train(new_trainer(features, console, tmp_path / name)) for name in ("1", "2"))
     require_same(again, first)
 
 
-def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, console, tmp_path):
-    trainer = new_trainer(data, runtime, console, tmp_path, training=TrainingSettings(label_smoothing=0))
-    train(trainer)
+def test_both_phases_are_joined_and_the_best_epoch_is_kept(features, console, tmp_path):
+    trainer = train(new_trainer(features, console, tmp_path, training=TrainingSettings(label_smoothing=0)))
     state = trainer.state
     assert state.phase_epochs == {"1": 2, "2": 2}
     assert {len(values) for values in state.history.values()} == {4}
     assert set(state.history) == {"accuracy", "val_accuracy", "loss", "val_loss", "learning_rate"}
     assert state.best_epoch == int(np.argmin(state.history["val_loss"])) + 1
-    loss = -np.log(trainer.validation_probabilities()[np.arange(12), data.validation_truth]).mean()
+    answers = stream_probabilities(trainer.stream, features, VALIDATION)
+    loss = -np.log(answers[np.arange(12), TARGETS[VALIDATION]]).mean()
     assert loss == pytest.approx(min(state.history["val_loss"]), abs=2e-3)
     best = keras.models.load_model(trainer.files.best_model, compile=False)
     for one, other in zip(best.get_weights(), trainer.stream.model.get_weights(), strict=True):
@@ -123,83 +115,46 @@ def test_both_phases_are_joined_and_the_best_epoch_is_kept(data, runtime, consol
 
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_a_stopped_training_ends_with_the_same_weights(
-    stop_after, whole, data, runtime, console, tmp_path, monkeypatch
+    stop_after, whole, features, console, tmp_path, monkeypatch, with_callback
 ):
     monkeypatch.setattr("handshape.training.callbacks.SAVE_EVERY_S", 0.0)
-    broken = new_trainer(data, runtime, console, tmp_path)
-    seen = []
 
     class Stop(keras.callbacks.Callback):
+        left = stop_after
+
         def on_epoch_end(self, epoch, logs=None):
-            seen.append(epoch)
-            if len(seen) == stop_after:
+            self.left -= 1
+            if self.left == 0:
                 raise KeyboardInterrupt
 
-    create = fit.create_callbacks
-    monkeypatch.setattr(fit, "create_callbacks", lambda *args: [*create(*args), Stop()])
+    with_callback(Stop())
     with pytest.raises(KeyboardInterrupt):
-        train(broken)
-    monkeypatch.setattr(fit, "create_callbacks", create)
-    resumed = new_trainer(data, runtime, console, tmp_path)
-    train(resumed)
-    require_same(resumed, whole)
+        train(new_trainer(features, console, tmp_path))
+    require_same(train(new_trainer(features, console, tmp_path)), whole)
 
 
-def test_a_training_stopped_between_the_phases_ends_with_the_same_weights(whole, data, runtime, console, tmp_path):
-    broken = new_trainer(data, runtime, console, tmp_path)
-    broken.prepare()
-    broken.run(head_phase(MODEL))
-    resumed = new_trainer(data, runtime, console, tmp_path)
-    train(resumed)
-    require_same(resumed, whole)
+def test_a_training_stopped_between_the_phases_ends_with_the_same_weights(whole, features, console, tmp_path):
+    new_trainer(features, console, tmp_path).run(head_phase(MODEL))
+    require_same(train(new_trainer(features, console, tmp_path)), whole)
 
 
-def test_the_trunk_on_an_accelerator_is_a_copy(data, runtime, console, tmp_path):
-    accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
-    trainer = new_trainer(data, runtime, console, tmp_path)
-    on_litert, on_keras = (frozen_trunk(trainer.stream, machine, console) for machine in (runtime, accelerated))
-    before = on_keras(data.validation_images)
-    for one, other in zip(before, on_litert(data.validation_images), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-3)
-    trainer.stream.backbone.tail.set_weights([0 * w for w in trainer.stream.backbone.tail.get_weights()])
-    np.testing.assert_array_equal(on_keras(data.validation_images)[0], before[0])
-
-
-def test_the_trunk_halves_its_calls_when_memory_runs_out(data, runtime, console, tmp_path, monkeypatch, capsys):
-    accelerated = replace(runtime, accelerator="one that is pretended", xla=False)
-    trunk = frozen_trunk(new_trainer(data, runtime, console, tmp_path).stream, accelerated, console)
-    whole = trunk(data.images)
-    predict = keras.Model.predict_on_batch
-
-    def small_memory(self, images):
-        if len(images) > 7:
-            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
-        return predict(self, images)
-
-    monkeypatch.setattr(keras.Model, "predict_on_batch", small_memory)
-    for one, other in zip(trunk(data.images), whole, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
-    assert "memory ran out at 24 images a call" in capsys.readouterr().err
-
-
-def test_a_training_that_goes_astray_says_so(data, runtime, console, tmp_path):
+def test_a_training_that_goes_astray_says_so(features, console, tmp_path):
     model = MODEL.model_copy(update={"learning_rate": float("nan")})
     with pytest.raises(RunError, match="not a number") as astray:
-        train(new_trainer(data, runtime, console, tmp_path), model)
+        train(new_trainer(features, console, tmp_path), model)
     assert "model.learning_rate" in astray.value.fix
 
 
-def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_path, monkeypatch, capsys):
-    trainer = new_trainer(data, runtime, console, tmp_path)
+def test_the_batch_is_halved_when_memory_runs_out(features, console, tmp_path, monkeypatch, capsys):
     inputs = StoredViews.inputs
 
-    def too_large(self, chosen, part, index):
-        if len(chosen) > 3:
+    def too_large(self, rows, part, index):
+        if len(rows) > 3:
             raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
-        return inputs(self, chosen, part, index)
+        return inputs(self, rows, part, index)
 
     monkeypatch.setattr(StoredViews, "inputs", too_large)
-    train(trainer)
+    trainer = train(new_trainer(features, console, tmp_path))
     assert trainer.state.batch_size == 2
     said = capsys.readouterr().err
     assert "memory ran out at 8 images" in said
@@ -207,8 +162,7 @@ def test_the_batch_is_halved_when_memory_runs_out(data, runtime, console, tmp_pa
     assert len(trainer.state.history["loss"]) == 4
 
 
-def test_memory_that_runs_out_later_costs_no_finished_epoch(data, runtime, console, tmp_path, monkeypatch):
-    trainer = new_trainer(data, runtime, console, tmp_path)
+def test_memory_that_runs_out_later_costs_no_finished_epoch(features, console, tmp_path, with_callback):
     weights = []
 
     class Weights(keras.callbacks.Callback):
@@ -219,76 +173,78 @@ def test_memory_that_runs_out_later_costs_no_finished_epoch(data, runtime, conso
                     variable.assign(variable + 1)
                 raise RuntimeError("RESOURCE_EXHAUSTED")
 
-    create = fit.create_callbacks
-    monkeypatch.setattr(fit, "create_callbacks", lambda *args: [*create(*args), Weights()])
-    train(trainer)
+    with_callback(Weights())
+    train(new_trainer(features, console, tmp_path))
     (first, before), (second, after) = weights[1:3]
     assert first == second == 1
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one, other)
+    require_same_arrays(before, after)
 
 
-def test_memory_for_not_even_one_image(data, runtime, console, tmp_path, monkeypatch):
-    def never(self, chosen, part, index):
-        raise RuntimeError("CUDA out of memory")
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (RuntimeError("CUDA out of memory"), RuntimeUnavailableError, "too small for even one image"),
+        (ValueError("a bug"), ValueError, "a bug"),  # not taken for memory
+    ],
+)
+def test_errors_that_no_smaller_batch_mends(error, expected, message, features, console, tmp_path, monkeypatch):
+    def never(self, rows, part, index):
+        raise error
 
     monkeypatch.setattr(StoredViews, "inputs", never)
-    with pytest.raises(RuntimeUnavailableError, match="too small for even one image"):
-        train(new_trainer(data, runtime, console, tmp_path))
+    with pytest.raises(expected, match=message):
+        train(new_trainer(features, console, tmp_path))
 
 
-def test_other_errors_are_not_taken_for_memory(data, runtime, console, tmp_path, monkeypatch):
-    def broken(self, chosen, part, index):
-        raise ValueError("a bug")
-
-    monkeypatch.setattr(StoredViews, "inputs", broken)
-    with pytest.raises(ValueError, match="a bug"):
-        train(new_trainer(data, runtime, console, tmp_path))
-
-
-def test_early_stopping_and_plateau_follow_the_settings(data, runtime, console, tmp_path):
+def test_early_stopping_and_plateau_follow_the_settings(features, console, tmp_path):
     impatient = TrainingSettings(patience=1, min_delta=0.9)
     model = MODEL.model_copy(update={"num_epochs": 50, "fine_tune_epochs": 0})
-    trainer = new_trainer(data, runtime, console, tmp_path, model=model, training=impatient)
-    train(trainer, model)
+    trainer = train(new_trainer(features, console, tmp_path, model, impatient), model)
     assert 1 < trainer.state.phase_epochs["1"] < 10
     assert trainer.state.history["learning_rate"][0] == pytest.approx(1e-3)
 
 
+def numbered_rows(views: int, count: int, rows: np.ndarray) -> TrainingRows:
+    """Rows whose pooled feature says which view of which image they are: view * count + image."""
+    pooled = np.arange(views * count, dtype=np.float16).reshape(views, count, 1)
+    features = SimpleNamespace(pooled=pooled, cut=pooled[..., None, None], views=views)
+    return TrainingRows(features, rows, np.eye(count, dtype=np.float32)[rows])
+
+
+def shown_in(batches: StoredViews) -> np.ndarray:
+    """The images of an epoch, in their order, by their targets."""
+    return np.concatenate([batches[index][1].argmax(axis=1) for index in range(len(batches))])
+
+
 def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
-    features = Features(np.arange(40, dtype=np.float16).reshape(2, 20, 1), np.zeros((2, 20, 1, 1, 1), np.float16))
-    targets = np.eye(20, dtype=np.float32)
-    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
-    batches = StoredViews(features, targets, 6, phase, seed=1)
+    rows = np.arange(3, 20)  # of twenty; the others are kept back
+    batches = StoredViews(numbered_rows(2, 20, rows), 6, Phase(1, "head", "pooled", 3, 1e-3, "adam", 1), seed=1)
     epochs = []
-    for _ in range(2):
-        pairs = [batches[index] for index in range(len(batches))]
-        shown = np.concatenate([class_names.argmax(axis=1) for _, class_names in pairs])
-        values = np.concatenate([inputs[:, 0] for inputs, _ in pairs])
-        assert sorted(shown) == list(range(20))
-        assert set((values - shown) // 20) == {0, 1}  # both views
+    for epoch in (0, 1, 0):
+        batches.start_epoch(epoch)
+        shown = shown_in(batches)
+        values = np.concatenate([batches[index][0][:, 0] for index in range(len(batches))])
+        assert sorted(shown) == list(rows)
+        assert set((values - shown) / 20) == {0, 1}  # both views, of the image that the target says
         epochs.append(list(shown))
-        batches.start_epoch(1)
-    assert epochs[0] != epochs[1]
-    batches.start_epoch(0)
-    assert list(np.concatenate([batches[index][1].argmax(axis=1) for index in range(len(batches))])) == epochs[0]
+    assert epochs[0] == epochs[2] != epochs[1]
 
 
 def test_two_passes_show_every_image_twice():
-    features = Features(np.zeros((3, 7, 1), np.float16), np.zeros((3, 7, 1, 1, 1), np.float16))
-    batches = StoredViews(features, np.eye(7, dtype=np.float32), 4, Phase(2, "tail", "cut", 1, 1e-4, "lion", 2), seed=0)
-    shown = np.concatenate([batches[index][1].argmax(axis=1) for index in range(len(batches))])
+    phase = Phase(2, "tail", "cut", 1, 1e-4, "lion", 2)
+    shown = shown_in(StoredViews(numbered_rows(3, 7, np.arange(7)), 4, phase, seed=0))
     assert sorted(shown) == sorted([*range(7), *range(7)])
     assert sorted(shown[:7]) == list(range(7))
 
 
-def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
+def test_fresh_views_depend_on_epoch_and_batch_alone(features):
     def trunk(images):
         return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
 
-    phase = Phase(1, "head", "pooled", 3, 1e-3, "adam", 1)
-    views = Augmenter(data.images, data.points, AugmentationSettings(views=0))
-    batches = FreshViews(views, trunk, data.targets, 8, phase, 0, runtime)
+    runtime = started_runtime()
+    bare = SimpleNamespace(augmenter=features.augmenter, trunk=lambda console: trunk)
+    rows = TrainingRows(bare, TRAIN, np.eye(3, dtype=np.float32)[TARGETS[TRAIN]])
+    batches = FreshViews(rows, 8, Phase(1, "head", "pooled", 3, 1e-3, "adam", 1), 0, runtime)
     assert (batches.workers, batches.max_queue_size) == (runtime.workers, runtime.queue)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])
     first = batches[0][0]
@@ -302,7 +258,7 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(data, runtime):
 )
 def test_class_weights(counts, rule, weighed):
     targets = np.repeat([0, 1], counts)
-    weights = fit.class_weights_of(targets, 2, TrainingSettings(class_weights=rule))
+    weights = class_weights_of(targets, 2, TrainingSettings(class_weights=rule))
     assert (weights is not None) is weighed
     if weights:
         assert counts[0] * weights[0] == pytest.approx(counts[1] * weights[1])
@@ -318,11 +274,10 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         TrainingState.load(file)
 
 
-def test_tensorboard_shows_scalars_histograms_and_graph(data, runtime, console, tmp_path):
+def test_tensorboard_shows_scalars_histograms_and_graph(features, console, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    trainer = new_trainer(data, runtime, console, tmp_path)
-    train(trainer)
+    trainer = train(new_trainer(features, console, tmp_path))
     events = EventAccumulator(str(tmp_path / "logs"))
     events.Reload()
     tags = events.Tags()

@@ -15,7 +15,7 @@ from typing import Any
 
 from handshape.errors import ModelError, RunError
 
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
 REMEDY = "choose another place with --out"
 PARTIAL, REPLACED = ".handshape-partial-", ".handshape-replaced-"  # what is not finished; what made room
@@ -195,10 +195,12 @@ def is_refused(error: Exception) -> bool:
 
 def _refusal(error: Exception) -> int | None:
     """The system's error number; HDF5 gives it in the text of an error alone, TensorFlow only what it means."""
-    if isinstance(error, OSError) and error.errno in REFUSALS:
+    if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
         return error.errno
     text = str(error)
-    return next((number for number in REFUSALS if f"errno = {number}," in text or os.strerror(number) in text), None)
+    return next(
+        (number for number in WRITE_ERRORS if f"errno = {number}," in text or os.strerror(number) in text), None
+    )
 
 
 def _hidden(path: Path) -> Path:

@@ -21,12 +21,57 @@ from handshape.errors import ModelError
 from handshape.runtime import native_chatter_hidden
 
 
+class Network:
+    """One interpreter of a .tflite file with fixed batch size 1; one thread may use it at a time.
+
+    Args:
+        content: the file, or its bytes.
+        threads: cores that one call may use.
+
+    Raises:
+        ModelError: the content is not a LiteRT model.
+    """
+
+    def __init__(self, content: Path | bytes, threads: int = 1) -> None:
+        source = {"model_content": content} if isinstance(content, bytes) else {"model_path": str(content)}
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+
+            with native_chatter_hidden():
+                self._interpreter = Interpreter(**source, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            name = "The model" if isinstance(content, bytes) else str(content)
+            raise ModelError(f"{name} is not a LiteRT model: {error}") from None
+        inputs = sorted(self._interpreter.get_input_details(), key=lambda detail: -len(detail["shape"]))
+        outputs = self._interpreter.get_output_details()
+        self.input_shapes = [tuple(detail["shape"][1:].tolist()) for detail in inputs]
+        self.output_shapes = [tuple(detail["shape"][1:].tolist()) for detail in outputs]
+        self._inputs, self._outputs = ([detail["index"] for detail in details] for details in (inputs, outputs))
+
+    @property
+    def size(self) -> int:
+        """Side of the image it takes, in pixels."""
+        return int(self.input_shapes[0][0])
+
+    def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Its outputs for one image, in the model's order.
+
+        Args:
+            inputs: [1, …] each, any real dtype, those with the most axes first.
+        """
+        for index, values in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(index, values.astype(np.float32, copy=False))
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+
+
 class LiteRtModel:
-    """A float32 LiteRT network with fixed batch size 1.
+    """A float32 network, image by image on several cores.
 
     Args:
         content: a .tflite file, or its bytes.
-        threads: how many images are computed at a time.
+        threads: how many images are computed at a time; None takes one a core.
 
     Raises:
         ModelError: the content is not a LiteRT model.
@@ -34,50 +79,34 @@ class LiteRtModel:
 
     def __init__(self, content: Path | bytes, threads: int | None = None) -> None:
         self.threads = threads or os.cpu_count() or 1
-        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        source = {"model_content": content} if isinstance(content, bytes) else {"model_path": str(content)}
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-
-            with native_chatter_hidden():
-                interpreters = [Interpreter(**source, num_threads=1) for _ in range(self.threads)]
-                for interpreter in interpreters:
-                    interpreter.allocate_tensors()
-                    self._free.put(interpreter)
-        except (ValueError, RuntimeError) as error:
-            name = "The model" if isinstance(content, bytes) else str(content)
-            raise ModelError(f"{name} is not a LiteRT model: {error}") from None
-        self._inputs = sorted(interpreters[0].get_input_details(), key=lambda detail: -len(detail["shape"]))
-        self._outputs = interpreters[0].get_output_details()
-
-    @property
-    def ranks(self) -> tuple[int, ...]:
-        """The number of axes of each input, most first, which is the order they are given in."""
-        return tuple(len(detail["shape"]) for detail in self._inputs)
+        self._free: queue.SimpleQueue[Network] = queue.SimpleQueue()
+        networks = [Network(content) for _ in range(self.threads)]
+        for network in networks:
+            self._free.put(network)
+        self._output_shapes = networks[0].output_shapes
+        self.ranks = tuple(len(shape) + 1 for shape in networks[0].input_shapes)  # of its inputs, most axes first
 
     def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Every output for N images.
 
         Args:
-            inputs: [N, …] each, any real dtype, in the order of :attr:`ranks`; images are 0 to 255.
+            inputs: [N, …] each, any real dtype, in the order of ``ranks``; images are 0 to 255.
 
         Returns:
             One array an output, [N, …] float32, in the order of the number of their axes, then of the model.
         """
         count = len(inputs[0])
-        outputs = [np.empty((count, *detail["shape"][1:]), np.float32) for detail in self._outputs]
+        outputs = [np.empty((count, *shape), np.float32) for shape in self._output_shapes]
 
         def run(start: int) -> None:
-            interpreter = self._free.get()
+            network = self._free.get()
             try:
                 for index in range(start, count, self.threads):
-                    for values, detail in zip(inputs, self._inputs, strict=True):
-                        interpreter.set_tensor(detail["index"], values[index : index + 1].astype(np.float32))
-                    interpreter.invoke()
-                    for output, detail in zip(outputs, self._outputs, strict=True):
-                        output[index] = interpreter.get_tensor(detail["index"])[0]
+                    answers = network(*(values[index : index + 1] for values in inputs))
+                    for output, answer in zip(outputs, answers, strict=True):
+                        output[index] = answer
             finally:
-                self._free.put(interpreter)
+                self._free.put(network)
 
         if count == 1 or self.threads == 1:
             for start in range(min(self.threads, count)):

@@ -67,7 +67,7 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "people": details.get("signers"),
         "accuracy, test": details.get("accuracy", {}).get("test"),
         "accuracy, worst signer": worst["accuracy"] if worst else None,
-        **{f"accuracy, {name}": outside["accuracy"] for name, outside in external.items()},
+        **{f"accuracy, {name}": each["accuracy"] for name, each in external.items()},
         "hands found": measures.get("hands_found"),
     }
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.data.messages import counted
 from handshape.data.samples import natural_key
 from handshape.data.splits import Rows, Split
 from handshape.errors import DataError
+
+FEWEST = 3  # folds: to train, to validate, to test
 
 Folds = NDArray[np.int64]  # [N], the fold in which each row is tested
 
@@ -25,15 +28,18 @@ def stratified_folds(targets: Rows, groups: Sequence[str], count: int, seed: int
         seed: decides which groups go together.
 
     Raises:
-        DataError: there are fewer groups than folds.
+        DataError: there are fewer groups than folds, or no class has as many images.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    numbers = np.unique(list(groups), return_inverse=True)[1]
-    if len(set(numbers.tolist())) < count:
+    names, numbers = np.unique(list(groups), return_inverse=True)
+    largest = int(np.bincount(targets).max(initial=0))
+    most = min(len(names), largest)
+    if most < count:
         raise DataError(
-            f"{count} folds need {count} groups of images that belong together; there are {len(set(groups))}.",
-            fix=f"Use --folds {max(2, len(set(groups)))}, or add photographs of other people.",
+            f"{count} folds need as many groups of images that belong together, and a class of as many images; found: "
+            f"{counted(len(names), 'group', 'groups')}, and {largest:,} images in the largest class.",
+            fix=f"{f'Use --folds {most}, or add' if most >= FEWEST else 'Add'} photographs of other people.",
         )
     folds = np.zeros(len(targets), np.int64)
     with warnings.catch_warnings():
@@ -54,21 +60,30 @@ def folds_by_group(groups: Sequence[str]) -> tuple[Folds, tuple[str, ...]]:
 def splits_of(folds: Folds, targets: Rows, validation_share: float) -> Iterator[Split]:
     """One split a fold: it is tested, the next ones validate, the others train.
 
-    What no other fold can teach, a class that training lacks, is left out of the test and noted.
+    What no fold that trains can teach, a class that those lack, is left out, and where it would be tested noted.
 
     Args:
         folds: [N].
         targets: [N] class numbers.
-        validation_share: of all folds; at least one validates.
+        validation_share: of all folds; at least one validates, and at least one trains.
+
+    Raises:
+        DataError: there are fewer than three folds.
     """
-    count = int(folds.max()) + 1
-    validating = max(1, round(validation_share * count))
+    count = int(folds.max(initial=-1)) + 1
+    if count < FEWEST:
+        raise DataError(
+            f"{counted(count, 'fold is', 'folds are')} too few: one trains, one validates and one is tested.",
+            f"{FEWEST} folds or more",
+        )
+    validating = min(max(1, round(validation_share * count)), count - 2)
     for tested in range(count):
         ahead = (folds - tested) % count
         train = np.flatnonzero(ahead > validating)
         is_known = np.isin(targets, targets[train])
         test = np.flatnonzero((ahead == 0) & is_known)
         unknown = int(((ahead == 0) & ~is_known).sum())
-        note = f"{unknown} images of fold {tested + 1} are not tested: no other fold shows their class."
+        what = counted(unknown, "image is", "images are")
+        note = f"Fold {tested + 1}: {what} not tested, because no fold that trains shows the class."
         validation = np.flatnonzero((ahead > 0) & (ahead <= validating) & is_known)
         yield Split(train, validation, test, folds, (note,) if unknown else ())

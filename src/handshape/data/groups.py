@@ -96,10 +96,11 @@ def require_rule(folder: ImageFolder, rule: str) -> None:
         return
     naming = _naming(rule, folder)
     paths = [sample.path for sample in folder.samples]
-    signers = {path: signer for path in paths if (signer := naming.signer_of(path))}
+    signers = {naming.signer_of(path) for path in paths} - {""}
     if paths and not signers:
         raise naming.error(f"{len(paths):,} of {len(paths):,}", some(paths))
-    _require_several(rule, signers.values())
+    if paths:
+        _require_several(rule, signers)
 
 
 def count_signers(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[str, SignerCount]:
@@ -162,14 +163,14 @@ def _by_folder() -> _Naming:
         _, *folders, _ = path.split("/")
         return folders[0] if folders else ""
 
-    def error(how_many: str, which: str) -> DataError:
+    def unnamed(how_many: str, which: str) -> DataError:
         return DataError(
             f"data.groups=folder, but {how_many} images lie in no signer's folder: {which}.",
             "CLASS/SIGNER/image.jpg",
             "Move them into folders named after their signers, or choose data.groups=auto.",
         )
 
-    return _Naming(signer_of, error)
+    return _Naming(signer_of, unnamed)
 
 
 def _by_pattern(rule: str) -> _Naming:
@@ -192,27 +193,27 @@ def _by_pattern(rule: str) -> _Naming:
         match = pattern.search(path)
         return (match["signer"] or "") if match else ""
 
-    def error_(how_many: str, which: str) -> DataError:
+    def unnamed(how_many: str, which: str) -> DataError:
         return DataError(
             f"The expression '{rule}' finds no signer in {how_many} paths: {which}.",
             "a signer in every path, such as A/anna_1.jpg",
             "Widen the expression; it is searched in CLASS/…/file.",
         )
 
-    return _Naming(signer_of, error_)
+    return _Naming(signer_of, unnamed)
 
 
 def _by_table(table: Path, folder: ImageFolder) -> _Naming:
     signers = _read_table(table)
 
-    def error(how_many: str, which: str) -> DataError:
+    def unnamed(how_many: str, which: str) -> DataError:
         return DataError(
             f"{table} names no signer for {how_many} images: {which}.",
             f"a line for every image, its path relative to {folder.root}",
             f"Add the missing lines; the first path in the table is '{next(iter(signers), 'nothing')}'.",
         )
 
-    return _Naming(lambda path: signers.get(_key(path), ""), error)
+    return _Naming(lambda path: signers.get(_key(path), ""), unnamed)
 
 
 def _read_table(table: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class SuspectedLabel:
+class IssueRow:
     """A label to look at.
 
     Attributes:
@@ -42,7 +42,7 @@ class SuspectedLabel:
 
 def find_label_issues(
     features: Features, targets: Sequence[str], groups: Sequence[str] | None = None, seed: int = 0
-) -> list[SuspectedLabel]:
+) -> list[IssueRow]:
     """The images whose label is probably wrong, the clearest first.
 
     An image is judged by a classifier learned from other people's images: those of other groups where there are at
@@ -61,7 +61,7 @@ def find_label_issues(
     folds = _folds(classes, groups, random)
     probabilities = _out_of_fold(_lifted(_scaled(features), random), classes, len(class_names), folds)
     return [
-        SuspectedLabel(row, str(class_names[suggested]), float(np.clip(probabilities[row, suggested], 0, 1)))
+        IssueRow(row, str(class_names[suggested]), float(np.clip(probabilities[row, suggested], 0, 1)))
         for row, suggested in _disagreements(probabilities, classes)
     ]
 

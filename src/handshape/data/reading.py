@@ -15,7 +15,7 @@ from PIL import Image
 from handshape.console import Console
 from handshape.data.near_duplicates import thumbnail
 from handshape.data.threads import in_threads
-from handshape.downloads import cache_folder
+from handshape.downloads import ANOTHER_CACHE, cache_folder
 from handshape.errors import ImageError
 from handshape.files import cannot_write, sweep
 from handshape.hands.inputs import Inputs, Photograph, enough_pixels, load_photograph, view_of, with_hands
@@ -132,7 +132,7 @@ class _Pictures:
             folder.mkdir(parents=True, exist_ok=True)
             self._stream = tempfile.NamedTemporaryFile(dir=folder, suffix=".raw")  # noqa: SIM115  # gone with the program
         except OSError as error:
-            raise cannot_write(folder, error, "choose another place with HANDSHAPE_HOME") from None
+            raise cannot_write(folder, error, ANOTHER_CACHE) from None
         self._file = Path(self._stream.name)
 
     def add(self, square: Pixels) -> None:
@@ -142,7 +142,7 @@ class _Pictures:
             try:
                 self._stream.write(square.tobytes())
             except OSError as error:
-                raise cannot_write(self._file, error, "choose another place with HANDSHAPE_HOME") from None
+                raise cannot_write(self._file, error, ANOTHER_CACHE) from None
         self._count += 1
 
     def pixels(self) -> Pixels:

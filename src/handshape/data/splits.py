@@ -82,7 +82,7 @@ def split_samples(
     """
     shares = (1 - test_share - validation_share, validation_share, test_share)
     splitter = StratifiedGroupSplitter(samples, groups, shares, seed)
-    splitter.deal()
+    splitter.assign()
     splitter.require_all_parts()
     train, validation, test = (np.flatnonzero(splitter.part_of == part) for part in range(len(PARTS)))
     return Split(train, validation, test, splitter.part_of, tuple(splitter.notes()))

@@ -1,4 +1,4 @@
-"""Deals groups of images to the parts of a split."""
+"""Assigns groups of images to the parts of a split."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Shares = npt.NDArray[np.float64]
 
 
 class StratifiedGroupSplitter:
-    """Deals samples to parts.
+    """Assigns samples to parts.
 
     Attributes:
         part_of: the part of each sample, an index of ``PARTS``, ``[N]``.
-        filled: images dealt, ``[parts, classes]``.
-        targets: images to deal, ``[parts, classes]``.
+        filled: images assigned, ``[parts, classes]``.
+        targets: images to assign, ``[parts, classes]``.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class StratifiedGroupSplitter:
         self.filled: Numbers = np.zeros(0, np.int64)
         self._clear()
 
-    def deal(self) -> None:
-        """Deals everything, in other orders where a part lacks a class that it could have, and keeps the best."""
+    def assign(self) -> None:
+        """Assigns everything, in other orders where a part lacks a class that it could have, and keeps the best."""
         unavoidable = int(np.maximum((self.targets > 0).sum(axis=0) - self.holders, 0).sum())
         best = self.targets.size + 1
         for _ in range(_ATTEMPTS):
             self._clear()
-            self._deal_groups()
-            self._deal_singles()
+            self._assign_groups()
+            self._assign_singles()
             self._mend_absences()
             absences = int(((self.filled == 0) & (self.targets > 0)).sum())
             if absences < best:
@@ -94,14 +94,14 @@ class StratifiedGroupSplitter:
         self.part_of = np.full(len(self.class_of), _TRAIN)
         self.filled = np.zeros_like(self.targets)
 
-    def _deal_groups(self) -> None:
+    def _assign_groups(self) -> None:
         """Each large group to the part that it serves best; one that alone shows some class must be learned."""
         for members in self.large:
             counts = self._classes(members)
             alone = bool(np.any((counts > 0) & (self.holders == 1)))
             self._put(members, _TRAIN if alone else int(np.argmin(self._cost(counts))))
 
-    def _deal_singles(self) -> None:
+    def _assign_singles(self) -> None:
         """Images in groups of their own fill up what the groups left open."""
         shuffled = self.random.permutation(self.singles)
         by_class = shuffled[np.argsort(self.class_of[shuffled], kind="stable")]
@@ -190,9 +190,9 @@ def _apportioned(total: int, weights: Shares, wanting: npt.NDArray[np.bool_], ow
     numbers = np.floor(exact + 1e-9).astype(np.int64)
     for part in _BY_NEED:
         spare = 0 if part == _TRAIN else 1  # training gets even the only one
-        is_dealt = numbers.sum() == total
-        if wanting[part] and weights[part] > 0 and numbers[part] == 0 and not (is_dealt and numbers.max() <= spare):
-            numbers[numbers.argmax()] -= is_dealt
+        is_assigned = numbers.sum() == total
+        if wanting[part] and weights[part] > 0 and numbers[part] == 0 and not (is_assigned and numbers.max() <= spare):
+            numbers[numbers.argmax()] -= is_assigned
             numbers[part] = 1
     remainders = exact - numbers
     order = np.argsort(-np.where(remainders > 1e-9, remainders + owed, -np.inf), kind="stable")

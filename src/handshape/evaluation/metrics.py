@@ -141,7 +141,7 @@ def _check(probabilities: Floats, targets: Integers, class_names: Sequence[str])
     if probabilities.ndim != 2 or probabilities.shape[0] == 0:
         raise ValueError(f"Need probabilities [N, C] with N > 0; got {probabilities.shape}.")
     if targets.shape != probabilities.shape[:1] or not np.issubdtype(targets.dtype, np.integer):
-        raise ValueError(f"Need {len(probabilities)} whole numbers as truth; got {targets.shape} {targets.dtype}.")
+        raise ValueError(f"Need {len(probabilities)} whole numbers as targets; got {targets.shape} {targets.dtype}.")
     if len(class_names) != probabilities.shape[1]:
         raise ValueError(f"Need {probabilities.shape[1]} labels; got {len(class_names)}.")
     if targets.min() < 0 or targets.max() >= len(class_names):

@@ -84,8 +84,8 @@ def _measured(manifest: Manifest) -> Iterator[tuple[str, str, float]]:
     for part, name in (("test", f"kept for the test: {people}"), ("validation", "validation, which chose thresholds")):
         if part in accuracy:
             yield name, _count(measures.get(part)), accuracy[part]
-    for collection, outside in measures.get("external", {}).items():
-        yield f"from elsewhere: {_code(collection)}", _count(outside), outside["accuracy"]
+    for collection, external in measures.get("external", {}).items():
+        yield f"from elsewhere: {_code(collection)}", _count(external), external["accuracy"]
     worst = measures.get("worst_signer")
     if worst:
         yield "of the person it reads worst", _count(worst), worst["accuracy"]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.hands.boxes import Box, cut, square_around, upward
-from handshape.hands.network import Network
-from handshape.images import Pixels
+from handshape.images import Pixels, as_network_input
+from handshape.litert import Network
 
 LANDMARKS = 21
 MIN_PRESENCE = 0.5
@@ -84,7 +84,7 @@ class LandmarkReader:
     def __call__(self, image: Pixels, box: Box) -> Hand:
         """What the network sees in a box of an image [H, W, 3] uint8; ``score`` says whether it is a hand."""
         size = self._network.size
-        raw, presence, handedness, world = self._network(cut(image, box, size))
+        raw, presence, handedness, world = self._network(as_network_input(cut(image, box, size)))
         points = raw.reshape(LANDMARKS, 3) / np.float32(size)
         depth = points[:, 2:] * (box.width / DEPTH_SCALE)
         is_left = float(handedness[0]) < 0.5  # the network judges a mirrored image

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handshape.hands.boxes import Box, upward
-from handshape.hands.network import Network
-from handshape.images import Pixels
+from handshape.images import Pixels, as_network_input
+from handshape.litert import Network
 
 INPUT = 192  # pixels a side
 STRIDES_AND_ANCHORS = ((8, 2), (16, 6))  # pixels between cells, anchors in a cell
@@ -60,7 +60,7 @@ class PalmDetector:
     def __call__(self, image: Pixels, margin: float = 0.0) -> PalmOutput:
         """A look at an image [H, W, 3] uint8, which is first widened by ``margin`` of each side on each side."""
         square, letterbox = fit(image, margin)
-        raw, logits = self._network(square)
+        raw, logits = self._network(as_network_input(square))
         return PalmOutput(raw, np.reciprocal(1 + np.exp(-logits[:, 0])), self._anchors, letterbox)
 
 

@@ -76,10 +76,14 @@ def find_hands(
                 found = photograph.digest in cache
                 known[photograph.digest] = cache[photograph.digest] if found else searchers.submit(photograph)
             waiting.append((photograph, known[photograph.digest]))
-            while waiting and (len(waiting) > _AHEAD * processes or not isinstance(waiting[0][1], Future)):
+            while waiting and (len(waiting) > _AHEAD * processes or _is_ready(waiting[0][1])):
                 yield first()
         while waiting:
             yield first()
+
+
+def _is_ready(hand: Hand | Future[Hand | None] | None) -> bool:
+    return not isinstance(hand, Future) or hand.done()
 
 
 def find_in_photograph(finder: HandFinder, photograph: Photograph) -> Hand | None:

@@ -25,7 +25,7 @@ from handshape.practice.scene import photograph
 HANDSHAPES: tuple[str, ...] = tuple(POSES)
 SIGNERS = 48
 GOLDEN = 0.618034  # steps of this share spread the signers evenly over all skin tones, however few there are
-MIN_SIDE, MAX_SIDE = 32, 1024
+MIN_SIDE, SIDE, MAX_SIDE = 32, 160, 1024  # pixels: the least, the usual, the most
 
 
 def draw_practice_set(

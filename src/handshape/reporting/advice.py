@@ -19,7 +19,7 @@ LOW, MIN_IMAGES = 0.1, 10  # a slice this far below the rest, of at least so man
 FEW_PHOTOGRAPHS, FEW_OF_USUAL = 20, 0.5  # of a class
 FEW_PEOPLE, SOME_PEOPLE = 3, 10
 MISSED = 0.2  # of a class's photographs
-AT_STAKE_FEW, AT_STAKE_UNNAMED, AT_STAKE_SOME, AT_STAKE_OUTSIDE = 1.0, 0.3, 0.1, 0.05  # by judgement, not measured
+AT_STAKE_FEW, AT_STAKE_UNNAMED, AT_STAKE_SOME, AT_STAKE_EXTERNAL = 1.0, 0.3, 0.1, 0.05  # by judgement, not measured
 
 _SIZE_REMEDIES = {name: "come closer, or add such photographs" for _, high, name in SIZES if high <= 120}  # px
 
@@ -64,7 +64,7 @@ def advise(
     ]
     if not has_external:
         text = "Ask people who are not in the data for photographs, to measure on: handshape evaluate."
-        found.append(Advice(text, AT_STAKE_OUTSIDE))
+        found.append(Advice(text, AT_STAKE_EXTERNAL))
     return tuple(sorted(found, key=lambda advice: -advice.at_stake)[:MAX_ADVICE])
 
 

@@ -59,7 +59,7 @@ class Verdict:
         return {"level": self.level, "sentences": list(self.sentences)}
 
 
-def judge_evidence(evidence: Evidence) -> Verdict:
+def verdict_on(evidence: Evidence) -> Verdict:
     """Two to five sentences on what is known and what is not."""
     known, unknown, remarks = list(_known(evidence)), list(_unknown(evidence)), list(_remarks(evidence))
     room = MAX_SENTENCES - len(known) - len(unknown)

@@ -11,7 +11,7 @@ import numpy as np
 
 from handshape.console import Bar
 from handshape.errors import RunError
-from handshape.files import require_disk_space
+from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.training.batches import Batches
 from handshape.training.checkpoints import TrainingState
@@ -65,9 +65,8 @@ class BestModel(keras.callbacks.Callback):
         current = self.stream.model.get_weights()
         self.stream.model.set_weights(self.state.best)
         require_disk_space(self.file.parent, 3 * sum(value.nbytes for value in current))
-        partial = self.file.with_name("partial_" + self.file.name)
-        self.stream.model.save(partial)
-        partial.replace(self.file)
+        with atomic_write(self.file) as partial:
+            self.stream.model.save(partial)
         self.stream.model.set_weights(current)
         self.saved_at = time.monotonic()
         self.unsaved = False

@@ -28,7 +28,7 @@ def fit_fusion(
     targets: NDArray[np.integer],
     people: int,
 ) -> NDArray[np.float64]:
-    """The five weights that make the truth most likely, as :func:`handshape.model.classifier.fusion_kernel` takes them.
+    """The five weights that make the targets most likely, for :func:`handshape.model.classifier.fusion_kernel`.
 
     Args:
         pixels: [N, C], probabilities of the pixel stream.

@@ -70,8 +70,8 @@ def measures(bundle: Bundle, history: Mapping[str, Sequence[float]]) -> Iterator
     for part in ("validation", "test"):
         for figure in ("accuracy", "top3", "macro_f1", "ece"):
             yield f"{part}/{figure}", known[part][figure], 0
-    for name, outside in known.get("external", {}).items():
-        yield f"external/{name}/accuracy", outside["accuracy"], 0
+    for name, external in known.get("external", {}).items():
+        yield f"external/{name}/accuracy", external["accuracy"], 0
     if known.get("worst_signer"):
         yield "test/worst_signer_accuracy", known["worst_signer"]["accuracy"], 0
     for figure, values in history.items():

@@ -17,7 +17,7 @@ from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminanc
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
 from handshape.hands.search import without_search
 from handshape.reporting.advice import Advice, advise
-from handshape.reporting.verdict import Evidence, Verdict, judge_evidence
+from handshape.reporting.verdict import Evidence, Verdict, verdict_on
 from handshape.workflow.dataset import Dataset
 from handshape.workflow.evaluate import Evaluation, Model, evaluate
 from handshape.workflow.trained import Trained
@@ -63,18 +63,18 @@ def find_out(trained: Trained, external: Mapping[str, Dataset], console: Console
     test, dataset, split = trained.results.test, trained.dataset, trained.split
     slices, near_duplicates = slice_test(test, dataset), near_duplicates_in_test(dataset, split)
     mirror = test_mirror(trained.measured, test, dataset, trained.settings.model.img_size, console)
-    elsewhere = {}
+    measured = {}
     for name, each in external.items():
         console.status("chart", f"Evaluating on {name}: {each.folder.root}")
-        elsewhere[name] = evaluate(trained.shipped, each, each.rows, console)
+        measured[name] = evaluate(trained.shipped, each, each.rows, console)
     return Findings(
         slices=slices,
         mirror=mirror,
         near_duplicates=near_duplicates,
-        external=elsewhere,
+        external=measured,
         left_out={name: each.left_out for name, each in external.items()},
-        verdict=judge(test, dataset, slices, near_duplicates, elsewhere),
-        advice=advise_on(test, dataset, split, slices, bool(elsewhere)),
+        verdict=verdict_of(test, dataset, slices, near_duplicates, measured),
+        advice=advise_on(test, dataset, split, slices, bool(measured)),
     )
 
 
@@ -122,12 +122,12 @@ def _answer_mirrored(model: Model, dataset: Dataset, rows: Rows, size: int, cons
     return np.concatenate(answers)
 
 
-def judge(
+def verdict_of(
     test: Evaluation, dataset: Dataset, slices: Slices, near_duplicates: float, external: Mapping[str, Evaluation]
 ) -> Verdict:
     """What all that comes to."""
     own = Slice.of("test images", test.predictions.correct)
-    return judge_evidence(
+    return verdict_on(
         Evidence(
             same_people=None if dataset.groups.are_signers else own,
             new_people=own if dataset.groups.are_signers else None,

@@ -43,7 +43,7 @@ def choose_pairs(
         ValueError: shapes that do not fit.
     """
     if probabilities.ndim != 2 or targets.shape != probabilities.shape[:1]:
-        raise ValueError(f"Need probabilities [N, C] and truth [N]; got {probabilities.shape} and {targets.shape}.")
+        raise ValueError(f"Need probabilities [N, C] and targets [N]; got {probabilities.shape} and {targets.shape}.")
     answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != targets)
     shown: Counter[tuple[int, int]] = Counter()

@@ -29,7 +29,7 @@ REASONS = {
     415: "no form, or one in another charset",
     422: "no image, or none that can be read",
     429: "too many requests",
-    503: "more connections than are taken, or stopped before it had finished",
+    503: "the server was stopped before it had finished",
 }
 
 
