@@ -16,6 +16,7 @@ from handshape.data.checks import CheckReport, check_folder
 from handshape.data.reading import read_files
 from handshape.data.samples import list_samples
 from handshape.errors import DownloadError
+from handshape.hands import search
 from handshape.hands.boxes import Box
 from handshape.hands.inputs import Photograph, load_photograph, view_of
 from handshape.hands.known_hands import load_known_hands
@@ -72,6 +73,8 @@ class Trained:
 
 
 Handshape = Callable[..., Outcome]
+HandOf = Callable[[Photograph], Hand | None]
+PretendHands = Callable[[HandOf], None]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -102,6 +105,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place of this test's own for what the program keeps; it is not there yet."""
     monkeypatch.setenv("HANDSHAPE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def pretend_hands(monkeypatch: pytest.MonkeyPatch) -> PretendHands:
+    """Has every search from now on find the hands that a function says, without the hand models."""
+
+    def pretend(hand_of: HandOf) -> None:
+        absent = HandModels(Path("absent"), Path("absent"))
+        monkeypatch.setattr(search, "find_hands", lambda photographs, *_: pretended_search(hand_of)(photographs))
+        for name in ("hand_models", "hand_models_or_none"):
+            monkeypatch.setattr(search, name, lambda console: absent)
+
+    return pretend
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +203,6 @@ def hand_at(
     return Hand(box, points, known[:, 3:], handedness, 0.9, 0.95)
 
 
-def pretended_search(hand_of: Callable[[Photograph], Hand | None]) -> HandSearch:
+def pretended_search(hand_of: HandOf) -> HandSearch:
     """Finds what it is told to."""
     return lambda photographs: ((photograph, hand_of(photograph)) for photograph in photographs)

@@ -30,7 +30,9 @@ def test_a_picture_may_come_in_many_ways(recognizer: Recognizer, photos):
     stream = io.BytesIO()
     image.save(stream, "PNG")
     lossless = recognizer.recognize(stream.getvalue())
-    for picture in (image, np.asarray(image), np.dstack([np.asarray(image), np.full(image.size[::-1], 255, np.uint8)])):
+    values = np.asarray(image)
+    opaque = np.dstack([values, np.full(image.size[::-1], 255, np.uint8)])
+    for picture in (image, values, opaque, values.astype(np.float32), values / 255):
         assert recognizer.recognize(picture).top == lossless.top
     from_file = recognizer.recognize(photos[0])
     assert recognizer.recognize(str(photos[0])).top == from_file.top
@@ -52,7 +54,9 @@ def test_a_picture_in_memory_is_left_as_it_is_and_read_upright(recognizer: Recog
 @pytest.mark.parametrize(
     "picture",
     [
-        np.zeros((9, 9, 3)),
+        np.full((9, 9, 3), -1.0),
+        np.full((9, 9, 3), 2.0),
+        np.full((9, 9, 3), np.nan),
         np.zeros((9, 9, 2), np.uint8),
         np.zeros((0, 9, 3), np.uint8),
         np.zeros(9, np.uint8),
@@ -65,7 +69,8 @@ def test_a_picture_in_memory_is_left_as_it_is_and_read_upright(recognizer: Recog
         "a" * 300,
     ],
     ids=[
-        *("floating point", "two channels", "empty", "one axis", "floating point image", "no pixels", "no columns"),
+        *("negative", "of either range", "no numbers"),
+        *("two channels", "empty", "one axis", "floating point image", "no pixels", "no columns"),
         *("number", "null byte", "lone surrogate", "long name"),
     ],
 )
@@ -80,12 +85,14 @@ def test_what_is_no_picture(picture, recognizer: Recognizer):
 @pytest.mark.parametrize(
     ("picture", "hint"),
     [
-        (np.zeros((9, 9, 3)), "(255 * array)"),
+        (np.full((9, 9, 3), -1.0), "numpy.clip(array, 0, 1)"),
+        (np.zeros((9, 9, 3), np.int64), "array.astype(numpy.uint8)"),
+        (np.zeros((3, 9, 9), np.uint8), "array.transpose(1, 2, 0)"),
         (io.BytesIO(b"x"), "picture.read()"),
         (np.zeros(9, np.uint8), ""),
         (42, ""),
     ],
-    ids=["floating point", "stream", "one axis", "number"],
+    ids=["negative", "whole numbers", "channels first", "stream", "one axis", "number"],
 )
 def test_the_hint_fits_what_was_given(picture, hint: str, recognizer: Recognizer):
     with pytest.raises(ImageError) as caught:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from api_server import PATIENCE, Running, running, wait_for
@@ -203,11 +204,14 @@ def test_who_never_reads_is_disconnected(trained: Trained, frames, monkeypatch):
     with running(trained.folder, seconds=0.5) as server:
         connections = server.server.server_state.connections
         deaf = open_stream(server, max_queue=1, ping_interval=None)
-        try:
-            for _ in range(50):
+
+        def is_gone_after_a_frame() -> bool:
+            with suppress(ConnectionClosed):
                 deaf.send(frames[0])
-                time.sleep(0.02)
+            return not connections
+
+        try:
+            wait_for(is_gone_after_a_frame)
             wait_for(lambda: b"handshape_streams_open 0.0" in server.ask("GET", "/metrics").body)
-            wait_for(lambda: not connections)
         finally:
             deaf.socket.close()

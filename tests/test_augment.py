@@ -1,19 +1,11 @@
 import numpy as np
 import pytest
+from helpers import STILL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handshape.config import AugmentationSettings
 from handshape.training.augment.affine import draw_affines, warp
-
-STILL = {
-    "rotation_range": 0,
-    "zoom_range": 0,
-    "shear_range": 0,
-    "width_shift_range": 0,
-    "height_shift_range": 0,
-    "horizontal_flip": False,
-}
 
 
 def matrices(affines):

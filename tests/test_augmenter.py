@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip("keras")
 
+from helpers import SIZE, STILL
+
 from handshape.config import AugmentationSettings
 from handshape.hands.boxes import Box
 from handshape.hands.crops import crop_box, points_in_crops
@@ -14,16 +16,6 @@ from handshape.hands.landmarks import Hand
 from handshape.training.augment import Augmenter
 from handshape.training.augment.background import augment_background, hand_mask
 from handshape.training.augment.light import augment_light
-
-STILL = {
-    "rotation_range": 0,
-    "zoom_range": 0,
-    "shear_range": 0,
-    "width_shift_range": 0,
-    "height_shift_range": 0,
-    "horizontal_flip": False,
-}
-SIZE = 96
 
 
 @pytest.fixture(scope="module")

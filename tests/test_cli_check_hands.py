@@ -1,21 +1,20 @@
 """handshape check, the part about hands and people: where hands are found, which labels are suspect, who shows what."""
 
+import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Handshape
+from conftest import Handshape, PretendHands
 
-from handshape.console import Console
-from handshape.errors import DownloadError
 from handshape.hands.boxes import Box
+from handshape.hands.inputs import Photograph
 from handshape.hands.landmarks import Hand
-from handshape.hands.models import hand_models
+from handshape.hands.models import HandModels
 
 SHAPES = {name: np.random.default_rng(number).normal(size=(21, 3)) for number, name in enumerate("ABL5")}
-Look = Callable[[Sequence[Path]], Sequence[Hand | None]]
 
 
 @pytest.fixture
@@ -24,21 +23,29 @@ def photos(drawn: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(drawn, tmp_path / "photos", ignore=shutil.ignore_patterns("*.csv")))
 
 
+@dataclass
+class Looks:
+    """What was looked at, by the names of the files; in some of them no hand is found."""
+
+    name_of: dict[bytes, str]
+    without: set[str] = field(default_factory=set)
+    looked: list[str] = field(default_factory=list)
+
+    def hand_of(self, photograph: Photograph) -> Hand | None:
+        name = self.name_of[photograph.digest]
+        self.looked.append(name)
+        return None if name in self.without else hand_like(name)
+
+
 @pytest.fixture
-def looks(monkeypatch) -> list[Sequence[Path]]:
-    """Every call of a finder that finds the hand it is told, but none in images whose names say so."""
-    calls: list[Sequence[Path]] = []
-
-    def look(files: Sequence[Path]) -> list[Hand | None]:
-        calls.append(files)
-        return [None if "without" in file.name else hand_like(file) for file in files]
-
-    monkeypatch.setattr("handshape.hands.search.hand_search", lambda console, required=False: look)
-    return calls
+def looks(drawn: Path, pretend_hands: PretendHands) -> Looks:
+    looks = Looks({hashlib.sha256(file.read_bytes()).digest(): file.name for file in drawn.rglob("*.jpg")})
+    pretend_hands(looks.hand_of)
+    return looks
 
 
-def hand_like(file: Path) -> Hand:
-    shape = SHAPES[file.name[0]] + np.random.default_rng(int(file.stem[-2:])).normal(0, 0.05, (21, 3))
+def hand_like(name: str) -> Hand:
+    shape = SHAPES[name[0]] + np.random.default_rng(int(Path(name).stem[-2:])).normal(0, 0.05, (21, 3))
     world = (shape / 20).astype(np.float32)
     return Hand(Box(50, 50, 80, 80, 0.0), (40 + 10 * shape).astype(np.float32), world, "Right", 0.9, 0.9)
 
@@ -52,8 +59,7 @@ def signers_of(photos: Path, table: Path, people: int) -> Path:
 
 
 def test_counts_the_hands_of_each_class(photos: Path, looks, handshape: Handshape):
-    for file in sorted((photos / "B").iterdir())[:7]:
-        file.rename(file.with_name(f"without {file.name}"))
+    looks.without = {file.name for file in sorted((photos / "B").iterdir())[:7]}
     outcome = handshape("check", photos, "--json")
     assert outcome.code == 0
     assert outcome.object["hands_found"] == {"5": 12, "A": 12, "B": 5, "L": 12}
@@ -67,8 +73,7 @@ def test_counts_the_hands_of_each_class(photos: Path, looks, handshape: Handshap
 
 def test_a_class_without_a_sign_needs_no_hand(photos: Path, looks, handshape: Handshape):
     (photos / "L").rename(photos / "nothing")
-    for file in (photos / "nothing").iterdir():
-        file.rename(file.with_name(f"without {file.name}"))
+    looks.without = {file.name for file in (photos / "nothing").iterdir()}
     found = handshape("check", photos, "--json").object
     assert found["hands_found"]["nothing"] == 0
     assert found["ok"] is True
@@ -86,7 +91,7 @@ def test_names_suspect_labels(photos: Path, looks, handshape: Handshape):
 
 def test_quick_looks_for_no_hands(photos: Path, looks, handshape: Handshape):
     found = handshape("check", photos, "--quick", "--json").object
-    assert looks == []
+    assert looks.looked == []
     assert (found["hands_found"], found["label_issues"], found["ok"]) == (None, None, True)
     assert "with a hand" not in handshape("check", photos, "--quick").err
 
@@ -99,11 +104,11 @@ def test_goes_on_without_the_hand_models(photos: Path, handshape: Handshape, tmp
     assert "Going on without finding hands" in outcome.err
 
 
-def test_nothing_usable_is_told_before_hands_are_looked_for(handshape: Handshape, looks, tmp_path: Path):
+def test_where_nothing_is_usable_no_hand_is_looked_for(handshape: Handshape, looks, tmp_path: Path):
     (tmp_path / "A").mkdir()
     (tmp_path / "A" / "broken.jpg").write_bytes(b"no image")
     outcome = handshape("check", tmp_path, "--json")
-    assert (outcome.code, outcome.object["hands_found"], looks) == (1, None, [])
+    assert (outcome.code, outcome.object["hands_found"], looks.looked) == (1, None, [])
 
 
 def test_says_what_each_signer_showed(photos: Path, looks, handshape: Handshape, tmp_path: Path):
@@ -127,24 +132,19 @@ def test_rules_that_name_nobody_count_no_signers(rule: str, photos: Path, looks,
     assert handshape("check", photos, "--groups", rule, "--json").object["signers"] == {}
 
 
-def test_a_rule_at_fault_is_told_before_hands_are_looked_for(photos: Path, looks, handshape: Handshape, tmp_path: Path):
+def test_a_rule_at_fault_is_told(photos: Path, looks, handshape: Handshape, tmp_path: Path):
     table = signers_of(photos, tmp_path / "signers.csv", 2)
     for rule, told in ((table, "finds only 2 signers"), (tmp_path / "none.csv", "cannot be read")):
         outcome = handshape("check", photos, "--groups", rule, "--json")
         assert outcome.code == 1
         assert told in outcome.object["error"]
-    assert looks == []
 
 
 @pytest.mark.photographs
 @pytest.mark.parametrize("by_signer", [True, False])
 def test_finds_the_swapped_labels_among_photographs(
-    by_signer: bool, photographs: Path, handshape: Handshape, tmp_path: Path
+    by_signer: bool, photographs: Path, models: HandModels, handshape: Handshape, tmp_path: Path
 ):
-    try:
-        hand_models(Console(quiet=True))
-    except DownloadError as error:
-        pytest.skip(f"the hand models cannot be had: {error.happened}")
     for label in "01345678":  # eight classes are enough, and quick
         (tmp_path / label).symlink_to(photographs / "asl36_5_hands" / label)
     rule = r"/(?P<signer>hand\d)_" if by_signer else "auto"

@@ -8,17 +8,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SETTINGS, Handshape, Trained, assignments
+from conftest import SETTINGS, Handshape, Trained, assignments, fill
+from helpers import copy_some, own_weights, results_of
 from PIL import Image
+
+pytest.importorskip("keras")
 
 from handshape.cli import main
 from handshape.config import load_settings
-from handshape.console import Console
 from handshape.export.bundle import find_bundle
-from handshape.model.weights import find_weights
-from handshape.training import fit
-from handshape.workflow import publish as save
-from handshape.workflow.run import open_run, read_record
+from handshape.training import features, pixels
+from handshape.workflow import publish
+from handshape.workflow.run import Run, open_run, read_record
 
 FIGURES = (
     "confusion_matrix",
@@ -30,10 +31,6 @@ FIGURES = (
     "training_summary",
     "performance_metrics",
 )
-
-
-def results_of(folder: Path) -> dict:
-    return json.loads((folder / "results" / "evaluation_results.json").read_text())
 
 
 def test_every_file_has_the_specified_name(trained: Trained):
@@ -82,7 +79,7 @@ def test_the_json_object_says_what_came_out(trained: Trained):
     assert said["external"] == {}
     assert Path(said["report"]) == trained.folder / "report.html"
     assert said["seconds"]["train"] > 0
-    assert {"check", "split", "decode", "features", "train", "fine_tune", "evaluate", "figures", "save"} <= set(
+    assert {"read", "group", "features", "train", "fine_tune", "calibrate", "evaluate", "figures", "save"} <= set(
         said["seconds"]
     )
 
@@ -92,15 +89,15 @@ def test_drawn_hands_are_learned(trained: Trained):
 
 
 def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
-    run = open_run(trained.folder)
-    own = find_weights("own", 96, Console(quiet=True))
+    run = open_run(trained.folder, Run)
     assert read_record(run.folder) == {
         "format": 1,
+        "kind": "train",
         "timestamp": run.timestamp,
         "state": "complete",
         "data": str(trained.data),
         "external": {},
-        "start": {"weights": "own", "sha256": own.sha256, "backend": "tensorflow", "hands": "off"},
+        "start": {"weights": "own", "sha256": own_weights().sha256, "backend": "tensorflow", "hands": "off"},
     }
     kept = load_settings(config_file=run.config)
     assert kept.data.original_data_dir == str(trained.data)
@@ -113,7 +110,8 @@ def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
     parts = Counter(row["part"] for row in rows)
     assert parts["test"] == pytest.approx(0.2 * 48, abs=2)
     assert parts["validation"] == pytest.approx(0.1 * 48, abs=2)
-    assert results_of(run.folder)["split"] == {"by": results_of(run.folder)["split"]["by"], **parts}
+    split = results_of(run.folder)["split"]
+    assert split == {"by": split["by"], "grouping": "burst", **parts}
 
 
 def test_both_histories_are_joined(trained: Trained):
@@ -126,7 +124,7 @@ def test_the_log_has_time_level_and_the_whole_story(trained: Trained):
     lines = (trained.folder / "training.log").read_text().splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING) ", line) for line in lines)
     log = "\n".join(lines)
-    for told in ("Checking", "Split", "backend: ", "XLA: ", "Phase 1", "Phase 2", "Accuracy on the test images"):
+    for told in ("Reading", "Split", "backend: ", "XLA: ", "Phase 1", "Phase 2", "Accuracy on the test images"):
         assert told in log
 
 
@@ -150,9 +148,9 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
         "data:\n  layout: link\n  groups: none\nhands:\n  find: off\nmodel:\n  fine_tune_epochs: 0\n  num_epochs: 9\n"
     )
     weighed = []
-    weigh = fit.class_weights_of
-    monkeypatch.setattr(fit, "weigh_classes", lambda *args: weighed.append(weigh(*args)) or weighed[-1])
-    monkeypatch.setattr(save, "draw_figures", lambda *args: None)
+    weigh = pixels.class_weights_of
+    monkeypatch.setattr(pixels, "class_weights_of", lambda *args: weighed.append(weigh(*args)) or weighed[-1])
+    monkeypatch.setattr(publish, "draw_figures", lambda *args: None)
     monkeypatch.chdir(tmp_path)
     words = ["train", data, "--out", "my runs", "--config", config, "--set", "model.num_epochs=1"]
     small = ["--set", "model.img_size=96", "--set", "augmentation.views=1", "--set", "model.weights=none"]
@@ -161,9 +159,9 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     assert outcome.out == ""
     assert "'my runs/" in outcome.err  # the next commands can be pasted
     (run,) = (tmp_path / "my runs").iterdir()
-    settings = load_settings(config_file=open_run(run).config)
+    settings = load_settings(config_file=open_run(run, Run).config)
     assert (settings.model.num_epochs, settings.model.fine_tune_epochs, settings.data.layout) == (1, 0, "link")
-    with open_run(run).splits.open(newline="", encoding="utf-8") as file:
+    with open_run(run, Run).splits.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for part, folder in {"train": "train", "validation": "val", "test": "test"}.items():
         place = tmp_path / "temp_data" / folder
@@ -175,6 +173,89 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     assert weights[1] > 2 * weights[0]  # A is rare
     assert "Learning from the validation and test images too" in outcome.err
     assert find_bundle(run).details["learned_from_all"] is True
+
+
+def test_a_second_training_computes_no_features(drawn: Path, home: Path, handshape: Handshape, tmp_path, monkeypatch):
+    made, shown = [], []
+    make = features.frozen_trunk
+
+    def watched(*args):
+        trunk = make(*args)
+        made.append(trunk)
+        return lambda images: shown.append(len(images)) or trunk(images)
+
+    monkeypatch.setattr(features, "frozen_trunk", watched)
+    monkeypatch.setattr(publish, "draw_figures", lambda *args: None)
+    short = assignments(model__num_epochs=1, model__fine_tune_epochs=1, training__refit="on")
+    said = [handshape("train", drawn, "--out", tmp_path / name, "--json", *short).object for name in ("1", "2")]
+    assert (len(made), sum(shown)) == (1, 2 * 48)  # two views an image: of the training images, at last of all
+    assert said[0]["accuracy"] == said[1]["accuracy"]
+    assert [path.name for path in home.iterdir()] == ["features"]
+
+
+@pytest.fixture
+def elsewhere(drawn: Path, tmp_path: Path) -> Path:
+    """Folders of photographs beside those to train on, some of them of no use."""
+    one, two, three = (path.read_bytes() for path in sorted((drawn / "A").iterdir())[:3])
+    files = {
+        "others/A/1.jpg": one,
+        "others/A/2.jpg": two,
+        "others/L/half.jpg": one[:300],
+        "others/zebra/1.jpg": three,
+        "rooms/1.jpg": one,
+        "rooms/below/2.jpg": two,
+        "rooms/below/3.jpg": three,
+        "rooms/none.png": b"",
+        "strange/zebra/1.jpg": one,
+        "broken/A/1.jpg": b"no image",
+        "flat/1.jpg": one,
+    }
+    (tmp_path / "empty").mkdir()
+    return fill(tmp_path, files)
+
+
+def test_photographs_from_elsewhere_are_measured_without_those_that_cannot_be_read(
+    drawn, elsewhere, handshape, monkeypatch
+):
+    monkeypatch.setattr(publish, "draw_figures", lambda *args: None)
+    monkeypatch.chdir(elsewhere)
+    short = assignments(model__num_epochs=1, model__fine_tune_epochs=0)
+    outcome = handshape("train", drawn, "--external", "them=others", "--negatives", "rooms", "--json", *short)
+    assert outcome.code == 0
+    results = results_of(Path(outcome.object["run"]))
+    assert results["external"]["them"]["n"] == 2
+    assert results["decisions"]["false_accept"] in (0, 1)  # of three, two tuned
+    warnings = [line for line in outcome.err.splitlines() if line.startswith("warn: ")]
+    for left_out in ("L/half.jpg", "none.png", "zebra"):
+        assert any(left_out in line for line in warnings), left_out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--external", "them=strange"], "knows none of the classes"),
+        (["--external", "them=broken"], "can be read"),
+        (["--external", "them=empty"], "holds no class folders"),
+        (["--external", "them=flat"], "but no class folders"),
+        (["--external", "them=missing"], "There is no folder missing"),
+        (["--external", "others"], "Cannot use --external others"),
+        (["--external", "a=others", "--external", "a=flat"], "Cannot use --external a=flat"),
+        (["--negatives", "broken"], "photographs without a sign in broken"),
+        (["--negatives", "empty"], "photographs without a sign in empty"),
+        (["--negatives", "flat"], "photographs without a sign in flat"),
+        (["--negatives", "missing"], "There is no folder missing"),
+        (["--set", "data.negatives=[missing]"], "There is no folder missing"),
+    ],
+)
+def test_other_photographs_that_cannot_be_used_are_told_before_anything_is_learned(
+    words, told, drawn, elsewhere, handshape, monkeypatch
+):
+    monkeypatch.chdir(elsewhere)
+    outcome = handshape("train", drawn, *words, "--json", *assignments())
+    assert outcome.code == 1
+    assert told in outcome.object["error"]
+    assert "Phase 1" not in outcome.err
+    assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -208,13 +289,6 @@ def test_bad_settings_are_told_and_leave_nothing(words, told, drawn, handshape, 
     assert not list(tmp_path.glob("runs/*"))
 
 
-def images_of(folder: Path, drawn: Path, counts: dict[str, int]) -> None:
-    for label, count in counts.items():
-        (folder / label).mkdir(parents=True)
-        for image in sorted((drawn / label).iterdir())[:count]:
-            shutil.copy(image, folder / label)
-
-
 @pytest.mark.parametrize(
     ("counts", "broken", "told"),
     [
@@ -230,7 +304,7 @@ def test_bad_photographs_are_told_and_leave_nothing(counts, broken, told, drawn,
     data = tmp_path / "photos"
     if counts is not None:
         data.mkdir()
-        images_of(data, drawn, counts)
+        copy_some(drawn, data, counts)
     for number in range(broken):
         (data / "L" / f"{number}.jpg").write_bytes(b"\xff\xd8\xff not a photograph")
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}

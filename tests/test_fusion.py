@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
 
+from helpers import SIZE, own_weights
+
 from handshape import litert
 from handshape.config import ModelSettings
-from handshape.console import Console
 from handshape.hands.geometry import hand_size
 from handshape.hands.inputs import Inputs
 from handshape.hands.known_hands import load_known_hands
 from handshape.model.classifier import build_classifier, fused_scores, fusion_inputs, fusion_kernel, in_float32
-from handshape.model.weights import find_weights
 from handshape.training.fusion import USUAL, fit_fusion, pull_of
 
 LABELS = ("A", "B", "C")
@@ -130,8 +130,8 @@ def classifier():
 
 def new_classifier(streams=("pixels", "landmarks")):
     keras.utils.set_random_seed(0)
-    settings = ModelSettings(img_size=96, streams=list(streams))
-    classifier = build_classifier(LABELS, settings, find_weights("own", 96, Console(quiet=True)))
+    settings = ModelSettings(img_size=SIZE, streams=list(streams))
+    classifier = build_classifier(LABELS, settings, own_weights())
     if classifier.fusion:
         classifier.fusion.set_weights([fusion_kernel(WEIGHTS)])
     if classifier.landmarks:

@@ -5,23 +5,15 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from handshape.config import load_settings
+from helpers import started_runtime
+
 from handshape.console import Console
 from handshape.hands.known_hands import known_hands_like, load_known_hands
 from handshape.model.streams import build_landmark_stream
-from handshape.runtime import choose_runtime, start_runtime
 from handshape.training import landmarks as training
 from handshape.training.landmarks import Hands, balanced, train_landmarks
 
 LABELS = ("A", "B", "C", "D", "F", "I", "L", "O", "W", "Y")
-
-
-@pytest.fixture(scope="module")
-def runtime():
-    settings = load_settings()
-    chosen = choose_runtime(settings.gpu)
-    start_runtime(chosen, settings.gpu, 0)
-    return chosen
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +24,19 @@ def known() -> tuple[np.ndarray, np.ndarray]:
     return hands[rows], np.array([LABELS.index(names[row]) for row in rows])
 
 
-def learned(hands: Hands, runtime, seed: int = 0):
+def learned(hands: Hands, seed: int = 0):
+    runtime = started_runtime()
     keras.utils.set_random_seed(0)
     stream = build_landmark_stream(len(LABELS))
     train_landmarks(stream, hands, seed, runtime, Console(quiet=True))
     return stream
 
 
-def test_it_learns_hands_and_knows_others(known, runtime, monkeypatch):
+def test_it_learns_hands_and_knows_others(known, monkeypatch):
     monkeypatch.setattr(training, "MIN_STEPS", 300)
     hands, targets = known
     half = np.arange(len(targets)) % 2 == 0
-    stream = learned(balanced(hands[half], targets[half], np.zeros(half.sum(), int)), runtime)
+    stream = learned(balanced(hands[half], targets[half], np.zeros(half.sum(), int)))
     answers = stream.model.predict(hands[~half], verbose=0)
     assert answers.shape == ((~half).sum(), len(LABELS))
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
@@ -52,11 +45,11 @@ def test_it_learns_hands_and_knows_others(known, runtime, monkeypatch):
     np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-2)
 
 
-def test_the_seed_decides_the_weights(known, runtime, monkeypatch):
+def test_the_seed_decides_the_weights(known, monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 3)
     monkeypatch.setattr(training, "MIN_STEPS", 0)
     hands = balanced(*known, np.zeros(len(known[1]), int))
-    one, same, other = (learned(hands, runtime, seed).model.get_weights() for seed in (1, 1, 2))
+    one, same, other = (learned(hands, seed).model.get_weights() for seed in (1, 1, 2))
     for weights, again in zip(one, same, strict=True):
         np.testing.assert_array_equal(weights, again)
     assert any(not np.array_equal(weights, again) for weights, again in zip(one, other, strict=True))

@@ -11,7 +11,7 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.export.bundle import find_bundle
 from handshape.workflow.mlflow_logger import log_to_mlflow
-from handshape.workflow.run import open_run
+from handshape.workflow.run import Run, open_run
 
 HISTORY = {"loss": [0.5, 0.4, 0.3]}
 
@@ -68,7 +68,7 @@ def track(trained: Trained, monkeypatch, capsys):
 
     def run(where: str) -> str:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", where)
-        log_to_mlflow(open_run(trained.folder), find_bundle(trained.folder), HISTORY, Settings(), Console())
+        log_to_mlflow(open_run(trained.folder, Run), find_bundle(trained.folder), HISTORY, Settings(), Console())
         return capsys.readouterr().err
 
     return run

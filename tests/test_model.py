@@ -5,6 +5,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from helpers import SIZE, new_pixel_stream
+
 from handshape import litert
 from handshape.config import ModelSettings
 from handshape.errors import DownloadError, ModelError
@@ -14,13 +16,12 @@ from handshape.model.streams import build_pixel_stream, fold_temperature
 from handshape.model.weights import OWN_FILE, StartingWeights, find_weights, load_weights, pack_weights
 
 NONE = StartingWeights("none", None, "a test")
-SMALL = ModelSettings(img_size=96)
+SMALL = ModelSettings(img_size=SIZE)
 
 
 @pytest.fixture(scope="module")
 def stream():
-    keras.utils.set_random_seed(0)
-    return build_pixel_stream(3, SMALL, NONE)
+    return new_pixel_stream(weights=NONE)
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,20 @@
 """From the bytes of a photograph to a decision, with a hand finder that is pretended, and with the real one."""
 
-import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PHOTOGRAPHS, Handshape
-from PIL import Image
+from conftest import Handshape, encoded, hand_at
 
 keras = pytest.importorskip("keras")
 
 from handshape import litert
 from handshape.config import ModelSettings
 from handshape.console import Console
-from handshape.export.bundle import Bundle, find_bundle, write_bundle
-from handshape.hands.boxes import Box
-from handshape.hands.inputs import load_view, with_hands
-from handshape.hands.known_hands import load_known_hands
+from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
+from handshape.hands.inputs import load_photograph, view_of, with_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
 from handshape.model.classifier import build_classifier, fusion_kernel
@@ -26,8 +23,8 @@ from handshape.model.weights import find_weights
 from handshape.serving.recognizer import Recognizer, hand_as_dict
 from handshape.training.fusion import USUAL
 
-LABELS = ["A", "B", "C"]
 ALL, NOTHING = Thresholds(0, 0), Thresholds(NEVER, NEVER)
+MODEL = ModelDescription(("A", "B", "C"), 96, ALL, hands=2)
 ABSENT = HandModels(Path("absent"), Path("absent"))
 
 
@@ -36,13 +33,14 @@ def bundle(tmp_path_factory) -> Bundle:
     """Both streams, not trained, and a network that looks for two hands."""
     keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("bundle")
-    classifier = build_classifier(LABELS, ModelSettings(img_size=96), find_weights("own", 96, Console(quiet=True)))
+    weights = find_weights("own", MODEL.size, Console(quiet=True))
+    classifier = build_classifier(MODEL.class_names, ModelSettings(img_size=MODEL.size), weights)
     classifier.fusion.set_weights([fusion_kernel(USUAL)])
     classifier.landmarks.scale.set_weights([np.zeros(666), np.full(666, 0.1)])
     classifier.model.save(folder / "final.keras")
     content = litert.convert(classifier.model)
     activation = classifier.pixels.logits.get_weights()[0]
-    return write_bundle(folder / "bundle", folder / "final.keras", content, LABELS, 96, ALL, 2, activation, {})
+    return write_bundle(folder / "bundle", MODEL, folder / "final.keras", content, activation, {})
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +48,12 @@ def photograph() -> bytes:
     """A JPEG that is found hands in at half its size."""
     y, x = np.mgrid[:2400, :3200]
     pixels = np.stack([x // 13, y // 10, 127 + 100 * np.sin(x / 90)], axis=2).clip(0, 255).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG")
-    return stream.getvalue()
+    return encoded(pixels, "JPEG")
 
 
-def hand_at(left: float, handedness: str = "Right", shape: int = 0) -> Hand:
+def hand_from(left: float, handedness: str = "Right", shape: int = 0) -> Hand:
     """In pixels of the photograph at half its size."""
-    known = load_known_hands()[0][shape]
-    flat = known[:, :2] - known[:, :2].min(axis=0)
-    points = np.column_stack([flat * 400 / flat.max() + (left, 300), known[:, 2]]).astype(np.float32)
-    return Hand(Box(left + 200, 500, 600, 600, 0), points, known[:, 3:], handedness, 0.9, 0.95)
+    return hand_at(left, 300, 400, handedness, shape)
 
 
 @pytest.fixture
@@ -82,14 +75,14 @@ def found(monkeypatch):
 
 
 def test_a_hand_is_recognised_and_described(bundle, photograph, found):
-    hand = hand_at(300)
+    hand = hand_from(300)
     found(hand)
     recogniser = Recognizer(bundle, ABSENT, threads=1)
     answer = recogniser.recognize(photograph)
-    inputs = with_hands(load_view(photograph, hand.scaled(2), 96)[None], [hand.scaled(2)])
+    inputs = with_hands(view_of(load_photograph(photograph), hand.scaled(2), 96)[None], [hand.scaled(2)])
     expected = recogniser.probabilities(inputs)[0]
-    assert dict(answer.top) == pytest.approx(dict(zip(LABELS, expected.tolist(), strict=True)), abs=2e-6)
-    assert answer.decision == answer.top[0][0] == LABELS[int(expected.argmax())]
+    assert dict(answer.top) == pytest.approx(dict(zip(MODEL.class_names, expected.tolist(), strict=True)), abs=2e-6)
+    assert answer.decision == answer.top[0][0] == MODEL.class_names[int(expected.argmax())]
     low, high = hand.landmarks[:, :2].min(axis=0) * 2, hand.landmarks[:, :2].max(axis=0) * 2
     said = answer.as_dict()["hand"]
     assert said["box"] == pytest.approx([*low, *(high - low)], abs=0.1)  # of the photograph at its full size
@@ -97,7 +90,7 @@ def test_a_hand_is_recognised_and_described(bundle, photograph, found):
 
 
 def test_of_two_hands_the_surer_one_counts(bundle, photograph, found):
-    hands = [hand_at(100 + 150 * number, shape=200 * number) for number in range(2)]
+    hands = [hand_from(100 + 150 * number, shape=200 * number) for number in range(2)]
     alone = []
     for hand in hands:
         found(hand)
@@ -119,7 +112,7 @@ def test_of_two_hands_the_surer_one_counts(bundle, photograph, found):
 )
 def test_thresholds_decide(thresholds, with_hand, without_hand, bundle, photograph, found):
     recognisers = []
-    for hands in ([hand_at(300)], []):
+    for hands in ([hand_from(300)], []):
         found(*hands)
         recognisers.append(Recognizer(replace(bundle, thresholds=thresholds), ABSENT, threads=1))
     for recogniser, decision in zip(recognisers, (with_hand, without_hand), strict=True):
@@ -135,7 +128,7 @@ def test_without_the_hand_models_it_never_says_no_hand(bundle, photograph):
 
 
 def test_a_feature_map_explains_the_answer(bundle, photograph, found):
-    found(hand_at(300))
+    found(hand_from(300))
     answer, features = Recognizer(bundle, ABSENT, threads=1).explain(photograph)
     assert features.shape == (3, 3, 1280)
     assert features.min() >= 0
@@ -144,7 +137,7 @@ def test_a_feature_map_explains_the_answer(bundle, photograph, found):
 
 
 @pytest.fixture
-def commands(bundle, photograph, found, handshape, monkeypatch, tmp_path):
+def commands(bundle, photograph, found, pretend_hands, handshape, monkeypatch, tmp_path):
     """The command line with a photograph that shows these hands; the models are only pretended to be there."""
     (tmp_path / "photos" / "A").mkdir(parents=True)
     file = tmp_path / "photos" / "A" / "photo.jpg"
@@ -153,10 +146,10 @@ def commands(bundle, photograph, found, handshape, monkeypatch, tmp_path):
 
     def run(verb: str, hands: list[Hand], thresholds: Thresholds) -> dict:
         found(*hands)
-        seen = [hands[0].scaled(2) if hands else None]
-        monkeypatch.setattr("handshape.hands.search.hand_search", lambda console: lambda files: seen * len(files))
-        model = tmp_path / "model"
-        write_bundle(model, bundle.keras, bundle.litert.read_bytes(), LABELS, 96, thresholds, 1, None, {})
+        seen = hands[0].scaled(2) if hands else None
+        pretend_hands(lambda photograph: seen)
+        model, description = tmp_path / "model", replace(MODEL, thresholds=thresholds, hands=1)
+        write_bundle(model, description, bundle.keras, bundle.litert.read_bytes(), None, {})
         outcome = handshape(verb, model, file if verb == "predict" else tmp_path / "photos", "--json")
         assert outcome.code == 0
         return outcome.object
@@ -167,8 +160,8 @@ def commands(bundle, photograph, found, handshape, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("hands", "thresholds", "decision"),
     [
-        ([hand_at(300, "Left")], ALL, "label"),
-        ([hand_at(300)], NOTHING, "unknown"),
+        ([hand_from(300, "Left")], ALL, "label"),
+        ([hand_from(300)], NOTHING, "unknown"),
         ([], ALL, "label"),
         ([], NOTHING, "no hand"),
     ],
@@ -201,23 +194,20 @@ def test_people_are_told_what_was_not_accepted(bundle, photograph, found, handsh
     found()
     (tmp_path / "photo.jpg").write_bytes(photograph)
     model = tmp_path / "model"
-    write_bundle(model, bundle.keras, bundle.litert.read_bytes(), LABELS, 96, NOTHING, 1, None, {})
+    description = replace(MODEL, thresholds=NOTHING, hands=1)
+    write_bundle(model, description, bundle.keras, bundle.litert.read_bytes(), None, {})
     outcome = handshape("predict", model, tmp_path / "photo.jpg")
     assert f"{tmp_path / 'photo.jpg'}: no hand (at best " in outcome.out
 
 
 @pytest.mark.slow
 @pytest.mark.photographs
-@pytest.mark.skipif(not PHOTOGRAPHS.is_dir(), reason="real photographs are needed")
-def test_digits_from_photographs_to_answers(photographs, models, handshape: Handshape, monkeypatch, tmp_path):
-    import shutil
-
+def test_digits_from_photographs_to_answers(photographs, models, home, handshape: Handshape, monkeypatch, tmp_path):
     for digit in "012345":
         place = tmp_path / "digits" / digit
         place.mkdir(parents=True)
         for file in sorted((photographs / "digits_218_signers" / digit).iterdir())[:24]:
             shutil.copy(file, place)
-    monkeypatch.setenv("HANDSHAPE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HANDSHAPE_HAND_MODELS", str(models.palm.parent))
     small = {"img_size": 96, "weights": "own", "num_epochs": 3, "fine_tune_epochs": 1}
     words = [word for name, value in small.items() for word in ("--set", f"model.{name}={value}")]

@@ -8,17 +8,17 @@ import pytest
 
 from handshape.errors import RunError
 from handshape.files import atomic_write, cannot_write, is_refused, require_disk_space, write_json
-from handshape.workflow.run import Run, new_run, open_run, read_record
+from handshape.workflow.run import CrossvalRun, Run, new_run, open_run, read_record
 
 PHOTOS = Path("photos")
 
 
 def test_nothing_is_made_before_it_is_asked_for(tmp_path):
-    run = new_run(tmp_path / "runs", "first", PHOTOS)
+    run = new_run(tmp_path / "runs", "first", PHOTOS, Run)
     assert not (tmp_path / "runs").exists()
     run.create_folders()
     run.record(state="running")
-    assert open_run(run.folder) == run
+    assert open_run(run.folder, Run) == run
     assert {path.name for path in run.folder.iterdir()} == {"models", "results", "logs", "work", "run.json"}
 
 
@@ -28,18 +28,19 @@ def test_a_record_is_updated_and_keeps_its_own_time(tmp_path):
     assert run.record(state="complete") == read_record(tmp_path)
     assert read_record(tmp_path) == {
         "format": 1,
+        "kind": "train",
         "timestamp": "20260101_120000",
         "state": "complete",
         "data": "/photos",
     }
     Run(tmp_path, "20260102_120000").record(state="running")  # a second training in the same place
-    assert open_run(tmp_path).timestamp == "20260102_120000"
+    assert open_run(tmp_path, Run).timestamp == "20260102_120000"
 
 
 def test_unnamed_runs_of_one_second_do_not_collide(tmp_path):
     names = set()
     for _ in range(3):
-        run = new_run(tmp_path, None, PHOTOS)
+        run = new_run(tmp_path, None, PHOTOS, Run)
         run.create_folders()
         names.add(run.folder.name)
     assert len(names) == 3
@@ -48,7 +49,7 @@ def test_unnamed_runs_of_one_second_do_not_collide(tmp_path):
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "x" * 300])
 def test_names_that_cannot_be(name, tmp_path):
     with pytest.raises(RunError, match="cannot be the name"):
-        new_run(tmp_path, name, PHOTOS)
+        new_run(tmp_path, name, PHOTOS, Run)
 
 
 def test_a_taken_name_says_whether_it_is_a_run(tmp_path):
@@ -56,10 +57,10 @@ def test_a_taken_name_says_whether_it_is_a_run(tmp_path):
     Run(tmp_path / "my run", "1").create_folders()
     Run(tmp_path / "my run", "1").record(state="interrupted")
     with pytest.raises(RunError, match="already a folder") as refused:
-        new_run(tmp_path, "plain", PHOTOS)
+        new_run(tmp_path, "plain", PHOTOS, Run)
     assert "resume" not in refused.value.fix
     with pytest.raises(RunError, match="already a run") as refused:
-        new_run(tmp_path, "my run", PHOTOS)
+        new_run(tmp_path, "my run", PHOTOS, Run)
     assert f"handshape train --resume '{tmp_path}/my run'" in refused.value.fix
 
 
@@ -67,16 +68,16 @@ def test_a_taken_name_says_whether_it_is_a_run(tmp_path):
 def test_never_among_the_photographs(out, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match="among the photographs"):
-        new_run(Path(out), None, PHOTOS)
+        new_run(Path(out), None, PHOTOS, Run)
 
 
 def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="is a file"):
-        new_run(tmp_path / "file" / "runs", None, PHOTOS)
+        new_run(tmp_path / "file" / "runs", None, PHOTOS, Run)
     monkeypatch.setattr(os, "access", lambda *args: False)  # root may write everywhere
     with pytest.raises(RunError, match="permission denied"):
-        new_run(tmp_path / "runs", None, PHOTOS)
+        new_run(tmp_path / "runs", None, PHOTOS, Run)
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"timestamp'])
@@ -84,7 +85,17 @@ def test_what_is_no_run(content, tmp_path):
     if content is not None:
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(RunError, match="is not a run folder"):
-        open_run(tmp_path)
+        open_run(tmp_path, Run)
+
+
+@pytest.mark.parametrize(("made", "asked"), [(Run, CrossvalRun), (CrossvalRun, Run)])
+def test_a_run_of_another_kind_is_sent_to_its_own_verb(made, asked, tmp_path):
+    run = made(tmp_path, "1")
+    run.record(state="interrupted")
+    assert open_run(tmp_path, made) == run
+    with pytest.raises(RunError, match=f"made by handshape {made.verb}") as refused:
+        open_run(tmp_path, asked)
+    assert refused.value.fix == run.resume_command
 
 
 def test_a_broken_write_leaves_the_old_file(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handshape.export.bundle import find_bundle
-from handshape.workflow.run import open_run, read_record
+from handshape.workflow.run import Run, open_run, read_record
 
 SCRIPT = Path(__file__).parents[1] / "train_model.py"
 SMALL = """
@@ -43,7 +43,7 @@ def test_it_writes_everything_right_here(drawn: Path, tmp_path: Path):
         "temp_data",
         "training.log",
     }
-    run = open_run(tmp_path)
+    run = open_run(tmp_path, Run)
     assert read_record(tmp_path)["state"] == "complete"
     for file in (run.best_model, run.final_model, run.label_map, run.config, run.results / "confusion_matrix.png"):
         assert file.is_file()

@@ -12,13 +12,14 @@ from urllib.parse import quote
 
 from PIL import Image
 
-SIDE = 900  # pixels of a picture's longer side; shown at half as many
-JPEG_QUALITY = 85
+SIDE = 1300  # pixels of a picture's longer side; shown at half as many
+JPEG_QUALITY = 80
+STYLE = "display: inline-block; max-width: 100%; height: auto; vertical-align: top"
 
 
 def page(headline: str, parts: Iterable[str]) -> str:
     """The parts below a headline."""
-    return f"<div><p><b>{escape(headline)}</b></p>{''.join(parts)}</div>"
+    return f"<div><p><b>{escape(headline[:1].upper() + headline[1:])}</b></p>{''.join(parts)}</div>"
 
 
 def sentences(texts: Iterable[str]) -> str:
@@ -46,7 +47,7 @@ def picture(image: Image.Image | Path, title: str, side: int = SIDE) -> str:
     small.save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
     data, text = base64.b64encode(buffer.getvalue()).decode(), escape(title)
     size = f'width="{small.width // 2}" height="{small.height // 2}"'
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{text}" title="{text}" {size}> '
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{text}" title="{text}" {size} style="{STYLE}"> '
 
 
 def links(files: Mapping[str, Path]) -> str:

@@ -70,12 +70,11 @@ class _Measured(Shown):
         """The probabilities of each image."""
         return self.measured.predictions
 
-    def _accuracy(self, what: str) -> str:
+    def _accuracy(self) -> str:
         """With its 95 % interval where there are few images."""
-        range_ = interval(self.accuracy, self.metrics.n)
-        return f"{self.accuracy:.1%} of {self.metrics.n} {what}" + (
-            f" ({range_} with 95% confidence)" if range_ else ""
-        )
+        surely = interval(self.accuracy, self.metrics.n)
+        text = f"accuracy {self.accuracy:.1%} on {self.metrics.n} images"
+        return f"{text} ({surely} with 95% confidence)" if surely else text
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,7 +152,7 @@ class TrainingResult(_Measured):
     @property
     def headline(self) -> str:
         """See :class:`Shown`."""
-        return f"{self._accuracy('test images')}, split {self.grouping}; {self.folder}"
+        return f"test {self._accuracy()}, split {self.grouping}; {self.folder}"
 
     def _parts(self) -> Iterator[str]:
         yield html.sentences(self.verdict.sentences)
@@ -194,7 +193,7 @@ class EvaluationResult(_Measured):
     @property
     def headline(self) -> str:
         """See :class:`Shown`."""
-        return f"{self._accuracy('images')} in {self.folder}"
+        return f"{self._accuracy()} of {self.folder}"
 
     def _parts(self) -> Iterator[str]:
         for names, what in ((self.left_out, "Classes the model does not know"), (self.unreadable, "Unreadable")):
@@ -206,8 +205,9 @@ class EvaluationResult(_Measured):
 
             figure = plots.normalised_confusion_matrix(self.metrics, str(self.folder))
             yield html.picture(render(figure), "confusion matrix")
-        rows = [(each.label, each.support, f"{each.recall:.1%}") for each in self.metrics.worst()]
-        yield html.table(("hardest classes", "images", "right"), rows)
+        rows = [(each.label, each.support, f"{each.recall:.1%}") for each in self.metrics.worst() if each.recall < 1]
+        if rows:
+            yield html.table(("hardest classes", "images", "right"), rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -234,7 +234,7 @@ class CrossValidationResult(Shown, CrossvalResult):
         """See :class:`Shown`."""
         worst, who = self.worst_fold, self.worst_signer
         hardest = f"worst fold {worst.share:.1%}" + (f", worst signer {who.share:.1%}" if who else "")
-        return f"{_mean(self.folds)} over {len(self.folds)} folds {self.grouping}; {hardest}; {self.folder}"
+        return f"accuracy {_mean(self.folds)} over {len(self.folds)} folds {self.grouping}; {hardest}; {self.folder}"
 
     def _parts(self) -> Iterator[str]:
         if self.random:

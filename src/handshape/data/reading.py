@@ -141,6 +141,7 @@ class _Pictures:
         else:
             try:
                 self._stream.write(square.tobytes())
+                self._stream.flush()  # here a full disk is an error with a name
             except OSError as error:
                 raise cannot_write(self._file, error, ANOTHER_CACHE) from None
         self._count += 1
@@ -150,7 +151,6 @@ class _Pictures:
             return self._memory[: self._count]
         if not self._count:
             return np.empty((0, self.size, self.size, 3), np.uint8)
-        self._stream.flush()
         mapped = np.memmap(self._stream, np.uint8, "r", shape=(self._count, self.size, self.size, 3))
         weakref.finalize(mapped, self._stream.close)
         return mapped

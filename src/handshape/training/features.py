@@ -141,9 +141,9 @@ def _opened(file: Path, shape: tuple[int, ...]) -> Stored:
 def _read(file: Path, shape: tuple[int, ...]) -> Stored | None:
     """The array of a file; None where there is none of that shape."""
     with suppress(OSError, ValueError):
-        array = np.lib.format.open_memmap(file, mode="r+")
+        array = np.lib.format.open_memmap(file, mode="r")  # "r+" makes a file that is cut short whole, with zeros
         if array.shape == shape and array.dtype == np.float16:
-            return array
+            return np.lib.format.open_memmap(file, mode="r+")
     return None
 
 
