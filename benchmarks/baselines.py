@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,8 +18,9 @@ from unittest import mock
 import numpy as np
 
 from handshape.console import Console
+from handshape.data.reading import read_files
 from handshape.data.samples import Sample
-from handshape.data.splits import Split, read_splits
+from handshape.data.splits import read_splits
 from handshape.hands.geometry import BONES, KNUCKLES, LANDMARKS
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import hand_search
@@ -31,10 +32,10 @@ PAIRS = np.triu_indices(LANDMARKS, 1)
 
 
 def main(method: str, splits: Path, data: Path, weights: Path) -> None:
-    split = read_splits(splits)
+    parts = read_splits(splits)
     with native_chatter_hidden():
-        right = pixels(splits, data, weights) if method == "pixels" else landmarks(split, data)
-    sets = np.array([sample.path.partition("/")[0] for sample in split.test])
+        right = pixels(splits, data, weights) if method == "pixels" else landmarks(parts, data)
+    sets = np.array([sample.path.partition("/")[0] for sample in parts["test"]])
     accuracy = {str(name): float(right["test"][sets == name].mean()) for name in dict.fromkeys(sets)}
     print(json.dumps({"own": float(right["validation"].mean()), "accuracy": accuracy}))
 
@@ -45,13 +46,13 @@ def pixels(splits: Path, data: Path, weights: Path) -> dict[str, np.ndarray]:
 
     model = recipe_model(splits, data, weights)
     parts = specification.load(splits, data)
-    classes = sorted({label for _, class_names in parts.values() for label in class_names})
+    classes = sorted({label for _, labels in parts.values() for label in labels})
     right = {}
     for part in ("validation", "test"):
-        images, class_names = parts.pop(part)
+        images, labels = parts.pop(part)
         images /= 255
         answers = model.predict(images, batch_size=specification.BATCH, verbose=0).argmax(axis=1)
-        right[part] = np.array(classes)[answers] == np.array(class_names)
+        right[part] = np.array(classes)[answers] == np.array(labels)
     return right
 
 
@@ -70,13 +71,14 @@ def recipe_model(splits: Path, data: Path, weights: Path) -> Any:
     return fitted[-1]
 
 
-def landmarks(split: Split, data: Path) -> dict[str, np.ndarray]:
+def landmarks(parts: Mapping[str, Sequence[Sample]], data: Path) -> dict[str, np.ndarray]:
     """Which photographs of each part a small network on landmarks is right about; without a hand it is wrong."""
-    find = hand_search(Console(quiet=True), required=True)
-    classes = sorted({sample.label for sample in split.train})
+    console = Console(quiet=True)
+    search = hand_search(console, required=True)
+    classes = sorted({sample.label for sample in parts["train"]})
     seen = {}
-    for part, samples in split.parts.items():
-        hands = find([data / sample.path for sample in samples])
+    for part, samples in parts.items():
+        hands = read_files([data / sample.path for sample in samples], search, None, console).hands
         found = np.array([hand is not None for hand in hands])
         seen[part] = features([hand for hand in hands if hand is not None]), numbers(samples, classes), found
     model = fit_landmarks(

@@ -34,10 +34,9 @@ AUGMENTATION = {
 def main(splits: Path, data: Path, weights: Path) -> None:
     keras.utils.set_random_seed(0)
     parts = load(splits, data)
-    classes = sorted({label for _, class_names in parts.values() for label in class_names})
+    classes = sorted({label for _, labels in parts.values() for label in labels})
     targets = {
-        part: np.eye(len(classes))[[classes.index(label) for label in class_names]]
-        for part, (_, class_names) in parts.items()
+        part: np.eye(len(classes))[[classes.index(label) for label in labels]] for part, (_, labels) in parts.items()
     }
     training = ImageDataGenerator(rescale=1 / 255, **AUGMENTATION).flow(
         parts["train"][0], targets["train"], batch_size=BATCH

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from handshape.data.samples import ImageFolder, Sample, list_samples
 
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")  # J and Z are movements
 NEGATIVES = ("no_hand", "not_hands")
+HARD_WALLS = ("asl23_plain_wall", "asl24_dark_room")  # both benchmarks' models are asked about these as well
 
 FOUR_SIGNERS, FIVE_HANDS = "asl26_4_signers", "asl36_5_hands"
 THUMBNAIL = 8  # pixels
@@ -24,10 +25,20 @@ THUMBNAIL = 8  # pixels
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Names of the sets to train on and of those, by other people, to test on."""
+    """Names of sets.
+
+    Attributes:
+        sources: to train on.
+        tests: by other people; their mean is the benchmark's figure.
+    """
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """All sets by other people."""
+        return (*self.tests, *HARD_WALLS)
 
     @property
     def knows_signers(self) -> bool:
@@ -56,45 +67,32 @@ BENCHMARKS = {
 
 
 def samples_of(data: Path, names: Sequence[str], limit: int | None) -> tuple[Sample, ...]:
-    """The letters of some sets, their paths relative to ``data``; at most ``limit`` of each class of each set."""
+    """The letters of some sets, or all classes of those without a sign, their paths relative to ``data``.
+
+    Thinned out evenly to at most ``limit`` of each class of each set.
+
+    Raises:
+        DataError: a set is missing.
+    """
     return tuple(
         Sample(f"{name}/{sample.path}", sample.label)
         for name in names
-        for sample in letters_of(data / name, limit).samples
+        for sample in thinned(list_samples(data / name), None if name in NEGATIVES else LETTERS, limit)
     )
 
 
-def letters_of(root: Path, limit: int | None) -> ImageFolder:
-    """A set without its other classes, thinned out evenly.
-
-    Raises:
-        DataError: the set is missing.
-    """
-    return thinned(list_samples(root), LETTERS, limit)
-
-
-def negatives_of(root: Path, limit: int | None) -> list[Path]:
-    """The files of a set without signs, thinned out evenly.
-
-    Raises:
-        DataError: the set is missing.
-    """
-    folder = list_samples(root)
-    return [folder.file(sample) for sample in thinned(folder, folder.classes, limit).samples]
-
-
-def thinned(folder: ImageFolder, classes: Sequence[str], limit: int | None) -> ImageFolder:
-    """Some classes of a folder, at most ``limit`` images of each."""
+def thinned(folder: ImageFolder, classes: Sequence[str] | None, limit: int | None) -> list[Sample]:
+    """The samples of some classes of a folder, or of all, at most ``limit`` of each."""
     kept: list[Sample] = []
-    for label in classes:
+    for label in classes or folder.classes:
         samples = [sample for sample in folder.samples if sample.label == label]
         count = min(len(samples), limit or len(samples))
         kept += [samples[index] for index in np.linspace(0, len(samples) - 1, count).round().astype(int)]
-    return replace(folder, classes=tuple(classes), samples=tuple(kept))
+    return kept
 
 
-def lay_out(data: Path, samples: Sequence[Sample], folder: Path) -> None:
-    """Makes one class folder of several sets, by hard links, or by copies where links are not possible."""
+def lay_out(data: Path, samples: Sequence[Sample], folder: Path) -> Path:
+    """A folder with one folder a class, of several sets, by hard links, or by copies where links are not possible."""
     for sample in samples:
         place = folder / place_of(sample)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +101,7 @@ def lay_out(data: Path, samples: Sequence[Sample], folder: Path) -> None:
             os.link(source, place)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source, place)
+    return folder
 
 
 def place_of(sample: Sample) -> str:

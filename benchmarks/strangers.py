@@ -3,43 +3,38 @@
 usage: python benchmarks/strangers.py DATA WEIGHTS [--only one many] [--seeds 0] [--skip-baselines] [--work FOLDER]
 DATA holds the sets of photographs that ``stranger_sets.py`` names, WEIGHTS is what the recipe starts from. Trains on
 the 24 static letters of one source, then of many, and prints the accuracy on other people's photographs beside that
-on each method's own validation photographs; then what Handshape accepts, of photographs without a sign too.
+on each method's own validation photographs, with two sets on hard walls beside the mean; then what Handshape accepts,
+of photographs without a sign too.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from digits import measured
-from stranger_sets import (
-    BENCHMARKS,
-    NEGATIVES,
-    Benchmark,
-    lay_out,
-    letters_of,
-    negatives_of,
-    samples_of,
-    write_signers,
-)
+from stranger_sets import BENCHMARKS, HARD_WALLS, NEGATIVES, Benchmark, lay_out, samples_of, write_signers
 
 from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.data.splits import split_samples, write_splits
 from handshape.errors import HandshapeError
-from handshape.evaluation.decisions import report_decisions
-from handshape.evaluation.external import evaluate_outside, predict_files
+from handshape.evaluation.answers import Answers
+from handshape.evaluation.predictions import predict
 from handshape.export.bundle import Bundle
 from handshape.hands.search import hand_search
 from handshape.serving.recognizer import Recognizer
-from handshape.workflow import train as pipeline
+from handshape.workflow.dataset import load_negatives
+from handshape.workflow.external import evaluate_bundle
+from handshape.workflow.train import train
 
 HERE = Path(__file__).parent
 BASELINES = {"pixels": "MobileNetV2, whole images", "landmarks": "MLP, plain landmarks"}
@@ -82,8 +77,8 @@ class Result:
 
     @property
     def mean(self) -> float:
-        """The mean accuracy over the sets."""
-        return float(np.mean(list(self.accuracy.values())))
+        """The mean accuracy over the benchmark's sets, without those on hard walls."""
+        return float(np.mean([share for name, share in self.accuracy.items() if name not in HARD_WALLS]))
 
 
 def main() -> None:
@@ -147,8 +142,8 @@ def handshape(name: str, method: str, seed: int, options: argparse.Namespace, pl
     benchmark = BENCHMARKS[name]
     settings = prepare(name, seed, options, place)
     quiet = Console(quiet=True)
-    trained = pipeline.train(settings, place / "runs", f"{name}-seed{seed}", quiet)
-    accuracy, decided = ask(trained.bundle, benchmark, options, quiet)
+    trained = train(settings, place / "runs", f"{name}-seed{seed}", quiet)
+    accuracy, decided = ask(trained.bundle, benchmark, options, place, quiet)
     seconds = time.perf_counter() - start
     return Result(name, method, seed, trained.validation.accuracy, accuracy, decided, seconds)
 
@@ -169,38 +164,39 @@ def prepare(name: str, seed: int, options: argparse.Namespace, place: Path) -> S
 
 
 def ask(
-    bundle: Bundle, benchmark: Benchmark, options: argparse.Namespace, console: Console
+    bundle: Bundle, benchmark: Benchmark, options: argparse.Namespace, place: Path, console: Console
 ) -> tuple[dict[str, float], dict[str, Decided]]:
     """Accuracy on each set of strangers' photographs, and what is accepted of them and of those without a sign."""
-    network = Recognizer(bundle).probabilities
-    look = hand_search(console) if bundle.hands else None
     accuracy, decided = {}, {}
-    for name in benchmark.tests:
-        folder = letters_of(options.data / name, options.limit)
-        outside = evaluate_outside(network, bundle.class_names, bundle.size, folder, look, console)
-        accuracy[name] = outside.metrics.accuracy
-        answers = outside.predictions
-        report = report_decisions(
-            bundle.class_names, answers.probabilities, answers.targets, outside.hand_found, bundle.thresholds
-        )
+    for name in benchmark.strangers:
+        asked = evaluate_bundle(bundle, set_in(place, name, options), console)
+        accuracy[name], report = asked.evaluation.metrics.accuracy, asked.decisions
         decided[name] = Decided(report.hands_found, report.accepted, report.accuracy_of_accepted, report.right_accepted)
+    network = Recognizer(bundle).network
+    search = hand_search(console) if bundle.hands else None
     for name in NEGATIVES:
-        files = negatives_of(options.data / name, options.limit)
-        hands = look(files) if look else [None] * len(files)
-        found = np.array([hand is not None for hand in hands]) if look else None
-        confidence = predict_files(network, files, hands, bundle.size, console).max(axis=1)
-        accepted = bundle.thresholds.accept(confidence, found)
-        decided[name] = Decided(None if found is None else float(found.mean()), float(accepted.mean()))
+        inputs = load_negatives([str(set_in(place, name, options))], search, bundle.size, console)
+        found = inputs.found if search else None
+        answers = Answers.of_negatives(bundle.class_names, predict(network, inputs, console), found)
+        decided[name] = Decided(
+            None if found is None else float(found.mean()), float(answers.accepted_as_sign(bundle.thresholds).mean())
+        )
     return accuracy, decided
+
+
+def set_in(place: Path, name: str, options: argparse.Namespace) -> Path:
+    """The photographs of one set that models are asked about, one folder a class."""
+    folder = place / "asked" / name
+    return folder if folder.is_dir() else lay_out(options.data, samples_of(options.data, [name], options.limit), folder)
 
 
 def baseline(name: str, method: str, seed: int, options: argparse.Namespace, place: Path) -> Result:
     """A method of ``baselines.py``, in a process of its own, on a random split as its like are judged by."""
     benchmark = BENCHMARKS[name]
     splits = place / f"{name}-seed{seed}-random.csv"
-    split = split_samples(samples_of(options.data, benchmark.sources, options.limit), None, 0.2, 0.1, seed)
-    strangers = samples_of(options.data, benchmark.tests, options.limit)
-    write_splits(replace(split, test=strangers), splits)
+    own = samples_of(options.data, benchmark.sources, options.limit)
+    strangers = samples_of(options.data, benchmark.strangers, options.limit)
+    write_splits(splits, split_samples(own, None, 0.2, 0.1, seed).samples(own) | {"test": strangers})
     command = [sys.executable, str(HERE / "baselines.py"), method]
     answer = measured([*command, str(splits), str(options.data), str(options.weights)])
     return Result(name, BASELINES[method], seed, answer["own"], answer["accuracy"], {}, answer["wall"])
@@ -211,17 +207,19 @@ def show(results: Sequence[Result], console: Console) -> None:
     same: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         same.setdefault((result.trained_on, result.method), []).append(result)
-    tests = list(dict.fromkeys(name for result in results for name in result.accuracy))
+    names = dict.fromkeys(name for result in results for name in result.accuracy)
+    tests = [name for name in names if name not in HARD_WALLS]
     rows = [
         (
             *key,
             share([each.own for each in group]),
             *(share([each.accuracy.get(name) for each in group]) for name in tests),
             share([each.mean for each in group]),
+            *(share([each.accuracy[name] for each in group]) for name in HARD_WALLS),
         )
         for key, group in same.items()
     ]
-    columns = ("trained on", "method", "own validation", *map(in_words, tests), "mean")
+    columns = ("trained on", "method", "own validation", *map(in_words, tests), "mean", *map(in_words, HARD_WALLS))
     console.table("Accuracy on strangers", columns, rows)
     decisions = [
         (key[0], in_words(name), *(share([vars(each.decided[name])[field] for each in group]) for field in FIELDS))
@@ -247,7 +245,7 @@ def share(values: Sequence[float | None]) -> str:
 
 def in_words(name: str) -> str:
     """The name of a set without what all have in common."""
-    return name.removeprefix("asl24_").removeprefix("asl26_").removeprefix("asl36_").replace("_", " ")
+    return re.sub("^asl[0-9]+_", "", name).replace("_", " ")
 
 
 if __name__ == "__main__":

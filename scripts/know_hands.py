@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from handshape.console import Console
+from handshape.data.reading import read_files
 from handshape.data.samples import list_samples
 from handshape.hands.geometry import right_hand
 from handshape.hands.known_hands import FILE
@@ -40,19 +41,20 @@ def main() -> None:
         draw_practice_set(drawn, options.drawn, DRAWN_SEED, None, 192, console)
         found = [hands_of(drawn, HANDSHAPES, console), hands_of(options.letters, HANDSHAPES, console)]
     landmarks = np.concatenate([hands for hands, _ in found])
-    class_names = [label for _, names in found for label in names]
-    np.savez_compressed(TARGET, landmarks=landmarks.astype(np.float16), class_names=np.array(class_names))
+    labels = [label for _, names in found for label in names]
+    np.savez_compressed(TARGET, landmarks=landmarks.astype(np.float16), labels=np.array(labels))
     TARGET.with_suffix(".md").write_text(NOTE.format(drawn=len(found[0][1]), letters=len(found[1][1]), seed=DRAWN_SEED))
-    console.status("done", f"{len(class_names)} hands in {TARGET}")
+    console.status("done", f"{len(labels)} hands in {TARGET}")
 
 
 def hands_of(root: Path, class_names: Sequence[str], console: Console) -> tuple[np.ndarray, list[str]]:
     """Landmarks [N, 21, 6] of the hands in a folder's classes of these names, and the names."""
     folder = list_samples(root)
     samples = [sample for sample in folder.samples if sample.label in class_names]
-    look = hand_search(console, required=True)
-    seen = look([folder.file(sample) for sample in samples])
-    found = [(hand, sample.label) for hand, sample in zip(seen, samples, strict=True) if hand]
+    files = [folder.file(sample) for sample in samples]
+    readings = read_files(files, hand_search(console, required=True), None, console)
+    seen = zip(readings.hands, (samples[number].label for number in readings.usable), strict=True)
+    found = [(hand, label) for hand, label in seen if hand]
     hands = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for hand, _ in found]
     return np.stack(hands), [label for _, label in found]
 

@@ -32,14 +32,13 @@ import numpy as np
 
 from handshape.config import AugmentationSettings
 from handshape.console import Console
+from handshape.data.reading import read_files
 from handshape.data.samples import ImageFolder, Sample, list_samples
-from handshape.data.store import decode_images
 from handshape.data.threads import in_threads
 from handshape.hands.crops import points_in_crops
 from handshape.hands.geometry import LANDMARKS
-from handshape.hands.inputs import Inputs, load_view, with_hands
+from handshape.hands.inputs import Inputs
 from handshape.hands.search import hand_search
-from handshape.images import load_square
 from handshape.model.weights import OWN_FILE, StartingWeights, load_weights, pack_weights
 from handshape.practice import draw_practice_set
 from handshape.training.augment import Augmenter
@@ -64,10 +63,10 @@ def main() -> None:
     views = Augmenter(
         *(np.concatenate([getattr(part, name) for part in seen]) for name in ("images", "points")), AUGMENTATION
     )
-    class_names = [label for part in seen for label in part.class_names]
-    classes = sorted(set(class_names))
-    targets = np.array([classes.index(label) for label in class_names])
-    watched_truth = np.array([classes.index(label) for label in watched.class_names])
+    labels = [label for part in seen for label in part.labels]
+    classes = sorted(set(labels))
+    targets = np.array([classes.index(label) for label in labels])
+    watched_truth = np.array([classes.index(label) for label in watched.labels])
 
     base, model = build(options.start, len(classes), options.epochs * -(-len(views) // BATCH))
     history = train(model, views, targets, watched.inputs.image, watched_truth, options, console)
@@ -75,7 +74,7 @@ def main() -> None:
         packed = Path(place) / OWN_FILE
         pack_weights(base, packed)
         options.out.write_bytes(packed.read_bytes())
-    note(options, len(drawn.class_names), len(digits.class_names), len(letters.class_names), history)
+    note(options, len(drawn.labels), len(digits.labels), len(letters.labels), history)
 
 
 def parse() -> argparse.Namespace:
@@ -92,11 +91,11 @@ def parse() -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class Shown:
-    """Images [N, S, S, 3], their landmarks in pixels [N, 21, 2], not numbers for whole images, and labels."""
+    """Images [N, S, S, 3], their landmarks in pixels [N, 21, 2], not numbers for whole images, and classes."""
 
     images: np.ndarray
     points: np.ndarray
-    class_names: list[str]
+    labels: list[str]
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,14 @@ class Loaded:
 
     inputs: Inputs
     wholes: np.ndarray
-    class_names: list[str]
+    labels: list[str]
 
     def crops(self) -> Shown:
-        return Shown(self.inputs.image, points_in_crops(self.inputs.landmarks, SIZE), self.class_names)
+        return Shown(self.inputs.image, points_in_crops(self.inputs.landmarks, SIZE), self.labels)
 
     def whole(self, step: int = 1) -> Shown:
         images = self.wholes[::step]
-        return Shown(images, np.full((len(images), LANDMARKS, 2), np.nan, np.float32), self.class_names[::step])
+        return Shown(images, np.full((len(images), LANDMARKS, 2), np.nan, np.float32), self.labels[::step])
 
 
 def load_drawn(per_class: int, console: Console) -> Loaded:
@@ -124,15 +123,9 @@ def load_drawn(per_class: int, console: Console) -> Loaded:
 
 def load_all(folder: ImageFolder, samples: Sequence[Sample] | None, console: Console) -> Loaded:
     samples = folder.samples if samples is None else samples
-    files = {sample.path: folder.file(sample) for sample in samples}
-    look = hand_search(console, required=True)
-    hands = dict(zip(files, look(list(files.values())), strict=True))
-    crops = decode_images(
-        lambda sample: load_view(files[sample.path], hands[sample.path], SIZE), samples, SIZE, console
-    )
-    wholes = decode_images(lambda sample: load_square(files[sample.path], SIZE), samples, SIZE, console)
-    inputs = with_hands(crops, [hands[sample.path] for sample in samples])
-    return Loaded(inputs, wholes, [sample.label for sample in samples])
+    files = [folder.file(sample) for sample in samples]
+    crops, wholes = (read_files(files, search, SIZE, console) for search in (hand_search(console, required=True), None))
+    return Loaded(crops.inputs, wholes.inputs.image, [samples[number].label for number in crops.usable])
 
 
 def load_digits(root: Path, signers: Path, console: Console) -> tuple[Loaded, Loaded]:

@@ -1,7 +1,7 @@
 import io
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,13 +15,14 @@ from handshape.console import Console
 from handshape.data.checks import CheckReport, check_folder
 from handshape.data.reading import read_files
 from handshape.data.samples import list_samples
+from handshape.downloads import cache_folder
 from handshape.errors import DownloadError
 from handshape.hands import search
 from handshape.hands.boxes import Box
 from handshape.hands.inputs import Photograph, load_photograph, view_of
 from handshape.hands.known_hands import load_known_hands
 from handshape.hands.landmarks import Hand
-from handshape.hands.models import HandModels, hand_models
+from handshape.hands.models import SHA256, HandModels, hand_models
 from handshape.hands.search import HandSearch
 from handshape.images import Pixels
 from handshape.practice import draw_practice_set
@@ -81,6 +82,16 @@ PretendHands = Callable[[HandOf], None]
 def interruptible() -> None:
     """A shell that starts the tests in the background has them ignore Ctrl-C, and their child processes too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither use nor fill what the user's programs keep; the networks that find hands are copied from there."""
+    kept, home = cache_folder() / "hands", tmp_path_factory.mktemp("home")
+    fill(home / "hands", {name: (kept / name).read_bytes() for name in SHA256 if (kept / name).is_file()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HANDSHAPE_HOME", str(home))
+        yield
 
 
 @pytest.fixture

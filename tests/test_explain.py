@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Handshape, Trained
+from conftest import Handshape, Trained, square_of
 from PIL import Image
 
 from handshape.cli.explain import free_name
@@ -15,7 +15,7 @@ from handshape.explain.image import explain_image
 from handshape.explain.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
 from handshape.hands.boxes import Box
-from handshape.hands.inputs import enough_pixels, load_photograph, view_of
+from handshape.hands.inputs import load_photograph
 from handshape.hands.landmarks import Hand
 from handshape.serving.recognizer import Recognition, Recognizer
 
@@ -118,8 +118,7 @@ def test_features_are_those_of_the_keras_model(trained: Trained):
     image = trained.data / "B" / "B_0003.jpg"
     recognition, features = Recognizer(bundle, threads=1).explain(image)
     model = keras.models.load_model(bundle.keras, compile=False)
-    square = view_of(load_photograph(image, enough_pixels(bundle.size, False)), None, bundle.size)
-    expected = model.predict(square[None].astype(np.float32), verbose=0)
+    expected = model.predict(square_of(image, bundle.size)[None].astype(np.float32), verbose=0)
     assert features == pytest.approx(np.asarray(expected["features"][0]), abs=1e-3)
     weights = np.load(bundle.activation)
     assert weights.shape == (features.shape[2], len(bundle.class_names))

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import fill
 
 from handshape.console import Console
 from handshape.data.export_split import MARKER, How, export_split
@@ -13,17 +14,13 @@ from handshape.data.splits import split_samples
 from handshape.errors import RunError, SettingsError
 from handshape.files import LEFT_OVER, PARTIAL
 
+Parts = dict[str, tuple[Sample, ...]]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ImageFolder:
-    for number in range(30):
-        path = tmp_path / "data" / "ABC"[number % 3] / f"signer {number % 2}" / f"{number}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bytes([number]))
-    return list_samples(tmp_path / "data")
-
-
-Parts = dict[str, tuple[Sample, ...]]
+    files = {f"{'ABC'[number % 3]}/signer {number % 2}/{number}.jpg": bytes([number]) for number in range(30)}
+    return list_samples(fill(tmp_path / "data", files))
 
 
 @pytest.fixture

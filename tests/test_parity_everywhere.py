@@ -20,10 +20,10 @@ pytest.importorskip("keras")
 
 import handshape as package
 from handshape.cli import main
+from handshape.data.samples import list_images
 from handshape.export.formats import FORMATS
-from handshape.hands.inputs import load_view, with_hands
+from handshape.hands.inputs import load_photograph, view_of, with_hands
 from handshape.hands.models import HandModels
-from handshape.images import images_below
 from handshape.model.decisions import decide
 from handshape.serving.recognizer import Recognition, Recognizer
 
@@ -87,7 +87,7 @@ def command(*words: object) -> None:
 
 def pictures_of(photographs: Path, place: Path) -> list[Path]:
     """Photographs of every set, and some of them again in ways that photographs seldom come in."""
-    usual = evenly(sorted(images_below([photographs])), COUNT - EACH * len(UNUSUAL))
+    usual = evenly(sorted(list_images([photographs])), COUNT - EACH * len(UNUSUAL))
     unusual = []
     for number, file in enumerate(evenly(usual, EACH)):
         image = Image.open(file).convert("RGB")
@@ -165,8 +165,11 @@ def test_exported_formats_given_what_the_recogniser_sees(answered: Answered) -> 
     formats = ["litert", *(["onnx"] if is_onnx_here() else [])]
     command("export", answered.run, "--to", ",".join(formats))
     hands = [answer.hand for answer in answered.answers]
-    size, class_names, thresholds = (getattr(answered.recognizer, name) for name in ("size", "labels", "thresholds"))
-    views = [load_view(picture, hand, size) for picture, hand in zip(answered.pictures, hands, strict=True)]
+    recognizer = answered.recognizer
+    class_names, thresholds, size = recognizer.class_names, recognizer.thresholds, recognizer.size
+    views = [
+        view_of(load_photograph(picture), hand, size) for picture, hand in zip(answered.pictures, hands, strict=True)
+    ]
     inputs = with_hands(np.stack(views), hands)
     for name in formats:
         network = FORMATS[name].open(answered.run / "exports" / FORMATS[name].path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 import time
@@ -14,7 +15,9 @@ IN_USE = 3600.0  # seconds since a folder was asked for, in which another progra
 
 
 def cached_folder(kind: str, key: str, limit: int) -> Path:
-    """The folder of ``key`` among those of a kind, made if need be; a temporary one where the cache cannot be written.
+    """The folder of ``key`` among those of a kind, made if need be.
+
+    Where the cache cannot be written, a temporary one that goes with the program.
 
     Args:
         kind: a folder of the cache.
@@ -26,7 +29,9 @@ def cached_folder(kind: str, key: str, limit: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".used").touch()
     except OSError:
-        return Path(tempfile.mkdtemp(prefix="handshape-"))
+        temporary = Path(tempfile.mkdtemp(prefix="handshape-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return temporary
     _make_room(folder, limit)
     return folder
 
@@ -48,4 +53,6 @@ def _used_at(folder: Path) -> float:
 
 
 def _size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    with suppress(OSError):  # another program is removing it
+        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return 0

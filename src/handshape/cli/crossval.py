@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     if options.resume:
         require_nothing_new(options)
-        result = resume_crossval(options.resume, console)
+        result = resume_crossval(options.resume, console, options.data)
     else:
         if options.repeats < 1:
             raise SettingsError(f"--repeats cannot be {options.repeats}.", "1 or more")

@@ -31,7 +31,7 @@ def add_parser(verbs: Verbs) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Measures, and shows the classes, the whole and the decisions."""
     from handshape.registry import resolve
-    from handshape.workflow.external import evaluate_bundle
+    from handshape.workflow.external import evaluate_bundle, seen_in_words
 
     result = evaluate_bundle(resolve(options.model), options.data, console)
     metrics, dataset = result.evaluation.metrics, result.dataset
@@ -39,6 +39,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     for names, what in ((dataset.left_out, "classes the model does not know"), (unreadable, "unreadable images")):
         if names:
             console.warn(f"Left out, {what}: {', '.join(names[:20])}{' …' if len(names) > 20 else ''}")
+    seen = seen_in_words(str(options.data), result.is_seen)
+    if seen:
+        console.warn(seen)
     rows = [
         (score.label, score.support, f"{score.precision:.3f}", f"{score.recall:.3f}", f"{score.f1:.3f}")
         for score in metrics.scored()
@@ -56,6 +59,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
                 "decisions": result.decisions.as_dict(),
                 "left_out": list(dataset.left_out),
                 "unreadable": list(unreadable),
+                "seen_in_training": int(result.is_seen.sum()),
+                "external": result.is_external,
             }
         )
     return 0

@@ -39,7 +39,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DATA",
         help="photographs of other people, to measure on; give it as often as needed",
     )
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that was stopped")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with a run that was stopped; DATA only if it was moved"
+    )
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -84,7 +86,7 @@ def externals_of(options: argparse.Namespace) -> dict[str, Path]:
 
 
 def require_nothing_new(options: argparse.Namespace) -> None:
-    """A run that is resumed keeps its photographs and settings.
+    """A run that is resumed keeps its settings; its photographs may have been moved.
 
     Raises:
         SettingsError: the command line names others.
@@ -92,7 +94,6 @@ def require_nothing_new(options: argparse.Namespace) -> None:
     given = (
         options.external,
         getattr(options, "negatives", ()),
-        options.data,
         options.name,
         options.config,
         options.profile != "default",
@@ -100,7 +101,7 @@ def require_nothing_new(options: argparse.Namespace) -> None:
     )
     if any(given):
         raise SettingsError(
-            "--resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
-            f"handshape {options.verb} --resume {quoted(options.resume)}",
+            "--resume goes on with a run as it was begun; other settings cannot be given with it.",
+            f"handshape {options.verb} --resume {quoted(options.resume)}, and DATA where the photographs were moved",
             "Leave --resume out to begin anew with other settings.",
         )

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     if options.resume:
         require_nothing_new(options)
-        result = resume(options.resume, console)
+        result = resume(options.resume, console, options.data)
     else:
         settings = with_negatives(settings_of(options), options.negatives)
         result = train(settings, options.out, options.name, console, externals_of(options))

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from handshape.data.near_duplicates import Numbers, Similarity
 from handshape.data.samples import Sample
 
@@ -91,6 +94,7 @@ class CheckReport:
         strays: files that are left out, as :class:`~handshape.data.samples.ImageFolder` says.
         digests: SHA-256 of each usable image.
         similarity: how alike the usable images are, row by row.
+        thumbnails: [N, 256] uint8, what near-duplicates of the usable images are told by.
         label_issues: labels that are probably wrong, the clearest first; None where nobody looked for them.
         signers: what each signer showed; empty where it is not known who signed what.
         findings: the problems, those that prevent training first.
@@ -106,6 +110,7 @@ class CheckReport:
     strays: Paths
     digests: Mapping[str, str]
     similarity: Similarity = field(repr=False, compare=False)
+    thumbnails: NDArray[np.uint8] = field(repr=False, compare=False)
     label_issues: tuple[LabelIssue, ...] | None = None
     signers: Mapping[str, SignerCount] = field(default_factory=dict)
     findings: tuple[Problem, ...] = ()

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem
 from handshape.data.groups import count_signers
 from handshape.data.label_issues import Features, find_label_issues
@@ -40,6 +42,7 @@ def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> Chec
         strays=folder.strays,
         digests={sample.path: inspection.digest for sample, inspection in usable},
         similarity=similarity([inspection.thumbnail for _, inspection in usable]),
+        thumbnails=np.frombuffer(b"".join(each.thumbnail for _, each in usable), np.uint8).reshape(len(usable), -1),
     )
     return replace(report, findings=find_problems(report, folder.root))
 

@@ -68,7 +68,7 @@ def splits_of(folds: Folds, targets: Rows, validation_share: float) -> Iterator[
         validation_share: of all folds; at least one validates, and at least one trains.
 
     Raises:
-        DataError: there are fewer than three folds.
+        DataError: there are fewer than three folds, or nothing is left to test or to validate in one of them.
     """
     count = int(folds.max(initial=-1)) + 1
     if count < FEWEST:
@@ -82,8 +82,14 @@ def splits_of(folds: Folds, targets: Rows, validation_share: float) -> Iterator[
         train = np.flatnonzero(ahead > validating)
         is_known = np.isin(targets, targets[train])
         test = np.flatnonzero((ahead == 0) & is_known)
+        validation = np.flatnonzero((ahead > 0) & (ahead <= validating) & is_known)
+        for rows, done in ((test, "tested"), (validation, "validated")):
+            if not len(rows):
+                raise DataError(
+                    f"Fold {tested + 1}: nothing can be {done}, because no fold that trains shows one of the classes.",
+                    fix="Use fewer folds, or add photographs of other people who show the same classes.",
+                )
         unknown = int(((ahead == 0) & ~is_known).sum())
         what = counted(unknown, "image is", "images are")
         note = f"Fold {tested + 1}: {what} not tested, because no fold that trains shows the class."
-        validation = np.flatnonzero((ahead > 0) & (ahead <= validating) & is_known)
         yield Split(train, validation, test, folds, (note,) if unknown else ())

@@ -92,19 +92,28 @@ def near_pairs(embeddings: Embeddings) -> Iterator[tuple[Numbers, Numbers, Embed
 
 
 def near_duplicate_share(test: Embeddings, train: Embeddings) -> float:
-    """The share of test images with a near-copy in training, 0-1; 0.0 where either has none.
+    """The share of test images with a near-duplicate in training, 0-1; 0.0 where either has none.
 
     Args:
         test: ``[N, D]`` float32, rows of one :class:`Similarity`.
         train: ``[M, D]`` float32, other rows of it.
     """
-    if not len(test) or not len(train):
-        return 0.0
-    found = [
-        np.any([(rows @ others.T > NEAR_DUPLICATE).any(axis=1) for others in _blocks(train)], axis=0)
-        for rows in _blocks(test)
-    ]
-    return float(np.concatenate(found).mean())
+    return float(_has_near(test, train).mean()) if len(test) else 0.0
+
+
+def seen_before(new: Thumbnails, known: Thumbnails) -> npt.NDArray[np.bool_]:
+    """Which of ``new`` images [N, SIDE * SIDE] have a near-duplicate among ``known`` ones [M, SIDE * SIDE], [N]."""
+    embeddings = embed(np.concatenate([new, known]).reshape(-1, SIDE, SIDE))
+    return _has_near(embeddings[: len(new)], embeddings[len(new) :])
+
+
+def _has_near(images: Embeddings, others: Embeddings) -> npt.NDArray[np.bool_]:
+    """Which images [N, D] have a near-duplicate among others [M, D], [N]."""
+    found = np.zeros(len(images), bool)
+    for start, rows in enumerate(_blocks(images)):
+        for each in _blocks(others):
+            found[start * _BLOCK : (start + 1) * _BLOCK] |= (rows @ each.T > NEAR_DUPLICATE).any(axis=1)
+    return found
 
 
 class Clusters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from functools import cached_property
 
 from handshape.config import GpuSettings
 from handshape.console import Console
+from handshape.errors import HandshapeError
 from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
 from handshape.workflow.run import Run
 
@@ -28,6 +30,17 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - start, 3)
+
+
+@contextmanager
+def optional(what: str, console: Console) -> Iterator[None]:
+    """What a model can do without: where it fails, that is said, and the work goes on."""
+    try:
+        yield
+    except Exception as error:
+        console.log(traceback.format_exc())
+        reason = error.happened if isinstance(error, HandshapeError) else f"{type(error).__name__}: {error}"
+        console.warn(f"{what} failed, and is left out; the model is whole all the same. {reason}")
 
 
 @dataclass(frozen=True)

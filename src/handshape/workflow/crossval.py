@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.config import Settings, load_settings
+from handshape.config import Settings
 from handshape.console import Console
 from handshape.data.splits import Split
 from handshape.errors import RunError
@@ -30,7 +30,7 @@ from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import choose_weights, fit, require_same_start
 from handshape.workflow.run import CrossvalRun, new_run, open_run, read_record, run_in_progress
 from handshape.workflow.splitting import folds, random_folds
-from handshape.workflow.train import with_absolute_paths
+from handshape.workflow.train import moved_settings, with_absolute_paths
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,13 @@ def cross_validate(
         return _go_on(begun, run, context)
 
 
-def resume_crossval(path: Path, console: Console) -> CrossvalResult:
+def resume_crossval(path: Path, console: Console, photographs: Path | None = None) -> CrossvalResult:
     """Goes on with a cross-validation that was stopped, from the first fold that is not done.
+
+    Args:
+        path: its folder.
+        console: shows the progress.
+        photographs: where they are now, if they were moved since.
 
     Raises:
         RunError: not a cross-validation, already complete, or the photographs have changed since.
@@ -119,7 +124,7 @@ def resume_crossval(path: Path, console: Console) -> CrossvalResult:
     record = read_record(path)
     if record.get("state") == "complete":
         raise RunError(f"The cross-validation {path} is already complete.", fix=f"Look at {run.report}.")
-    settings = load_settings(config_file=run.config)
+    settings = moved_settings(run, photographs)
     kept = record["options"]
     options = CrossvalOptions(**{**kept, "external": {name: Path(each) for name, each in kept["external"].items()}})
     context = Context(console, settings.gpu)

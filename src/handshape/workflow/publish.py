@@ -8,9 +8,10 @@ from handshape.evaluation.metrics import classification_report
 from handshape.export.bundle import Bundle, ModelDescription, write_bundle
 from handshape.files import atomic_write, write_json
 from handshape.machine import versions
-from handshape.workflow.context import Context
+from handshape.workflow.context import Context, optional
 from handshape.workflow.evaluate import measures_of
 from handshape.workflow.mlflow_logger import log_to_mlflow
+from handshape.workflow.overlap import LEARNED_FROM, Learned
 from handshape.workflow.report import write_report_of
 from handshape.workflow.robustness import Findings
 from handshape.workflow.run import Run
@@ -18,16 +19,16 @@ from handshape.workflow.trained import Trained
 
 
 def publish(trained: Trained, findings: Findings, run: Run, context: Context) -> Bundle:
-    """Writes everything into the run folder, the bundle last, and logs the run to MLflow where that is asked for."""
+    """Writes everything into the run folder, the model first: whatever fails after it is said, and nothing is lost."""
     with context.watch.stage("results"):
         write_results(trained, findings.as_dict(), run)
-    with context.watch.stage("figures"):
-        draw_figures(trained, run, context)
-    with context.watch.stage("report"):
-        write_report_of(trained, findings, run)
-        context.console.status("chart", f"Report: {run.report}")
     with context.watch.stage("save"):
         bundle = save_model(trained, findings, run, context)
+    with context.watch.stage("figures"), optional("Drawing the figures", context.console):
+        draw_figures(trained, run, context)
+    with context.watch.stage("report"), optional("Writing the report", context.console):
+        write_report_of(trained, findings, run)
+        context.console.status("chart", f"Report: {run.report}")
     with context.watch.stage("mlflow"):
         log_to_mlflow(run, bundle, trained.fitted.history.get("history", {}), trained.settings, context.console)
     return bundle
@@ -81,9 +82,12 @@ def save_model(trained: Trained, findings: Findings | None, run: Run, context: C
         thresholds=trained.results.tuning.thresholds,
         hands=settings.hands.max if dataset.finds_hands else 0,
     )
+    learned = Learned.of(dataset.report)
+    learned.save(run.photographs)
     details = {
         **_facts(trained, findings),
         "learned_from_all": trained.is_refitted,
+        LEARNED_FROM: learned.encoded,
         "settings": settings.model_dump(),
         "versions": versions(),
     }

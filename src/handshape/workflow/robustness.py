@@ -18,8 +18,11 @@ from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with
 from handshape.hands.search import without_search
 from handshape.reporting.advice import Advice, advise
 from handshape.reporting.verdict import Evidence, Verdict, verdict_on
+from handshape.workflow.context import optional
 from handshape.workflow.dataset import Dataset
 from handshape.workflow.evaluate import Evaluation, Model, evaluate
+from handshape.workflow.external import seen_in_words
+from handshape.workflow.overlap import Learned, is_seen
 from handshape.workflow.trained import Trained
 
 MAX_MIRRORED = 400  # test images; finding their hands again takes time
@@ -36,7 +39,7 @@ class Findings:
     """
 
     slices: Slices
-    mirror: MirrorTest
+    mirror: MirrorTest | None
     near_duplicates: float
     external: Mapping[str, Evaluation]
     left_out: Mapping[str, tuple[str, ...]]
@@ -53,7 +56,7 @@ class Findings:
                 for name, each in self.external.items()
             },
             "near_duplicate_share": self.near_duplicates,
-            "mirror": self.mirror.as_dict(),
+            "mirror": self.mirror.as_dict() if self.mirror else None,
             "slices": self.slices.as_dict(),
         }
 
@@ -62,11 +65,17 @@ def find_out(trained: Trained, external: Mapping[str, Dataset], console: Console
     """Everything beyond the accuracy: as measured on the test images, as shipped on photographs from elsewhere."""
     test, dataset, split = trained.results.test, trained.dataset, trained.split
     slices, near_duplicates = slice_test(test, dataset), near_duplicates_in_test(dataset, split)
-    mirror = test_mirror(trained.measured, test, dataset, trained.settings.model.img_size, console)
-    measured = {}
+    mirror, measured = None, {}
+    with optional("The mirror test", console):
+        mirror = test_mirror(trained.measured, test, dataset, trained.settings.model.img_size, console)
     for name, each in external.items():
         console.status("chart", f"Evaluating on {name}: {each.folder.root}")
-        measured[name] = evaluate(trained.shipped, each, each.rows, console)
+        with optional(f"Evaluating on {name}", console):
+            seen = is_seen(each, Learned.of(dataset.report))
+            if seen.any():
+                console.warn(seen_in_words(name, seen))
+            if not seen.all():
+                measured[name] = evaluate(trained.shipped, each, np.flatnonzero(~seen), console)
     return Findings(
         slices=slices,
         mirror=mirror,

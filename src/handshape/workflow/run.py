@@ -88,6 +88,11 @@ class Run:
         return self.folder / "splits.csv"
 
     @property
+    def photographs(self) -> Path:
+        """Thumbnails of what was learned from, by which later evaluations know such photographs again."""
+        return self.folder / "photographs.npz"
+
+    @property
     def report(self) -> Path:
         """What was measured and what it means, as one page."""
         return self.folder / "report.html"

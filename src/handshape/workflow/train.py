@@ -76,24 +76,50 @@ def train(
         return _go_on(begun, run, context)
 
 
-def resume(path: Path, console: Console) -> TrainResult:
+def resume(path: Path, console: Console, photographs: Path | None = None) -> TrainResult:
     """Goes on with a run that was stopped, to the same result as an unbroken one.
 
+    Args:
+        path: the run folder.
+        console: shows the progress.
+        photographs: where they are now, if they were moved since.
+
     Raises:
-        RunError: not a run, already complete, or the photographs have changed since.
+        RunError: not a run, already complete, or the photographs have changed or are no longer there.
     """
     run = open_run(path, Run)
     record = read_record(path)
     if record.get("state") == "complete":
         use = f"handshape predict {shlex.quote(str(path))} IMAGE"
         raise RunError(f"The run {path} is already complete.", fix=f"Use it: {use}")
-    settings = load_settings(config_file=run.config)
+    settings = moved_settings(run, photographs)
     context = Context(console, settings.gpu)
     external = {name: Path(folder) for name, folder in record.get("external", {}).items()}
     begun = _begin(settings, external, context)
     require_same_split(run, begun.dataset, begun.split)
     with run_in_progress(run, console, keep=True):
+        run.record(data=settings.data.original_data_dir)
         return _go_on(begun, run, context)
+
+
+def moved_settings(run: Run, photographs: Path | None) -> Settings:
+    """The settings of a run, its photographs where they are now.
+
+    Raises:
+        RunError: they are not where they were, and nobody says where they are.
+    """
+    settings = load_settings(config_file=run.config)
+    if photographs is not None:
+        data = settings.data.model_copy(update={"original_data_dir": str(photographs.resolve())})
+        return settings.model_copy(update={"data": data})
+    was = Path(settings.data.original_data_dir)
+    if not was.is_dir():
+        raise RunError(
+            f"The photographs of the run {run.folder} are no longer in {was}.",
+            "the photographs that it began with",
+            f"If they were moved, say where they are now: {run.resume_command} NEW_FOLDER",
+        )
+    return settings
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,9 @@
+"""The photographs on which exports are calibrated and proved."""
+
 from pathlib import Path
 
 import pytest
-from conftest import Trained
+from conftest import Trained, fill
 
 from handshape.console import Console
 from handshape.data.samples import Sample
@@ -9,22 +11,14 @@ from handshape.data.splits import read_splits
 from handshape.errors import DataError
 from handshape.export.bundle import Bundle
 from handshape.model.decisions import Thresholds
-from handshape.workflow.export import (
-    CALIBRATE,
-    PROVE,
-    choose_from_folder,
-    choose_from_split,
-    load_photographs,
-)
+from handshape.workflow.export import CALIBRATE, PROVE, choose_from_folder, choose_from_split, load_photographs
 
 BUNDLE = Bundle(("A", "B", "L", "5"), 96, Thresholds(0.5), 0, Path("bundle"), {})
 
 
 def folder_of(root: Path, counts: dict[str, int]) -> Path:
     for label, count in counts.items():
-        (root / label).mkdir(parents=True)
-        for number in range(count):
-            (root / label / f"{number:04}.jpg").touch()
+        fill(root, {f"{label}/{number:04}.jpg": b"" for number in range(count)} or {f"{label}/.none": b""})
     return root
 
 
@@ -72,11 +66,9 @@ def test_a_runs_photographs_may_be_gone(tmp_path: Path) -> None:
 def test_unreadable_photographs_are_left_out(
     drawn: Path, tmp_path: Path, console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = next((drawn / "L").iterdir())
-    (tmp_path / "L").mkdir()
-    (tmp_path / "L" / f"whole{whole.suffix}").write_bytes(whole.read_bytes())
-    (tmp_path / "L" / f"half{whole.suffix}").write_bytes(whole.read_bytes()[:400])
-    samples = [Sample(f"L/{name}{whole.suffix}", "L") for name in ("half", "whole")]
+    whole = next((drawn / "L").glob("*.jpg")).read_bytes()
+    fill(tmp_path, {"L/half.jpg": whole[:400], "L/whole.jpg": whole})
+    samples = [Sample(f"L/{name}.jpg", "L") for name in ("half", "whole")]
     photographs = load_photographs(tmp_path, samples, BUNDLE, None, console)
     assert photographs.targets.tolist() == [2]
     assert photographs.inputs.image.shape == (1, 96, 96, 3)
