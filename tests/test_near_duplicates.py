@@ -10,9 +10,12 @@ from PIL import Image, ImageEnhance
 
 from handshape.data.near_duplicates import (
     NEAR_DUPLICATE,
+    SIDE,
     Clusters,
+    Thumbnails,
     near_duplicate_share,
     near_pairs,
+    seen_before,
     similarity,
     thumbnail,
 )
@@ -76,6 +79,20 @@ def test_share_counts_test_images_with_a_copy_in_training() -> None:
     assert near_duplicate_share(embeddings[:10], embeddings[10:]) == 0.3
     assert near_duplicate_share(embeddings[:5], embeddings[5:10]) == 0.0
     assert near_duplicate_share(embeddings[:0], embeddings) == near_duplicate_share(embeddings, embeddings[:0]) == 0.0
+
+
+def stacked(pictures: list[Image.Image]) -> Thumbnails:
+    return np.frombuffer(b"".join(map(thumbnail, pictures)), np.uint8).reshape(len(pictures), SIDE * SIDE)
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_of_another_set_were_seen_before(name: str) -> None:
+    known = stacked([picture(seed) for seed in range(20)])
+    new = stacked([picture(100), COPIES[name](picture(7)), picture(101), picture(102), COPIES[name](picture(0))])
+    assert seen_before(new, known).tolist() == [False, True, False, False, True]
+    assert seen_before(known, known).all()
+    assert seen_before(new, known[:0]).tolist() == [False] * 5
+    assert seen_before(new[:0], known).shape == (0,)
 
 
 def test_blocks_find_what_one_matrix_finds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from handshape.cli.shared import MODEL, Verbs, add_verb, given_path
+from handshape.cli.shared import MODEL, Verbs, add_verb, given_path, show_decisions
 
 if TYPE_CHECKING:
     from handshape.console import Console
@@ -64,12 +64,3 @@ def run(options: argparse.Namespace, console: Console) -> int:
             }
         )
     return 0
-
-
-def show_decisions(decisions: Any, console: Console) -> None:
-    """How much the model accepts, and how much of that is right."""
-    if decisions.hands_found is not None:
-        console.detail(f"a hand found in {decisions.hands_found:.1%}")
-    right = decisions.accuracy_of_accepted
-    text = f"accepted {decisions.accepted:.1%}" + (f", of these {right:.1%} rightly" if right is not None else "")
-    console.detail(f"{text}; unknown {decisions.unknown:.1%}, no hand {decisions.no_hand:.1%}")

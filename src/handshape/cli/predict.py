@@ -11,6 +11,7 @@ from handshape.cli.shared import MODEL, Verbs, add_verb, for_each_image, given_p
 if TYPE_CHECKING:
     from handshape.console import Console
 
+FEW_ACCEPTED = 0.5  # of its own test photographs
 ORDER = 40
 
 
@@ -33,7 +34,14 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.registry import resolve
     from handshape.serving.recognizer import recognizer_of
 
-    recognizer = recognizer_of(resolve(options.model), console)
+    bundle = resolve(options.model)
+    recognizer = recognizer_of(bundle, console)
+    accepted = bundle.details.get("measures", {}).get("accepted", 1.0)
+    if accepted < FEW_ACCEPTED:
+        console.warn(
+            f"This model answered only {accepted:.0%} of its own test photographs with a label, the others with "
+            "unknown or no hand; its report says why."
+        )
 
     def answer(path: Path) -> None:
         result = recognizer.recognize(path)

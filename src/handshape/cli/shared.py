@@ -13,6 +13,7 @@ from handshape.errors import ImageError
 
 if TYPE_CHECKING:
     from handshape.console import Console
+    from handshape.evaluation.decisions import DecisionReport
     from handshape.serving.recognizer import Recognition
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -81,6 +82,15 @@ def for_each_image(options: argparse.Namespace, console: Console, answer: Callab
             else:
                 console.error(error)
     return 1 if failed == len(paths) else 0
+
+
+def show_decisions(decisions: DecisionReport, console: Console) -> None:
+    """How much a model accepts, and how much of that is right."""
+    if decisions.hands_found is not None:
+        console.detail(f"a hand found in {decisions.hands_found:.1%}")
+    right = decisions.accuracy_of_accepted
+    text = f"answered with a label {decisions.accepted:.1%}" + (f", {right:.1%} of these rightly" if right else "")
+    console.detail(f"{text}; unknown {decisions.unknown:.1%}, no hand {decisions.no_hand:.1%}")
 
 
 def in_words(result: Recognition) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handshape.cli.run_arguments import add_run_arguments, externals_of, require_nothing_new, settings_of
-from handshape.cli.shared import Verbs, add_verb, quoted
+from handshape.cli.shared import Verbs, add_verb, quoted, show_decisions
 from handshape.errors import DataError
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def show_training(result: Any, console: Console) -> None:
         f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
         f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
     )
+    show_decisions(result.trained.results.decisions, console)
     hardest = [score for score in result.test.worst() if score.recall < 1]
     for name, external in result.findings.external.items():
         console.status("chart", f"On {name}: {external.metrics.accuracy:.1%} of {external.metrics.n} images")

@@ -11,7 +11,7 @@ import numpy as np
 from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem
 from handshape.data.groups import count_signers
 from handshape.data.label_issues import Features, find_label_issues
-from handshape.data.near_duplicates import similarity
+from handshape.data.near_duplicates import SIDE, similarity
 from handshape.data.problems import MIN_IMAGES, find_problems, label_issue_problems, signer_problems
 from handshape.data.reading import Inspection
 from handshape.data.samples import ImageFolder, Sample
@@ -42,7 +42,7 @@ def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> Chec
         strays=folder.strays,
         digests={sample.path: inspection.digest for sample, inspection in usable},
         similarity=similarity([inspection.thumbnail for _, inspection in usable]),
-        thumbnails=np.frombuffer(b"".join(each.thumbnail for _, each in usable), np.uint8).reshape(len(usable), -1),
+        thumbnails=np.frombuffer(b"".join(each.thumbnail for _, each in usable), np.uint8).reshape(-1, SIDE * SIDE),
     )
     return replace(report, findings=find_problems(report, folder.root))
 

@@ -14,6 +14,7 @@ from handshape.model.decisions import NEVER, Thresholds
 
 TARGET = 0.05
 KEPT = 0.95  # of the right answers: the rule about wrong ones rejects no more
+MIN_WITHOUT_HAND, WITHOUT_HAND = 20, 0.2  # right answers, and share of the signs, from which those without a hand count
 FLOOR, MAX_FLOOR = 3.0, 0.5  # times chance, and confidence where chance is high
 _ROUNDING = 1e-9
 
@@ -86,7 +87,8 @@ def tune_thresholds(answers: Answers, negatives: Answers | None = None, target: 
 
     Wrong answers to validation images are held to the same share of the accepted, as far as that costs no more than
     5 % of the right answers. Nothing below three times chance, or half where that is less, is accepted. Without a
-    hand nothing is, unless enough negatives without a hand say what may be.
+    hand nothing is, unless enough negatives without a hand say what may be, or so many signs show none that a model
+    which never answers them would be of no use; then what lies above all such negatives is.
 
     Args:
         answers: to validation images, calibrated, best of people kept out of training.
@@ -122,6 +124,8 @@ def _best(signs: Answers, negatives: Answers, floor: float, target: float) -> tu
     choices = [(found.threshold(budget), NEVER)]
     if missing.negatives >= _needed(target):
         choices += [(found.threshold(budget - k), missing.threshold(k)) for k in range(budget + 1)]
+    elif missing.right >= max(MIN_WITHOUT_HAND, WITHOUT_HAND * len(signs)):
+        choices.append((found.threshold(budget), missing.threshold(0)))
     with_hand, without_hand = max(choices, key=lambda pair: found.gain(pair[0]) + missing.gain(pair[1]))
     return with_hand, found.bound(with_hand), without_hand
 
@@ -136,6 +140,7 @@ class _Side:
         self._floor = floor
         self._for_wrong = _least_for_wrong(signs.confidence, signs.is_right, target)
         self._right = np.sort(signs.confidence[signs.is_right])
+        self.right = len(self._right)
         self._danger = np.sort(negatives.confidence[negatives.says_sign])[::-1]
 
     def threshold(self, allowed: int) -> float:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from handshape.data.messages import some
 from handshape.evaluation.slices import Slice
 from handshape.reporting.wording import FAIR, FEW_IMAGES, GOOD, Level, level
 
 MAX_SENTENCES = 5
 WIDE_GAP = 0.1  # between two accuracies, or confidence and accuracy
+MANY_REJECTED, MIN_ACCEPTED = 0.2, 0.5  # of the test photographs
 MANY_NEAR_DUPLICATES, MANY_MISSED = 0.05, 0.1  # of the images
 
 
@@ -26,6 +28,8 @@ class Evidence:
         worst_signer: of all whose accuracy is known.
         hands_found: in how many of the photographs judged by a hand was found.
         calibration_error: expected calibration error on the same photographs, 0 to 1.
+        accepted: of its own test photographs, those answered with a label; the others get "unknown" or "no hand".
+        rejected: classes of which hardly a photograph is answered with a label.
     """
 
     same_people: Slice | None = None
@@ -35,6 +39,8 @@ class Evidence:
     worst_signer: Slice | None = None
     hands_found: Slice | None = None
     calibration_error: float | None = None
+    accepted: Slice | None = None
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ def verdict_on(evidence: Evidence) -> Verdict:
 
 
 def _level(evidence: Evidence) -> Level:
+    if evidence.accepted and evidence.accepted.share < MIN_ACCEPTED:
+        return "poor"
     if evidence.external:
         worst = min(evidence.external, key=lambda part: part.share)
         is_sure = worst.interval[0] >= FAIR
@@ -101,6 +109,13 @@ def _from_elsewhere(external: tuple[Slice, ...]) -> str:
 
 def _remarks(evidence: Evidence) -> Iterator[str]:
     """What lowers the worth of those figures, or of the model."""
+    if evidence.accepted and 1 - evidence.accepted.share >= MANY_REJECTED:
+        yield (
+            f"But it answers only {_of_100(evidence.accepted.share)} of 100 with a letter or sign; to the others it "
+            "says unknown or no hand."
+        )
+    if evidence.rejected:
+        yield f"It hardly ever answers {some(evidence.rejected)}: what it says of them is not sure enough."
     own = evidence.new_people or evidence.same_people
     if own and (evidence.near_duplicates or 0) >= MANY_NEAR_DUPLICATES:
         yield (

@@ -30,8 +30,10 @@ from handshape.hands.geometry import right_hand, shape_features
 from handshape.hands.inputs import Inputs
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
+from handshape.model.decisions import is_negative_name
 from handshape.workflow.context import Context
 
+MIN_FOUND = 0.5  # of the images; with fewer hands, whole images say more
 MIN_NEGATIVES = 2  # one to tune on, one to test with
 
 
@@ -114,6 +116,14 @@ def load(settings: Settings, context: Context) -> Dataset:
         folder = list_samples(path)
         search = find_search(settings, console)
         readings = read_samples(folder, search, settings.model.img_size, console)
+        may_do_without = settings.hands.find == "auto" and "pixels" in settings.model.streams
+        if search is not None and may_do_without and hides_hands(folder, readings):
+            console.warn(
+                "A hand was found in less than half of the images (are they thresholded, gloved, drawn, tiny?), so "
+                "whole images are learned, as with hands.find=off. Photographs of whole hands in colour do far better."
+            )
+            search = None
+            readings = read_samples(folder, None, settings.model.img_size, console)
         report = check_folder(folder, readings.inspections)
         require_trainable(report)
         console.detail(f"{report.usable} usable images in {len(report.usable_classes)} classes")
@@ -212,6 +222,15 @@ def read_samples(folder: ImageFolder, search: HandSearch | None, size: int | Non
     """What the images of a folder show; see :func:`~handshape.data.reading.read_files`."""
     label = "Reading images" if search is None else "Reading images, finding hands"
     return read_files([folder.file(sample) for sample in folder.samples], search, size, console, label)
+
+
+def hides_hands(folder: ImageFolder, readings: Readings) -> bool:
+    """Whether most images of signs show no hand that can be found."""
+    labels = [folder.samples[number].label for number in readings.usable]
+    found = [
+        hand is not None for label, hand in zip(labels, readings.hands, strict=True) if not is_negative_name(label)
+    ]
+    return sum(found) < MIN_FOUND * len(found)
 
 
 def possible_settings(settings: Settings, dataset: Dataset) -> Settings:

@@ -101,6 +101,7 @@ def _facts(trained: Trained, findings: Findings | None) -> dict[str, Any]:
     dataset, results = trained.dataset, trained.results
     parts = {"validation": results.validation, "test": results.test}
     measures: dict[str, Any] = {part: each.metrics.as_dict() for part, each in parts.items()}
+    measures["accepted"] = results.decisions.accepted
     if dataset.finds_hands:
         measures["hands_found"] = float(dataset.inputs.found[results.test.rows].mean())
     if findings is not None:

@@ -16,6 +16,7 @@ from handshape.evaluation.mirror import MirrorTest, run_mirror_test
 from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminance
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
 from handshape.hands.search import without_search
+from handshape.model.decisions import is_negative_name
 from handshape.reporting.advice import Advice, advise
 from handshape.reporting.verdict import Evidence, Verdict, verdict_on
 from handshape.workflow.context import optional
@@ -25,6 +26,7 @@ from handshape.workflow.external import seen_in_words
 from handshape.workflow.overlap import Learned, is_seen
 from handshape.workflow.trained import Trained
 
+MIN_TESTED, REJECTED = 3, 0.2  # test images of a class; share answered below which it counts as rejected
 MAX_MIRRORED = 400  # test images; finding their hands again takes time
 CHUNK = 256  # images whose brightness is measured at a time
 
@@ -82,7 +84,7 @@ def find_out(trained: Trained, external: Mapping[str, Dataset], console: Console
         near_duplicates=near_duplicates,
         external=measured,
         left_out={name: each.left_out for name, each in external.items()},
-        verdict=verdict_of(test, dataset, slices, near_duplicates, measured),
+        verdict=verdict_of(trained, slices, near_duplicates, measured),
         advice=advise_on(test, dataset, split, slices, bool(measured)),
     )
 
@@ -131,11 +133,16 @@ def _answer_mirrored(model: Model, dataset: Dataset, rows: Rows, size: int, cons
     return np.concatenate(answers)
 
 
-def verdict_of(
-    test: Evaluation, dataset: Dataset, slices: Slices, near_duplicates: float, external: Mapping[str, Evaluation]
-) -> Verdict:
+def verdict_of(trained: Trained, slices: Slices, near_duplicates: float, external: Mapping[str, Evaluation]) -> Verdict:
     """What all that comes to."""
+    test, dataset, thresholds = trained.results.test, trained.dataset, trained.results.tuning.thresholds
     own = Slice.of("test images", test.predictions.correct)
+    accepted = thresholds.accept(test.answers.confidence, test.hand_found)
+    by_class = {
+        name: Slice.of(name, accepted[test.predictions.targets == number])
+        for number, name in enumerate(dataset.class_names)
+        if (test.predictions.targets == number).sum() >= MIN_TESTED and not is_negative_name(name)
+    }
     return verdict_on(
         Evidence(
             same_people=None if dataset.groups.are_signers else own,
@@ -145,6 +152,8 @@ def verdict_of(
             worst_signer=slices.worst_signer,
             hands_found=slices.coverage.overall if slices.coverage else None,
             calibration_error=test.metrics.ece,
+            accepted=Slice.of("accepted", accepted),
+            rejected=tuple(name for name, each in by_class.items() if each.share < REJECTED),
         )
     )
 
