@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import signal
@@ -142,9 +143,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """One run that many tests look at; none may change it."""
-    import contextlib
-    import io
-
     out = tmp_path_factory.mktemp("runs")
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

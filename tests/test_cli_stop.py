@@ -92,7 +92,7 @@ def test_ctrl_c_before_training_can_be_resumed(step, drawn, handshape, stopped_a
 def test_a_disk_that_fills_late_keeps_what_was_learned(trained: Trained, handshape, stopped_at, tmp_path):
     run = tmp_path / "r"
     words = ["train", trained.data, "--out", tmp_path, *assignments(training__refit="on")]
-    with stopped_at("publish.draw_figures", OSError(28, "No space left on device")):
+    with stopped_at("publish.save_model", OSError(28, "No space left on device")):
         outcome = handshape(*words, "--name", "r")
     assert outcome.code == 1
     assert "no space left on device" in outcome.err
@@ -121,6 +121,39 @@ def test_other_photographs_are_noticed(drawn, handshape, stopped_at, tmp_path):
     assert outcome.code == 1
     assert "The photographs are not those" in outcome.err
     assert read_record(tmp_path / "runs" / "r")["state"] == "interrupted"
+
+
+def test_photographs_that_were_moved_are_named_again(drawn, handshape, stopped_at, tmp_path):
+    data, moved, run = tmp_path / "photos", tmp_path / "elsewhere", tmp_path / "runs" / "r"
+    shutil.copytree(drawn, data)
+    with stopped_at("fit.build_classifier", KeyboardInterrupt()):
+        handshape("train", data, "--out", run.parent, "--name", "r", *assignments())
+    data.rename(moved)
+    outcome = handshape("train", "--resume", run)
+    assert outcome.code == 1
+    assert f"no longer in {data}" in outcome.err
+    assert f"handshape train --resume {run} NEW_FOLDER" in outcome.err
+    with stopped_at("fit.build_classifier", RuntimeError("resumed")), pytest.raises(RuntimeError, match="resumed"):
+        handshape("train", "--resume", run, moved)
+    assert read_record(run)["data"] == str(moved)
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        ("publish.draw_figures", "Drawing the figures"),
+        ("publish.write_report_of", "Writing the report"),
+        ("robustness.test_mirror", "The mirror test"),
+    ],
+)
+def test_what_a_model_can_do_without_costs_no_model(step, what, drawn, handshape, stopped_at, tmp_path):
+    short = assignments(model__num_epochs=1, model__fine_tune_epochs=0)
+    with stopped_at(step, ValueError("a bug")):
+        outcome = handshape("train", drawn, "--out", tmp_path, "--name", "r", *short)
+    assert outcome.code == 0
+    assert f"warn: {what} failed" in outcome.err
+    assert find_bundle(tmp_path / "r").litert.is_file()
+    assert read_record(tmp_path / "r")["state"] == "complete"
 
 
 def test_too_little_room_is_said_before_the_work(drawn, handshape, tmp_path, monkeypatch):

@@ -16,7 +16,9 @@ pytest.importorskip("keras")
 
 from handshape.cli import main
 from handshape.config import load_settings
+from handshape.console import Console
 from handshape.export.bundle import find_bundle
+from handshape.practice import draw_practice_set
 from handshape.training import features, pixels
 from handshape.workflow import publish
 from handshape.workflow.run import Run, open_run, read_record
@@ -43,6 +45,7 @@ def test_every_file_has_the_specified_name(trained: Trained):
         "training.log",
         "run.json",
         "splits.csv",
+        "photographs.npz",
         "report.html",
         f"models/best_model_{stamp}.h5",
         f"models/final_sign_model_{stamp}.keras",
@@ -194,9 +197,10 @@ def test_a_second_training_computes_no_features(drawn: Path, home: Path, handsha
 
 
 @pytest.fixture
-def elsewhere(drawn: Path, tmp_path: Path) -> Path:
-    """Folders of photographs beside those to train on, some of them of no use."""
-    one, two, three = (path.read_bytes() for path in sorted((drawn / "A").iterdir())[:3])
+def elsewhere(tmp_path: Path) -> Path:
+    """Folders of photographs of other people beside those to train on, some of them of no use."""
+    draw_practice_set(tmp_path / "drawn", 3, 7, ["A"], 96, Console(quiet=True))
+    one, two, three = (path.read_bytes() for path in (tmp_path / "drawn" / "A").iterdir())
     files = {
         "others/A/1.jpg": one,
         "others/A/2.jpg": two,
@@ -341,7 +345,7 @@ def test_a_taken_name_is_refused(trained: Trained, handshape: Handshape):
 
 
 def test_resume_takes_no_other_settings_and_no_finished_run(trained: Trained, handshape: Handshape):
-    for words in (["--set", "model.num_epochs=9"], ["--name", "x"], [str(trained.data)], ["--profile", "gtx1650"]):
+    for words in (["--set", "model.num_epochs=9"], ["--name", "x"], ["--external", "a=b"], ["--profile", "gtx1650"]):
         outcome = handshape("train", "--resume", trained.folder, *words)
         assert outcome.code == 1
         assert "goes on with a run as it was begun" in outcome.err

@@ -17,7 +17,7 @@ from PIL import Image
 import handshape as package
 from handshape import config
 from handshape.api.measured import TrainingResult
-from handshape.api.settings import external_of, settings_of
+from handshape.api.settings import crossval_options, external_of, settings_of
 from handshape.errors import DataError, HandshapeError, ImageError, ModelError, RunError, SettingsError
 from handshape.export.exports import Export, Exports
 from handshape.export.formats import FORMATS
@@ -97,6 +97,14 @@ def test_photographs_from_elsewhere_have_names(tmp_path: Path):
     assert external_of(None) == {}
     assert external_of(str(tmp_path / "office")) == {"office": tmp_path / "office"}
     assert external_of({"office": "a", "school": "b"}) == {"office": Path("a"), "school": Path("b")}
+
+
+def test_what_a_cross_validation_is_asked_for():
+    words = {"repeats": 2, "compare_random": True, "epochs": 3}
+    options = crossval_options("signers", {"office": Path("a")}, words)
+    assert (options.folds, options.repeats, options.compare_random) == ("signers", 2, True)
+    assert options.external == {"office": Path("a")}
+    assert words == {"epochs": 3}  # what is left are settings
 
 
 @pytest.mark.parametrize("given", [{"folds": 2}, {"folds": "people"}, {"folds": 2.5}, {"repeats": 0}])
@@ -314,6 +322,6 @@ def test_every_example_of_the_page_runs(drawn: Path, tmp_path: Path, monkeypatch
     said = capsys.readouterr().out
     assert "There is no setting 'epoch'. Did you mean epochs?" in said
     assert "<TrainingResult: test accuracy " in said
-    assert len(names["folds"].random) == 3
+    assert len(names["folds"].folds) == 3
     assert isinstance(names["answer"], ImageError)
     assert names["recognizer"].class_names == ("5", "A", "B", "L")

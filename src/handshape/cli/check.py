@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from handshape.cli.shared import Verbs, add_verb, given_path, quoted
@@ -12,10 +11,8 @@ from handshape.cli.shared import Verbs, add_verb, given_path, quoted
 if TYPE_CHECKING:
     from handshape.console import Console
     from handshape.data.check_report import CheckReport
-    from handshape.hands.landmarks import Hand
 
 ORDER = 10
-FEW_HANDS = 0.5  # of a class's images; with fewer, its landmarks say little
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -47,23 +44,9 @@ def add_parser(verbs: Verbs) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """0 when the folder can be trained on, 1 when it cannot."""
-    from handshape.data.checks import check_folder, with_signers
-    from handshape.data.groups import group_samples
-    from handshape.data.samples import list_samples
-    from handshape.hands.search import hand_search
-    from handshape.workflow.dataset import add_label_issues, read_samples
+    from handshape.workflow.check import check
 
-    console.status("check", f"Checking {options.data}")
-    folder = list_samples(options.data)
-    search = None if options.quick else hand_search(console)
-    readings = read_samples(folder, search, None, console)
-    report = check_folder(folder, readings.inspections)
-    groups = group_samples(folder, report.usable_samples, options.groups, report.digests, report.similarity)
-    if groups.are_signers:
-        report = with_signers(report, groups.of)
-    found = hands_of_classes(report, readings.hands) if search and report.usable else None
-    if found is not None:
-        report = add_label_issues(with_few_hands(report, found), readings.hands, groups)
+    report, found = check(options.data, options.groups, not options.quick, console)
     show_check(report, found, console)
     if options.json:
         console.emit({**report.as_dict(), "hands_found": found})
@@ -71,35 +54,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         rule = "" if options.groups == "auto" else f" --set data.groups={quoted(options.groups)}"
         console.status("hint", f"Train on it: handshape train {quoted(options.data)}{rule}")
     return 1 if report.fatal else 0
-
-
-def hands_of_classes(report: CheckReport, hands: Sequence[Hand | None]) -> dict[str, int]:
-    """How many usable images of each class show a hand."""
-    counts = Counter(sample.label for sample, hand in zip(report.usable_samples, hands, strict=True) if hand)
-    return {label: counts[label] for label in report.classes}
-
-
-def with_few_hands(report: CheckReport, found: Mapping[str, int]) -> CheckReport:
-    """The report with the classes in which few hands were found, those that show no sign aside."""
-    from dataclasses import replace
-
-    from handshape.data.check_report import Problem
-    from handshape.data.messages import counted, some
-    from handshape.model.decisions import is_negative_name
-
-    poor = [
-        f"{label} ({found[label]} of {usable})"
-        for label, usable in report.usable_counts.items()
-        if found[label] < FEW_HANDS * usable and not is_negative_name(label)
-    ]
-    if not poor:
-        return report
-    problem = Problem(
-        f"{counted(len(poor), 'class shows', 'classes show')} a hand in less than half of the images: {some(poor)}.",
-        "Without a hand only the pixels are left to tell the sign, which goes wrong on other people: take photographs "
-        "in which the whole hand is sharp, well lit and not tiny.",
-    )
-    return replace(report, findings=(*report.findings, problem))
 
 
 def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Console) -> None:

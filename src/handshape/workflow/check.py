@@ -10,7 +10,7 @@ from pathlib import Path
 from handshape.console import Console
 from handshape.data.check_report import CheckReport, Problem
 from handshape.data.checks import check_folder, with_signers
-from handshape.data.groups import group_samples
+from handshape.data.groups import group_samples, require_rule
 from handshape.data.messages import counted, some
 from handshape.data.samples import list_samples
 from handshape.hands.landmarks import Hand
@@ -39,6 +39,7 @@ def check(path: Path, groups: str, hands: bool, console: Console) -> tuple[Check
     """
     console.status("check", f"Checking {path}")
     folder = list_samples(path)
+    require_rule(folder, groups)
     search = hand_search(console) if hands else None
     readings = read_samples(folder, search, None, console)
     report = check_folder(folder, readings.inspections)

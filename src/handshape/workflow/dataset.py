@@ -19,7 +19,7 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.data.check_report import CheckReport
 from handshape.data.checks import check_folder, require_trainable, with_label_issues
-from handshape.data.groups import Groups, group_samples
+from handshape.data.groups import Groups, group_samples, require_rule
 from handshape.data.messages import some
 from handshape.data.problems import MIN_IMAGES
 from handshape.data.reading import Readings, read_files
@@ -99,8 +99,16 @@ class Dataset:
 
     def embeddings(self, rows: Rows) -> NDArray[np.float32]:
         """What near-duplicates among these are told by, [n, D]."""
+        return self.report.similarity.embeddings[self._places(rows)]
+
+    def thumbnails(self, rows: Rows) -> NDArray[np.uint8]:
+        """What near-duplicates among these and photographs of other folders are told by, [n, 256]."""
+        return self.report.thumbnails[self._places(rows)]
+
+    def _places(self, rows: Rows) -> list[int]:
+        """Where these stand among the usable images of the report, of which a data set may leave some out."""
         place = {sample.path: number for number, sample in enumerate(self.report.usable_samples)}
-        return self.report.similarity.embeddings[[place[self.samples[row].path] for row in rows]]
+        return [place[self.samples[row].path] for row in rows]
 
 
 def load(settings: Settings, context: Context) -> Dataset:
@@ -114,6 +122,7 @@ def load(settings: Settings, context: Context) -> Dataset:
     with context.watch.stage("read"):
         console.status("check", f"Reading {path}")
         folder = list_samples(path)
+        require_rule(folder, settings.data.groups)
         search = find_search(settings, console)
         readings = read_samples(folder, search, settings.model.img_size, console)
         may_do_without = settings.hands.find == "auto" and "pixels" in settings.model.streams

@@ -61,9 +61,9 @@ def learned_by(bundle: Bundle) -> Learned:
 
 def is_seen(dataset: Dataset, learned: Learned) -> NDArray[np.bool_]:
     """Which photographs of a data set a model learned from, or near-duplicates of them, [N]."""
-    report = dataset.report
-    copies = np.array([_shortened(report.digests[sample.path]) in learned.digests for sample in dataset.samples], bool)
-    return copies | seen_before(report.thumbnails, learned.thumbnails)
+    digests = [_shortened(dataset.report.digests[sample.path]) for sample in dataset.samples]
+    copies = np.array([digest in learned.digests for digest in digests], bool)
+    return copies | seen_before(dataset.thumbnails(dataset.rows), learned.thumbnails)
 
 
 def _shortened(digest: str) -> bytes:
