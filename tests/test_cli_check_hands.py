@@ -138,6 +138,7 @@ def test_a_rule_at_fault_is_told(photos: Path, looks, handshape: Handshape, tmp_
         outcome = handshape("check", photos, "--groups", rule, "--json")
         assert outcome.code == 1
         assert told in outcome.object["error"]
+        assert looks.looked == []
 
 
 @pytest.mark.photographs

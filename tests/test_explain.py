@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from handshape.explain.image import explain_image
 from handshape.explain.saliency import onto_photograph, where_it_looked
 from handshape.export.bundle import find_bundle
 from handshape.hands.boxes import Box
+from handshape.hands.crops import crop_box
 from handshape.hands.inputs import load_photograph
 from handshape.hands.landmarks import Hand
 from handshape.serving.recognizer import Recognition, Recognizer
@@ -129,9 +131,9 @@ def test_what_speaks_for_all_classes_alike_counts_for_none():
     rng = np.random.default_rng(0)
     features, weights = rng.random((4, 4, 5), np.float32), rng.normal(size=(5, 3)).astype(np.float32)
     shared = rng.normal(size=(5, 1)).astype(np.float32)
-    expected = where_it_looked(features, weights, 1, mirrored=False)
+    expected = where_it_looked(features, weights, 1, None)
     assert expected.max() == pytest.approx(1)
-    assert where_it_looked(features, weights + shared, 1, mirrored=False) == pytest.approx(expected, abs=1e-4)
+    assert where_it_looked(features, weights + shared, 1, None) == pytest.approx(expected, abs=1e-4)
 
 
 def test_heat_takes_a_feature_map_and_weights(trained: Trained, tmp_path: Path):
@@ -148,12 +150,27 @@ def test_the_heat_of_a_left_hand_is_that_of_a_right_one_in_a_mirror():
     features = np.zeros((4, 4, 2), np.float32)
     features[1, 0, 0] = 1.0
     weights = np.array([[1, -1], [-1, 1]], np.float32)
+    mirrored = hand("Left").landmarks * (-1, 1, 1) + (SIDE, 0, 0)
     right, left = (
-        onto_photograph(where_it_looked(features, weights, 0, mirrored), IN_THE_MIDDLE, SIDE, SIDE)
-        for mirrored in (False, True)
+        onto_photograph(where_it_looked(features, weights, 0, each), crop_box(each), SIDE, SIDE)
+        for each in (hand(), replace(hand("Left"), landmarks=mirrored.astype(np.float32)))
     )
-    assert right[:, : SIDE // 2].sum() > 5 * right[:, SIDE // 2 :].sum()
+    middle = SIDE // 2
+    assert right[:, :middle].sum() > 2 * right[:, middle:].sum()
     assert left == pytest.approx(right[:, ::-1], abs=0.05)
+
+
+def test_heat_lies_on_the_hand_alone_or_there_is_none():
+    weights = np.array([[1, -1], [-1, 1]], np.float32)
+    everywhere, corner = np.zeros((2, 4, 4, 2), np.float32)
+    everywhere[..., 0], corner[0, 0, 0] = 1.0, 1.0
+    found = hand()
+    heat = where_it_looked(everywhere, weights, 0, found)
+    laid = onto_photograph(heat, crop_box(found), SIDE, SIDE)
+    x, y = found.landmarks[12, :2].astype(int)
+    assert laid[y, x] > 0.9 and laid[:20].max() < 0.05
+    assert where_it_looked(corner, weights, 0, found) is None
+    assert where_it_looked(corner, weights, 1, None) is None  # it speaks against this class
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -20,8 +21,10 @@ from handshape.evaluation.predictions import Predictions
 from handshape.evaluation.slices import Slice
 from handshape.reporting import plots
 from handshape.reporting.plots import fonts, style
+from handshape.reporting.plots.bars import per_class_accuracy, performance_metrics
 from handshape.reporting.plots.curves import TrainingCurves, accuracy_plot, loss_plot
 from handshape.reporting.plots.files import write
+from handshape.reporting.plots.summary import training_summary
 from handshape.reporting.wording import percent
 
 STEMS = (
@@ -65,13 +68,19 @@ def history_of(epochs: int) -> dict[str, list[float]]:
     }
 
 
+def curves_of(history: dict[str, list[float]], phase_one_epochs: int, joined: float | None = None) -> TrainingCurves:
+    """Kept is the epoch of the lowest validation loss, as in a training."""
+    best = int(np.argmin(history["val_loss"])) + 1
+    return TrainingCurves(history, phase_one_epochs, best, joined)
+
+
 def broken(history: dict[str, list[float]]) -> dict[str, list[float]]:
     """A training that ran away."""
     return history | {"loss": [float("nan")] * len(history["loss"]), "val_loss": [float("inf")] * len(history["loss"])}
 
 
 def draw(folder: Path, case: Case, history: dict[str, list[float]], phase_one_epochs: int, title: str) -> list[Path]:
-    curves = TrainingCurves(history, phase_one_epochs)
+    curves = curves_of(history, phase_one_epochs, joined=0.9)
     return plots.draw_figures(folder, *case, curves, title, Console(quiet=True))
 
 
@@ -197,17 +206,69 @@ def require_legible(name: str, figure: Figure, words: list[Text]) -> None:
 def test_the_start_of_fine_tuning_is_marked_where_there_is_one(
     plot: Callable[..., Figure], phase_one_epochs: int, phases: set[str]
 ) -> None:
-    words = {text.get_text() for text in plot(TrainingCurves(history_of(35), phase_one_epochs), "run").findobj(Text)}
+    words = {text.get_text() for text in plot(curves_of(history_of(35), phase_one_epochs), "run").findobj(Text)}
     assert {text for text in words if text.startswith("phase")} == phases
 
 
 @pytest.mark.parametrize(
-    ("plot", "best"), [(accuracy_plot, f"{percent(0.95)}, epoch 2"), (loss_plot, "0.200, epoch 3")]
+    ("plot", "kept"),
+    [
+        (accuracy_plot, f"kept: epoch 3, {percent(0.9)} of the validation images right"),
+        (loss_plot, "kept: epoch 3, the lowest validation loss: 0.200"),
+        (lambda curves, title: training_summary(measured("ab")[0], curves, title), "kept: epoch 3"),
+    ],
 )
-def test_the_best_epoch_is_named(plot: Callable[..., Figure], best: str) -> None:
+def test_every_figure_names_and_circles_the_one_epoch_that_was_kept(plot: Callable[..., Figure], kept: str) -> None:
     history = history_of(3) | {"val_accuracy": [0.5, 0.95, 0.9], "val_loss": [0.9, 0.3, 0.2]}
-    words = {text.get_text() for text in plot(TrainingCurves(history, 3), "run").findobj(Text)}
-    assert f"best validation: {best}" in words
+    figure = plot(curves_of(history, 3), "run")
+    assert kept in {text.get_text() for text in figure.findobj(Text)}
+    circles = [
+        line for axes in figure.axes for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1
+    ]
+    assert circles and {float(line.get_xdata()[0]) for line in circles} == {3}
+
+
+@pytest.mark.parametrize("plot", [accuracy_plot, loss_plot])
+def test_curves_say_whose_they_are_where_there_is_another_stream(plot: Callable[..., Figure]) -> None:
+    alone, beside = (
+        " ".join(text.get_text() for text in plot(curves_of(history_of(9), 3, joined), "run").findobj(Text))
+        for joined in (None, 0.92)
+    )
+    assert "pixel stream alone" in beside and "pixel stream" not in alone
+    assert (f"both streams joined: {percent(0.92)}" in beside) == (plot is accuracy_plot)
+
+
+@pytest.mark.parametrize("plot", [accuracy_plot, loss_plot])
+def test_no_legend_lies_over_the_curves(plot: Callable[..., Figure]) -> None:
+    figure = plot(curves_of(history_of(9), 3, 0.9), "run")
+    assert figure.legends and not [axes for axes in figure.axes if axes.get_legend()]
+
+
+@pytest.mark.parametrize(
+    ("images", "ticks"), [(4, "0 1 2 3 4"), (8, "0 1 2 3 4 5 6 7 8"), (12, "0 5 10 15"), (600, "0 200 400 600")]
+)
+def test_colours_of_counts_stand_for_whole_numbers(images: int, ticks: str) -> None:
+    metrics, _ = measured("ab", images=images, skill=99)
+    scale = plots.confusion_matrix(metrics, "run").axes[1]
+    assert [text.get_text() for text in scale.get_xticklabels()] == ticks.split()
+
+
+def test_classes_that_are_always_right_are_no_bottom_classes() -> None:
+    said = {
+        skill: {text.get_text() for text in performance_metrics(measured(LETTERS, skill=skill)[0], "run").findobj(Text)}
+        for skill in (99, 3)
+    }
+    assert "No other class has a wrong answer." in said[99]
+    assert not any(text.startswith("Bottom") for text in said[99])
+    assert "Bottom 5 classes" in said[3]
+
+
+def test_shares_of_few_images_are_drawn_with_their_interval() -> None:
+    for images, lines in ((12, 1), (600, 0)):
+        figure = per_class_accuracy(measured("ab", images=images, skill=3)[0], "run")
+        spans = [each for axes in figure.axes for each in axes.collections if isinstance(each, LineCollection)]
+        assert len(spans) == 2 * lines
+        assert ("few images: 95 % interval" in {text.get_text() for text in figure.findobj(Text)}) == bool(lines)
 
 
 @pytest.mark.usefixtures("pages")
@@ -246,8 +307,9 @@ def test_colours_of_performance(share: float, color: str) -> None:
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     metrics, known = measured("ab")
-    with pytest.raises(ValueError, match="one epoch"):
-        TrainingCurves(history_of(0), 0)
+    for best in (0, 4):
+        with pytest.raises(ValueError, match="best epoch from 1 to 3"):
+            TrainingCurves(history_of(3), 0, best)
     with pytest.raises(ValueError, match="predictions"):
         draw(tmp_path, (metrics, predictions(known.probabilities[1:], known.targets[1:])), history_of(1), 1, "run")
 

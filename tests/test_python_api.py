@@ -28,9 +28,16 @@ SMALL = {name.split(".")[1]: value for name, value in SETTINGS.items()}
 
 
 @pytest.fixture(scope="module")
-def training(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same handshapes by other drawn signers."""
+    folder = tmp_path_factory.mktemp("others") / "strangers"
+    return package.sample(folder, 5, ["A", "B", "L", "5"], size=96, seed=7, quiet=True).folder
+
+
+@pytest.fixture(scope="module")
+def training(drawn: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     out = tmp_path_factory.mktemp("python") / "runs"
-    external = {"the same <again>": drawn}
+    external = {"<strangers>": others}
     return package.train(drawn, out, "first", groups=drawn / "signers.csv", external=external, quiet=True, **SMALL)
 
 
@@ -166,7 +173,7 @@ def test_training_is_what_its_run_says(training: TrainingResult):
     assert training.verdict.as_dict() == said["verdict"]
     assert [each.text for each in training.advice] == said["advice"]
     assert training.decisions.as_dict() == said["decisions"]
-    assert training.external["the same <again>"].accuracy == said["external"]["the same <again>"]["accuracy"]
+    assert training.external["<strangers>"].accuracy == said["external"]["<strangers>"]["accuracy"]
     assert training.class_names == tuple(sorted("ABL5"))
     assert training.predictions.probabilities.shape == (training.metrics.n, 4)
     assert training.report.is_file()
@@ -182,18 +189,22 @@ def test_training_is_shown_in_a_line_and_on_a_page(training: TrainingResult, mon
     page = training._repr_html_()
     assert page.count("data:image/jpeg;base64,") == 2
     assert 'href="first/report.html"' in page
-    assert "<again>" not in page
+    assert "&lt;strangers&gt;" in page
+    assert "<strangers>" not in page
+    assert "It names a sign in " in page
     monkeypatch.chdir(training.folder / "bundle")
     assert f'href="{training.report.as_uri()}"' in training._repr_html_()
 
 
-def test_a_model_is_whatever_stands_for_one(training: TrainingResult, drawn: Path):
+def test_a_model_is_whatever_stands_for_one(training: TrainingResult, drawn: Path, others: Path):
     recognizer = training.load()
     assert package.load(recognizer) is recognizer
     assert recognizer.class_names == training.class_names
-    found = [package.evaluate(model, drawn, quiet=True) for model in (training, training.folder, recognizer)]
+    found = [package.evaluate(model, others, quiet=True) for model in (training, training.folder, recognizer)]
     for each in found[1:]:
         np.testing.assert_array_equal(each.predictions.probabilities, found[0].predictions.probabilities)
+    assert found[0].is_external
+    assert found[0].accuracy == training.external["<strangers>"].accuracy
     assert package.load(training.folder / "bundle").class_names == training.class_names
     for nothing in ("", drawn, None):
         with pytest.raises(ModelError):
@@ -209,25 +220,27 @@ def test_evaluation_says_what_the_command_line_says(trained: Trained, handshape:
     said = handshape("evaluate", trained.folder, data, "--json").object
     assert {**result.metrics.as_dict(), "decisions": result.decisions.as_dict()}.items() <= said.items()
     assert [score.label for score in result.per_class] == said["classes"] == ["A"]
+    assert (result.is_external, result.is_seen.sum()) == (said["external"], said["seen_in_training"]) == (False, 12)
     assert (result.left_out, result.unreadable) == (("<Zebra>",), ("a/broken.jpg",))
     assert repr(result).startswith(f"<EvaluationResult: accuracy {result.accuracy:.1%} on 12 images (")
+    assert repr(result).endswith(f"of {data}, which the model learned from>")
     page = result._repr_html_()
     assert "&lt;Zebra&gt;" in page
     assert page.count("data:image/jpeg;base64,") == 1
 
 
 @pytest.mark.slow
-def test_crossval_answers_every_photograph_once(drawn: Path, tmp_path: Path):
+def test_crossval_answers_every_photograph_once(drawn: Path, others: Path, tmp_path: Path):
     out = tmp_path / "runs"
     words = {"groups": str(drawn / "signers.csv"), **SMALL}
-    result = package.crossval(drawn, 3, out, external={"same": drawn}, quiet=True, name="folds", **words)
+    result = package.crossval(drawn, 3, out, external=others, quiet=True, name="folds", **words)
     assert sum(fold.n for fold in result.folds) == result.metrics.n == 48
     assert result.accuracy == result.mean == pytest.approx(np.mean([fold.share for fold in result.folds]))
     assert result.folder == out / "folds"
     assert f"accuracy {result.mean:.1%} ± {result.spread:.1%} over 3 folds by signer" in repr(result)
     page = result._repr_html_()
     assert page.count("data:image/jpeg;base64,") == 2
-    assert "On same: " in page
+    assert "On strangers: " in page
     with pytest.raises(RunError, match="already complete"):
         package.crossval(resume=result.folder, quiet=True)
 
@@ -237,7 +250,7 @@ def test_export_names_what_it_made(training: TrainingResult, tmp_path: Path):
     result = package.export(training, ["litert", "litert-float16"], out=tmp_path / "made", quiet=True)
     assert set(result.paths) == {"litert", "litert-float16"}
     assert all(path.is_file() for path in result.paths.values())
-    assert repr(result).startswith(f"<ExportResult: litert, litert-float16 in {tmp_path / 'made'}")
+    assert repr(result).startswith(f"<ExportResult: exported litert, litert-float16 to {tmp_path / 'made'}")
     assert result._repr_html_().count("<tr>") == 4
 
 
@@ -266,7 +279,9 @@ def test_an_interrupt_leaves_a_run_that_goes_on(training: TrainingResult, drawn:
     assert read_record(tmp_path / "stopped")["state"] == "interrupted"
     with pytest.raises(SettingsError, match="cannot be given with it"):
         package.train(resume=tmp_path / "stopped", epochs=9)
-    resumed = package.train(resume=tmp_path / "stopped", quiet=True)
+    moved = tmp_path / "moved"
+    shutil.copytree(drawn, moved)
+    resumed = package.train(moved, resume=tmp_path / "stopped", quiet=True)
     np.testing.assert_array_equal(resumed.predictions.probabilities, training.predictions.probabilities)
     with pytest.raises(RunError, match="already complete"):
         package.train(resume=tmp_path / "stopped", quiet=True)
@@ -300,15 +315,15 @@ print(handshape.load({str(trained.folder)!r}).recognize({str(next(trained.data.g
 
 
 @pytest.mark.slow
-def test_every_example_of_the_page_runs(drawn: Path, tmp_path: Path, monkeypatch, capsys):
+def test_every_example_of_the_page_runs(drawn: Path, others: Path, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     sections: dict[str, dict[str, object]] = {}
     for name, value in SETTINGS.items():
         section, key = name.split(".")
         sections.setdefault(section, {})[key] = value
     monkeypatch.setitem(config.PROFILES, "default", sections)  # tiny trainings
-    for place in ("photos", "other-people"):
-        shutil.copytree(drawn, place)
+    shutil.copytree(drawn, "photos")
+    shutil.copytree(others, "other-people")
     shutil.copy(drawn / "signers.csv", tmp_path)
     shutil.copy(drawn / "A" / "A_0001.jpg", "photo.jpg")
     Path("rooms").mkdir()

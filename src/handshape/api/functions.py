@@ -100,7 +100,8 @@ def train(
         out: the folder of runs.
         name: of the run folder; None takes date and time.
         external: photographs of other people to measure on: a folder, or several by name.
-        resume: a run that was stopped; photographs and settings are the ones it began with.
+        resume: a run that was stopped; settings are the ones it began with, and ``data`` says where the photographs are
+            now, if they were moved.
         quiet: only warnings.
         settings: by their names, as ``handshape train --help-settings`` lists them, without their section or in it
             (``model={"num_epochs": 40}``). ``epochs`` is ``num_epochs``; ``profile`` and ``config``, a YAML file, say
@@ -121,8 +122,8 @@ def train(
     if resume is None:
         done = workflow.train(settings_of(data, settings), Path(out), name, console, external_of(external))
     else:
-        require_nothing_new(data, name, external, settings)
-        done = workflow.resume(Path(resume), console)
+        require_nothing_new(name, external, settings)
+        done = workflow.resume(Path(resume), console, None if data is None else Path(data))
     return TrainingResult.of(done)
 
 
@@ -170,8 +171,8 @@ def crossval(
         asked = settings_of(data, settings, CROSSVAL_WORDS)
         done = workflow.cross_validate(asked, Path(out), name, options, console)
     else:
-        require_nothing_new(data, name, external, settings)
-        done = workflow.resume_crossval(Path(resume), console)
+        require_nothing_new(name, external, settings)
+        done = workflow.resume_crossval(Path(resume), console, None if data is None else Path(data))
     return CrossValidationResult(**vars(done))
 
 
@@ -180,7 +181,8 @@ def evaluate(model: Model, data: AnyPath, *, quiet: bool = False) -> EvaluationR
 
     Args:
         model: what :func:`load` takes.
-        data: a folder with one folder of images a class; classes that the model does not know are left out.
+        data: a folder with one folder of images a class; classes that the model does not know are left out, and so are
+            photographs that it learned from.
         quiet: only warnings.
 
     Raises:
@@ -191,9 +193,14 @@ def evaluate(model: Model, data: AnyPath, *, quiet: bool = False) -> EvaluationR
 
     from handshape.api.measured import EvaluationResult
     from handshape.console import Console
-    from handshape.workflow.external import evaluate_bundle
+    from handshape.workflow.external import evaluate_bundle, seen_in_words
 
-    return EvaluationResult.of(evaluate_bundle(_bundle_of(model), Path(data), Console(quiet)), Path(data))
+    console = Console(quiet)
+    done = evaluate_bundle(_bundle_of(model), Path(data), console)
+    seen = seen_in_words(str(data), done.is_seen)
+    if seen:
+        console.warn(seen)
+    return EvaluationResult.of(done, Path(data))
 
 
 def export(

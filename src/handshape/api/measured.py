@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from handshape.api import html
 from handshape.api.results import Shown
 from handshape.machine import is_installed
-from handshape.reporting.wording import interval
+from handshape.reporting.wording import decisions_in_words, interval
 from handshape.workflow.crossval_result import CrossvalResult, mean_of, spread_of
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class TrainingResult(_Measured):
         return f"test {self._accuracy()}, split {self.grouping}; {self.folder}"
 
     def _parts(self) -> Iterator[str]:
-        yield html.sentences(self.verdict.sentences)
+        yield html.sentences([*self.verdict.sentences, *decisions_in_words(self.decisions)])
         for stem in ("confusion_matrix_normalized", "per_class_accuracy"):
             yield html.picture(self.run.results / f"{stem}.jpg", stem.replace("_", " "))
         yield html.links({"Report": self.report, "Model card": self.bundle.folder / "CARD.md"})
@@ -171,6 +171,7 @@ class EvaluationResult(_Measured):
         decisions: what is accepted.
         left_out: classes of the folder that the model does not know.
         unreadable: images that could not be read.
+        is_seen: which photographs the model learned from, [N]; the others are measured, or all where there are none.
     """
 
     folder: Path
@@ -178,12 +179,18 @@ class EvaluationResult(_Measured):
     decisions: DecisionReport
     left_out: tuple[str, ...]
     unreadable: tuple[str, ...]
+    is_seen: NDArray[np.bool_]
 
     @classmethod
     def of(cls, done: ExternalEvaluation, folder: Path) -> EvaluationResult:
         """Without the photographs, which fill the memory."""
         dataset = done.dataset
-        return cls(folder, done.evaluation, done.decisions, dataset.left_out, dataset.report.corrupt)
+        return cls(folder, done.evaluation, done.decisions, dataset.left_out, dataset.report.corrupt, done.is_seen)
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the model has never seen these photographs: else the accuracy says nothing about other people."""
+        return not self.is_seen.all()
 
     @property
     def measured(self) -> Evaluation:
@@ -193,12 +200,16 @@ class EvaluationResult(_Measured):
     @property
     def headline(self) -> str:
         """See :class:`Shown`."""
-        return f"{self._accuracy()} of {self.folder}"
+        seen = "" if self.is_external else ", which the model learned from"
+        return f"{self._accuracy()} of {self.folder}{seen}"
 
     def _parts(self) -> Iterator[str]:
         for names, what in ((self.left_out, "Classes the model does not know"), (self.unreadable, "Unreadable")):
             if names:
                 yield html.sentences([f"Left out. {what}: {', '.join(names)}."])
+        if self.is_external and self.is_seen.any():
+            yield html.sentences([f"Left out, because the model learned from them: {self.is_seen.sum():,} images."])
+        yield html.sentences(decisions_in_words(self.decisions))
         if is_installed("matplotlib"):
             from handshape.reporting import plots
             from handshape.reporting.plots.files import render

@@ -105,8 +105,8 @@ class ExportResult(Shown, Exports):
     @property
     def headline(self) -> str:
         """See :class:`Shown`."""
-        parity = self.each[0].parity
-        return f"{', '.join(self.paths)} in {self.folder}, compared with Keras on {parity.images} photographs"
+        made = f"exported {', '.join(self.paths)} to {self.folder}"
+        return f"{made}, compared with Keras on {self.each[0].parity.images} photographs"
 
     def _parts(self) -> Iterator[str]:
         columns = ("format", "MB", "ms", "same answer", "accuracy", "kept")

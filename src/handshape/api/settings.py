@@ -72,15 +72,15 @@ def crossval_options(
 
 
 def require_nothing_new(*given: Any) -> None:
-    """A run that is resumed keeps its photographs and settings.
+    """A run that is resumed keeps its name and settings.
 
     Raises:
         SettingsError: there are others.
     """
     if any(given):
         raise SettingsError(
-            "resume goes on with a run as it was begun; photographs and settings cannot be given with it.",
-            "resume alone",
+            "resume goes on with a run as it was begun; settings cannot be given with it.",
+            "resume, and data only if the photographs were moved",
             "Leave it out to begin anew with other settings.",
         )
 

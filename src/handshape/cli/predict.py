@@ -23,10 +23,15 @@ def add_parser(verbs: Verbs) -> None:
         run,
         "labels and confidences for images",
         "Recognises the handshape in each image. A folder stands for the images in it.",
-        ["handshape predict runs/first photo.jpg", "handshape predict runs/first *.jpg --json > answers.jsonl"],
+        [
+            "handshape predict runs/first photo.jpg",
+            "handshape predict runs/first *.jpg --json > answers.jsonl",
+            "handshape predict runs/first photo.jpg --json --landmarks > hand.json",
+        ],
     )
     parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("images", type=given_path, nargs="+", metavar="IMAGE", help="image files or folders of them")
+    parser.add_argument("--landmarks", action="store_true", help="with --json, the 21 landmarks of each hand as well")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -47,6 +52,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         result = recognizer.recognize(path)
         console.say(f"{path}: {in_words(result)}")
         if options.json:
-            console.emit({"path": str(path), **result.as_dict()})
+            console.emit({"path": str(path), **result.as_dict(options.landmarks)})
 
     return for_each_image(options, console, answer)

@@ -85,12 +85,11 @@ def for_each_image(options: argparse.Namespace, console: Console, answer: Callab
 
 
 def show_decisions(decisions: DecisionReport, console: Console) -> None:
-    """How much a model accepts, and how much of that is right."""
-    if decisions.hands_found is not None:
-        console.detail(f"a hand found in {decisions.hands_found:.1%}")
-    right = decisions.accuracy_of_accepted
-    text = f"answered with a label {decisions.accepted:.1%}" + (f", {right:.1%} of these rightly" if right else "")
-    console.detail(f"{text}; unknown {decisions.unknown:.1%}, no hand {decisions.no_hand:.1%}")
+    """How often a model names a sign, how often rightly, and what else it answers."""
+    from handshape.reporting.wording import decisions_in_words, for_terminal
+
+    for sentence in decisions_in_words(decisions):
+        console.detail(for_terminal(sentence))
 
 
 def in_words(result: Recognition) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handshape.evaluation.answers import Answers, share_of
+from handshape.evaluation.slices import Slice
 from handshape.model.decisions import Thresholds
 
 
@@ -18,7 +19,7 @@ class DecisionReport:
         accepted: decided as a label; with ``unknown`` and ``no_hand`` it makes 1.
         accuracy_of_accepted: of those, how many rightly.
         right_accepted: of the right answers, how many are accepted.
-        false_accept: of the images without a sign, how many are accepted as one.
+        false_accepts: the images without a sign; a hit is one accepted as a sign. None where there are no such images.
     """
 
     hands_found: float | None
@@ -27,11 +28,23 @@ class DecisionReport:
     unknown: float
     no_hand: float
     right_accepted: float | None
-    false_accept: float | None
+    false_accepts: Slice | None = None
+
+    @property
+    def false_accept(self) -> float | None:
+        """Of the images without a sign, how many are accepted as one."""
+        return self.false_accepts.share if self.false_accepts else None
 
     def as_dict(self) -> dict[str, Any]:
         """The decisions for JSON; ``hands_found`` stands beside them."""
-        return {name: value for name, value in vars(self).items() if name != "hands_found"}
+        shares = {name: value for name, value in vars(self).items() if name not in ("hands_found", "false_accepts")}
+        found = self.false_accepts
+        return {
+            **shares,
+            "false_accept": self.false_accept,
+            "false_accept_interval": list(found.interval) if found else None,
+            "without_sign": found.n if found else 0,
+        }
 
 
 def report_decisions(answers: Answers, thresholds: Thresholds, negatives: Answers | None = None) -> DecisionReport:
@@ -46,6 +59,7 @@ def report_decisions(answers: Answers, thresholds: Thresholds, negatives: Answer
         ValueError: the negatives do not fit, as :meth:`Answers.without_sign` says.
     """
     accepted = thresholds.accept(answers.confidence, answers.hand_found)
+    passed = answers.without_sign(negatives).accepted_as_sign(thresholds)
     return DecisionReport(
         hands_found=float(answers.hand_found.mean()) if answers.looked_for_hands else None,
         accepted=float(accepted.mean()),
@@ -53,5 +67,5 @@ def report_decisions(answers: Answers, thresholds: Thresholds, negatives: Answer
         unknown=float((~accepted & answers.hand_found).mean()),
         no_hand=float((~accepted & ~answers.hand_found).mean()),
         right_accepted=share_of(accepted[answers.is_right]),
-        false_accept=share_of(answers.without_sign(negatives).accepted_as_sign(thresholds)),
+        false_accepts=Slice.of("photographs without a sign", passed) if len(passed) else None,
     )

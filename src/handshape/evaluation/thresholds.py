@@ -25,6 +25,9 @@ Bound = Literal["floor", "wrong answers", "negatives"]
 class Tuning:
     """Thresholds, and what they do to the images they were tuned on.
 
+    How often an image without a sign is accepted is said of others alone, as
+    :class:`~handshape.evaluation.decisions.DecisionReport` has it.
+
     Attributes:
         bound_by: what keeps ``with_hand`` from being lower.
         negatives: how many images without a sign there were.
@@ -53,14 +56,14 @@ class Tuning:
         """What the thresholds rest on, for people."""
         if not self.negatives:
             return (
-                "No photographs without a sign were given, so how often they are accepted is not known; "
-                f"give at least {self.needed}."
+                "No photographs without a sign were given, so nobody knows how often one is taken for a sign. "
+                f"Give {self.needed} or more: --negatives FOLDER."
             )
-        kept = "" if self.right_accepted is None else f"; {self.right_accepted:.1%} of right answers are kept"
-        share = f"Of {self.negatives:,} photographs without a sign {self.false_accept:.1%} are accepted as one"
+        kept = "" if self.right_accepted is None else f"; {self.right_accepted:.1%} of the right answers are that sure"
+        basis = f"How sure an answer must be was set on {self.negatives:,} photographs without a sign"
         if self.is_assured:
-            return f"{share} (target: at most {self.target:.1%}){kept}."
-        return f"{share}{kept}. It takes {self.needed} to hold the target of {self.target:.1%} on others."
+            return f"{basis}, so that at most {self.target:.1%} of such pass for one{kept}."
+        return f"{basis}{kept}. It takes {self.needed} to hold {self.target:.1%} on others."
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -70,7 +73,6 @@ class Tuning:
             "bound_by": self.bound_by,
             "negatives": self.negatives,
             "assured": self.is_assured,
-            "false_accept": self.false_accept,
             "right_accepted": self.right_accepted,
             "wrong_accepted": self.wrong_accepted,
         }

@@ -69,7 +69,8 @@ def draw_explanation(photograph: Pixels, hand: Hand | None, heat: Heat | None, c
         panels.append((draw_landmarks(view, hand), f"the hand found ({hand.handedness.lower()})"))
     if heat is not None:
         seen = crop_box(hand) if hand else None
-        panels.append((draw_heat(view, heat, seen), f"where it looked for {_top_label(caption)}"))
+        what = "what on the hand spoke for" if hand else "what spoke for"
+        panels.append((draw_heat(view, heat, seen), f"{what} {_top_label(caption)}"))
     return _page(panels or [(view, "no hand was found")], caption)
 
 

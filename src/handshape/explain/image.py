@@ -12,6 +12,7 @@ from handshape.explain.drawing import Caption, draw_explanation
 from handshape.explain.saliency import Floats, where_it_looked
 from handshape.hands.inputs import load_photograph
 from handshape.hands.landmarks import Hand
+from handshape.model.decisions import NO_HAND
 
 
 def explain_image(
@@ -24,7 +25,8 @@ def explain_image(
         hand: in pixels of the upright photograph at its full size; None where none was found.
         caption: what was decided.
         features: [h, w, F], the last feature map; None without a pixel stream.
-        activation: the file of the dense layer's weights [F, C]; it may be missing.
+        activation: the file of the dense layer's weights [F, C]; it may be missing. A picture that shows no hand
+            has no heat: nothing was recognised in it.
         number: of the most probable class.
 
     Raises:
@@ -32,9 +34,8 @@ def explain_image(
     """
     photograph = load_photograph(source)
     heat = None
-    if features is not None and activation.is_file():
-        is_left = hand is not None and hand.handedness == "Left"
-        heat = where_it_looked(features, np.load(activation), number, is_left)
+    if features is not None and activation.is_file() and caption.decision != NO_HAND:
+        heat = where_it_looked(features, np.load(activation), number, hand)
     hand = hand.scaled(1 / photograph.scale) if hand else None
     stream = BytesIO()
     Image.fromarray(draw_explanation(photograph.pixels, hand, heat, caption)).save(stream, "PNG")

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handshape.hands.boxes import Box
+from handshape.hands.crops import points_in_crops
+from handshape.hands.landmarks import Hand
+from handshape.hands.mask import hand_mask
 from handshape.images import Pixels
 
 Floats = NDArray[np.floating[Any]]
@@ -23,6 +26,8 @@ Heat = NDArray[np.float32]  # [h, w], 0 to 1
 # there: 7 of its 32 pixels, measured by gradients on photographs.
 CELL_OFFSET = 0.22
 SMOOTH_SIDE = 256  # pixels of the heat map before it is laid over a photograph
+HAND_EDGE = 6.0  # of them, over which the heat of a hand fades out beside it
+FAINT = 0.5  # of the strongest heat: a hand with less was not what spoke; of 85 photographs all had .89 or more
 STRONGEST = 0.68  # opacity of full heat: the fingers stay visible below it
 DULLNESS = 0.55  # by how much the photograph loses its own colours, which would be read as heat
 
@@ -31,8 +36,11 @@ HUES = (290.0, 460.0)  # degrees, violet over red to yellow-green
 VIVIDNESS = 0.155  # OKLab chroma in the middle of the scale; more leaves sRGB
 
 
-def where_it_looked(features: Floats, weights: Floats, number: int, mirrored: bool) -> Heat:
-    """The heat of a picture of a hand for one class, [h, w] float32, as the hand lies in the photograph.
+def where_it_looked(features: Floats, weights: Floats, number: int, hand: Hand | None) -> Heat | None:
+    """What speaks for one class, [h, w] float32, 0 to 1, as it lies in the photograph; None where nothing does.
+
+    Of a hand, only what lies on it, the strongest place being 1: a map of 4 x 4 cells is so coarse that it spills over
+    the hand's edge, and shows nothing of what lies around. Of a whole photograph, all of it.
 
     Each class's weights are taken less what all classes have in common: a softmax does not see that part, but left in
     it hides the hand. On photographs the heat then lay beside it, where taking pixels away changes nothing.
@@ -41,10 +49,18 @@ def where_it_looked(features: Floats, weights: Floats, number: int, mirrored: bo
         features: [h, w, F], the last feature map.
         weights: [F, C], the dense layer's weights.
         number: of the class.
-        mirrored: whether the picture was mirrored, as those of left hands are.
+        hand: whose upright crop it was, that of a left hand in a mirror; None for a whole photograph.
     """
     heat = class_activation(features, weights[:, number] - weights.mean(axis=1))
-    return enlarge(heat, SMOOTH_SIDE)[:, ::-1] if mirrored else heat  # enlarged first: cells see more to their right
+    if hand is None:
+        return heat if heat.any() else None
+    smooth = enlarge(heat, SMOOTH_SIDE)  # before it is mirrored: cells see more to their right
+    if hand.handedness == "Left":
+        smooth = smooth[:, ::-1]
+    points = points_in_crops(hand.landmarks[None], SMOOTH_SIDE)[0]
+    on_hand = smooth * hand_mask(points, SMOOTH_SIDE, HAND_EDGE) / 255
+    strongest = float(on_hand.max())
+    return np.asarray(on_hand / strongest, np.float32) if strongest >= FAINT else None
 
 
 def class_activation(features: Floats, weights: Floats) -> Heat:

@@ -22,6 +22,7 @@ from handshape.evaluation.predictions import predict
 from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS, Format, Source, load_keras
 from handshape.export.parity import Parity, compare
+from handshape.export.usage import write_usage
 from handshape.hands.inputs import Inputs
 from handshape.model.networks import KerasNetwork, Network
 
@@ -130,7 +131,7 @@ def export_model(
             source = Source(bundle, model, calibration)
             made = _make_all(source, formats, proof, expected, Path(aside), console)
             exports = Exports(folder, made, bundle.keras.stat().st_size, _milliseconds(reference, proof.inputs))
-            _keep(bundle, exports, Path(aside))
+            _keep(source, exports, Path(aside), console)
     except Exception as error:
         if isinstance(error, OSError) or files.is_refused(error):  # TensorFlow has an error of its own for a full disk
             raise files.cannot_write(folder, error) from None
@@ -189,8 +190,9 @@ def _milliseconds(network: Network, inputs: Inputs) -> float:
     return float(np.median(seconds[WARM_UPS:])) * 1000
 
 
-def _keep(bundle: Bundle, exports: Exports, aside: Path) -> None:
-    """Moves what matches Keras to its place, and records it beside earlier exports of the same model."""
+def _keep(source: Source, exports: Exports, aside: Path, console: Console) -> None:
+    """Moves what matches Keras to its place, and records and explains it beside earlier exports of the same model."""
+    bundle = source.bundle
     folder, model = exports.folder, file_sha256(bundle.keras)
     before = read_exports(folder)
     known = dict(before.get("exports", {})) if before.get("model_sha256") == model else {}
@@ -204,6 +206,7 @@ def _keep(bundle: Bundle, exports: Exports, aside: Path) -> None:
     now = exports.as_dict()
     record = {"model_sha256": model, **details, "keras": now["keras"], "exports": known | now["exports"]}
     files.write_json(folder / RECORD, record)
+    write_usage(folder, bundle, frozenset(each.name for each in source.model.inputs), record["exports"], console)
 
 
 def failure(exports: Exports) -> HandshapeError | None:

@@ -106,10 +106,8 @@ def require_modules(formats: Sequence[Format]) -> None:
 
 
 def _write_litert(source: Source, path: Path) -> None:
-    if source.bundle.litert.is_file():
-        path.write_bytes(source.bundle.litert.read_bytes())
-    else:
-        _convert(source.model, path)
+    """Not a copy of the bundle's, whose inputs and outputs others could not call by their names."""
+    _convert(source.model, path)
 
 
 def _write_float16(source: Source, path: Path) -> None:

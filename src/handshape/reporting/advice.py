@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.slices import NO_HAND_FOUND, SIZES, Coverage, Slice, Slices
+from handshape.reporting.wording import percent
 
 Integers = NDArray[np.integer[Any]]
+Pair = tuple[str, str]  # names of two classes
 
 MAX_ADVICE = 6  # pieces of advice
 MAX_PAIRS, MIN_ERRORS, CONFUSED = 3, 3, 0.05  # pairs of classes; errors between them; share of their images
@@ -38,64 +41,103 @@ class Advice:
 
 
 def advise(
-    confusion: Integers,
-    class_names: Sequence[str],
+    metrics: Metrics,
     *,
     counts: Integers | None = None,
     people: int | None = None,
     slices: Slices | None = None,
-    has_external: bool = False,
+    external: Sequence[Slice] | None = None,
+    twins: Sequence[Pair] = (),
 ) -> tuple[Advice, ...]:
-    """At most six pieces of advice, the most worthwhile first.
+    """At most six pieces of advice, the most worthwhile first. Of what is None, nothing is said.
 
     Args:
-        confusion: [C, C] of test photographs, rows true, columns predicted.
-        class_names: the names of the C classes.
+        metrics: of the test photographs.
         counts: [C], training photographs a class.
-        people: how many signed them; None where that is not known.
+        people: how many signed them; 0 where that is not known.
         slices: accuracy by parts of the test photographs.
-        has_external: whether photographs from elsewhere have been measured.
+        external: accuracy on photographs from elsewhere; empty where none were measured.
+        twins: pairs of classes that show the same handshape.
     """
+    class_names = [score.label for score in metrics.per_class]
     found = [
         *_about_people(people),
-        *_about_pairs(confusion, class_names),
+        *_about_twins(twins, metrics),
+        *_about_pairs(metrics.confusion, class_names, {frozenset(pair) for pair in twins}),
         *(_about_counts(counts, class_names) if counts is not None else ()),
-        *(_about_slices(slices, confusion) if slices is not None else ()),
+        *(_about_slices(slices, metrics) if slices is not None else ()),
+        *(_about_external(external, metrics) if external is not None else ()),
     ]
-    if not has_external:
-        text = "Ask people who are not in the data for photographs, to measure on: handshape evaluate."
-        found.append(Advice(text, AT_STAKE_EXTERNAL))
     return tuple(sorted(found, key=lambda advice: -advice.at_stake)[:MAX_ADVICE])
 
 
 def _about_people(people: int | None) -> Iterator[Advice]:
     if people is None:
+        return
+    if not people:
         yield Advice(
-            "Say who signed which photograph (data.groups): only then can new people be tested.", AT_STAKE_UNNAMED
+            "Say who signed which photograph, in a table of files and names (--set data.groups=SIGNERS.csv): only then "
+            "can it be tested on people it has not seen.",
+            AT_STAKE_UNNAMED,
         )
     elif people < FEW_PEOPLE:
-        who = "Only one person signs" if people == 1 else f"Only {people} people sign"
+        who = "one person signs" if people == 1 else f"{people} people sign"
         yield Advice(
-            f"{who}: add others, with other hands, in other rooms; nothing helps strangers more.", AT_STAKE_FEW
+            f"Add other people, with other hands, in other rooms: so far only {who}, and nothing helps strangers more.",
+            AT_STAKE_FEW,
         )
     elif people < SOME_PEOPLE:
-        yield Advice(f"{people} people sign: every further one helps strangers.", AT_STAKE_SOME)
+        yield Advice(f"Add more people: so far {people} sign, and each one more helps strangers.", AT_STAKE_SOME)
 
 
-def _about_pairs(confusion: Integers, class_names: Sequence[str]) -> Iterator[Advice]:
-    """The pairs of classes that are confused most, either way."""
+def _about_twins(twins: Sequence[Pair], metrics: Metrics) -> Iterator[Advice]:
+    """Classes that no photograph can tell apart: half of them are answered right by chance."""
+    support = {score.label: score.support for score in metrics.per_class}
+    if twins:
+        at_stake = sum(support.get(name, 0) for name in {name for pair in twins for name in pair}) / (2 * metrics.n)
+        named = ", ".join(f"{one} and {other}" for one, other in twins)
+        how = "" if len(twins) == 1 else ", pair by pair"
+        yield Advice(f"{named} show the same handshape{how}: join them or keep one.", at_stake)
+
+
+def _about_pairs(
+    confusion: Integers, class_names: Sequence[str], twins: Collection[frozenset[str]]
+) -> Iterator[Advice]:
+    """The pairs of classes that are confused most, either way; more photographs are no help where they are twins."""
     support, total = confusion.sum(axis=1), max(1, int(confusion.sum()))
     errors = np.triu(confusion + confusion.T, k=1)
-    pairs = np.argwhere(errors >= MIN_ERRORS)
-    worst_first = sorted(pairs.tolist(), key=lambda pair: -int(errors[pair[0], pair[1]]))
+    pairs = [pair for pair in np.argwhere(errors >= MIN_ERRORS).tolist() if _names(pair, class_names) not in twins]
+    worst_first = sorted(pairs, key=lambda pair: -int(errors[pair[0], pair[1]]))
     for a, b in worst_first[:MAX_PAIRS]:
         share = float(errors[a, b] / (support[a] + support[b]))
         if share >= CONFUSED:
             yield Advice(
                 f"Photograph more of {class_names[a]} and {class_names[b]} by other people: "
-                f"they are taken for each other in {share:.0%} of cases.",
+                f"{percent(share, 0)} of theirs are taken for the other.",
                 float(errors[a, b] / total),
             )
+
+
+def _names(pair: Sequence[int], class_names: Sequence[str]) -> frozenset[str]:
+    return frozenset(class_names[number] for number in pair)
+
+
+def _about_external(external: Sequence[Slice], metrics: Metrics) -> Iterator[Advice]:
+    """Photographs from elsewhere: to be taken where there are none, learned from where they are read badly."""
+    if not external:
+        yield Advice(
+            "Photograph two or three people who are not in these photographs, in class folders, and see how it does "
+            "with them: handshape evaluate RUN PHOTOS.",
+            AT_STAKE_EXTERNAL,
+        )
+        return
+    worst = min(external, key=lambda part: part.share)
+    if _is_low(worst, metrics.accuracy):
+        yield Advice(
+            f"Add people and rooms like those of {worst.name}: it is right on {percent(worst.share, 0)} of these, "
+            f"against {percent(metrics.accuracy, 0)} of its own.",
+            metrics.accuracy - worst.share,
+        )
 
 
 def _about_counts(counts: Integers, class_names: Sequence[str]) -> Iterator[Advice]:
@@ -109,29 +151,29 @@ def _about_counts(counts: Integers, class_names: Sequence[str]) -> Iterator[Advi
     named = ", ".join(f"{class_names[number]} ({counts[number]})" for number in rarest[:MAX_ADVICE])
     more = f" and {len(few) - MAX_ADVICE} more classes" if len(few) > MAX_ADVICE else ""
     lacking = float((1 - counts[few] / least).sum() / len(class_names))
-    yield Advice(f"Few photographs to learn from: {named}{more}; bring each to {int(np.ceil(least))} or more.", lacking)
+    yield Advice(f"Photograph more of {named}{more}: bring each to {int(np.ceil(least))} photographs or more.", lacking)
 
 
-def _about_slices(slices: Slices, confusion: Integers) -> Iterator[Advice]:
+def _about_slices(slices: Slices, metrics: Metrics) -> Iterator[Advice]:
     """Kinds of photographs that are right clearly less often than all."""
-    total = max(1, int(confusion.sum()))
-    overall = float(np.trace(confusion) / total)
 
-    def about(part: Slice, who: str, remedy: str) -> Iterator[Advice]:
-        if _is_low(part, overall):
-            at_stake = part.n / total * (overall - part.share)
-            yield Advice(f"{who} right in only {part.share:.0%} of cases: {remedy}.", at_stake)
+    def about(part: Slice, which: str, remedy: str) -> Iterator[Advice]:
+        if _is_low(part, metrics.accuracy):
+            at_stake = part.n / metrics.n * (metrics.accuracy - part.share)
+            yield Advice(f"{which} {percent(part.share, 0)} are right: {remedy}.", at_stake)
 
     for part in slices.by_size:
         if part.name != NO_HAND_FOUND:
-            yield from about(part, f"Hands {part.name} are", _SIZE_REMEDIES.get(part.name, "add such photographs"))
+            remedy = _SIZE_REMEDIES.get(part.name, "add such photographs")
+            yield from about(part, f"Of hands {part.name} in the photograph only", remedy)
     for part in slices.by_brightness:
-        yield from about(part, f"Photographs of the {part.name} are", "add more in such light")
+        which = part.name.partition(" (")[0]
+        yield from about(part, f"Of the {which} of the photographs only", "add more in such light")
     if slices.worst_signer:
-        name = slices.worst_signer.name
-        yield from about(slices.worst_signer, f"Signs of {name} are", "add people with such hands, or in such rooms")
+        who = f"Of the photographs of {slices.worst_signer.name} only"
+        yield from about(slices.worst_signer, who, "add people with such hands, or in such rooms")
     if slices.coverage:
-        yield from _about_missed(slices.coverage, total)
+        yield from _about_missed(slices.coverage, metrics.n)
 
 
 def _is_low(part: Slice, overall: float) -> bool:
@@ -144,9 +186,10 @@ def _about_missed(coverage: Coverage, total: int) -> Iterator[Advice]:
     missed = [part for part in coverage.per_class if part.n >= MIN_IMAGES and 1 - part.share >= MISSED]
     if missed:
         named = ", ".join(
-            f"{part.name} ({part.share:.0%})" for part in sorted(missed, key=lambda part: part.share)[:MAX_ADVICE]
+            f"{part.name} ({percent(part.share, 0)})"
+            for part in sorted(missed, key=lambda part: part.share)[:MAX_ADVICE]
         )
         yield Advice(
-            f"The hand is often not found in {named}: show all of it, sharp, against a plain background.",
+            f"The hand is found too seldom in {named}: show all of it, sharp, against a plain background.",
             sum(part.n - part.hits for part in missed) / total,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from handshape.data.messages import some
 from handshape.evaluation.slices import Slice
-from handshape.reporting.wording import FAIR, FEW_IMAGES, GOOD, Level, level
+from handshape.reporting.wording import FAIR, FEW_IMAGES, GOOD, Level, level, misses
 
 MAX_SENTENCES = 5
 WIDE_GAP = 0.1  # between two accuracies, or confidence and accuracy
@@ -30,6 +30,8 @@ class Evidence:
         calibration_error: expected calibration error on the same photographs, 0 to 1.
         accepted: of its own test photographs, those answered with a label; the others get "unknown" or "no hand".
         rejected: classes of which hardly a photograph is answered with a label.
+        false_accepts: photographs without a sign that tuned nothing; a hit is one taken for a sign.
+        target: share of those that may be, 0 to 1.
     """
 
     same_people: Slice | None = None
@@ -41,6 +43,8 @@ class Evidence:
     calibration_error: float | None = None
     accepted: Slice | None = None
     rejected: tuple[str, ...] = ()
+    false_accepts: Slice | None = None
+    target: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def _known(evidence: Evidence) -> Iterator[str]:
         compared = evidence.same_people
         beside = f", against {_of_100(compared.share)} with people it was trained on" if compared else ""
         right = _right(evidence.new_people)
-        yield f"With people kept out of training, photographed as the others were, it is {right}{beside}."
+        yield f"With new people, photographed as the others were, it is {right}{beside}."
     elif evidence.same_people:
         yield (
             f"On photographs that may show the people it was trained on it is {_right(evidence.same_people)}; "
@@ -101,26 +105,32 @@ def _known(evidence: Evidence) -> Iterator[str]:
 def _from_elsewhere(external: tuple[Slice, ...]) -> str:
     worst, *others = sorted(external, key=lambda part: part.share)
     if not others:
-        return f"On photographs from elsewhere ({worst.name}) its handshapes are {_right(worst)}."
+        return f"On photographs from elsewhere ({worst.name}) it is {_right(worst)}."
     best = others[-1]
     low, high = (f"{_of_100(part.share)} ({part.name})" for part in (worst, best))
-    return f"On photographs from elsewhere its handshapes are right {low} to {high} times in 100."
+    return f"On photographs from elsewhere it is right {low} to {high} times in 100."
 
 
 def _remarks(evidence: Evidence) -> Iterator[str]:
     """What lowers the worth of those figures, or of the model."""
     if evidence.accepted and 1 - evidence.accepted.share >= MANY_REJECTED:
         yield (
-            f"But it answers only {_of_100(evidence.accepted.share)} of 100 with a letter or sign; to the others it "
-            "says unknown or no hand."
+            f"But it names a sign in only {_of_100(evidence.accepted.share)} of 100 photographs; to the others it says "
+            "unknown or no hand."
         )
     if evidence.rejected:
-        yield f"It hardly ever answers {some(evidence.rejected)}: what it says of them is not sure enough."
-    own = evidence.new_people or evidence.same_people
-    if own and (evidence.near_duplicates or 0) >= MANY_NEAR_DUPLICATES:
+        yield f"It hardly ever answers {some(evidence.rejected)}: it is not sure enough of them."
+    if evidence.false_accepts and misses(evidence.false_accepts, evidence.target):
         yield (
-            f"{evidence.near_duplicates:.0%} of its own test photographs have a near-copy in training, "
-            f"so {_of_100(own.share)} in 100 flatters it."
+            f"It takes {_of_100(evidence.false_accepts.share)} of 100 photographs without a sign for one, more than the "
+            f"{_of_100(evidence.target)} it may."
+        )
+    own = evidence.new_people or evidence.same_people
+    alike = evidence.near_duplicates or 0
+    if own and alike >= MANY_NEAR_DUPLICATES:
+        yield (
+            f"{_of_100(alike)} of 100 of its own test photographs look almost like one it learned "
+            f"from, so {_of_100(own.share)} in 100 is too good to be true."
         )
     if own and evidence.external and own.share - min(part.share for part in evidence.external) >= WIDE_GAP:
         yield f"Go by the photographs from elsewhere, not by the {_of_100(own.share)} in 100 on its own."
@@ -128,9 +138,9 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
     if worst and own and own.share - worst.share >= WIDE_GAP:
         yield f"People differ: with {worst.name} it is {_right(worst)}."
     if evidence.hands_found and 1 - evidence.hands_found.share >= MANY_MISSED:
-        yield f"In {1 - evidence.hands_found.share:.0%} of the photographs no hand was found."
+        yield f"In {_of_100(1 - evidence.hands_found.share)} of 100 photographs it found no hand."
     if (evidence.calibration_error or 0) >= WIDE_GAP:
-        yield f"Its confidence is off by {100 * (evidence.calibration_error or 0):.0f} points on average."
+        yield f"Do not rely on how sure it says it is: that is off by {_of_100(evidence.calibration_error or 0)} in 100."
 
 
 def _unknown(evidence: Evidence) -> Iterator[str]:
@@ -139,11 +149,11 @@ def _unknown(evidence: Evidence) -> Iterator[str]:
     if not evidence.external:
         who = "in other rooms and with other cameras" if evidence.new_people else "with strangers"
         yield (
-            f"How well it does {who} is not known: photograph a few people who are not in its data, in class folders, "
-            "and run handshape evaluate on them."
+            f"How well it does {who} is not known: photograph a few people who are not in these photographs, in class "
+            "folders, and run handshape evaluate on them."
         )
     elif len(evidence.external) == 1:
-        yield "That is one collection; other people in other rooms may do better or worse."
+        yield f"Other people in other rooms may be read better or worse than those of {evidence.external[0].name}."
 
 
 def _right(part: Slice) -> str:

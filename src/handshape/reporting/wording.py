@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from handshape.evaluation.decisions import DecisionReport
 from handshape.evaluation.slices import Slice
 
 Level = Literal["good", "fair", "poor"]
@@ -32,6 +33,49 @@ def interval(share: float, n: int) -> str:
         return ""
     low, high = Slice("", n, round(share * n)).interval
     return f"{100 * low:.0f} to {100 * high:.0f}\N{NO-BREAK SPACE}%"
+
+
+def decisions_in_words(made: DecisionReport) -> list[str]:
+    """What a model answered to photographs, in sentences."""
+    right = made.accuracy_of_accepted
+    rightly = "" if right is None else f", and {percent(right)} of these answers are right"
+    refuses = f"it says unknown to {percent(made.unknown)}"
+    if made.hands_found is not None:
+        refuses += f" and no hand to {percent(made.no_hand)}"
+    sentences = [f"It names a sign in {percent(made.accepted)} of them{rightly}; {refuses}."]
+    if made.hands_found is not None:
+        sentences.append(f"A hand was found in {percent(made.hands_found)}.")
+    if made.false_accepts is not None:
+        sentences.append(false_accepts_in_words(made.false_accepts))
+    return sentences
+
+
+def false_accepts_in_words(found: Slice | None, target: float | None = None) -> str:
+    """How often a photograph without a sign is taken for one, in a sentence for pages.
+
+    Args:
+        found: photographs that tuned nothing; a hit is one that was taken for a sign. None where there were none.
+        target: the share that is aimed at, 0 to 1.
+    """
+    if found is None:
+        return "How often it takes a photograph without a sign for one was not measured: none were given."
+    low, high = found.interval
+    aim = "" if target is None else f"; the aim is {percent(target)} at most"
+    return (
+        f"Of {count(found.n, 'photograph')} without a sign that it was not tuned on, {percent(found.share)} "
+        f"{'was' if found.n == 1 else 'were'} taken for a sign (95\N{NO-BREAK SPACE}% interval {100 * low:.0f} to "
+        f"{100 * high:.0f}\N{NO-BREAK SPACE}%{aim})."
+    )
+
+
+def misses(found: Slice | None, target: float) -> bool:
+    """Whether more photographs without a sign were taken for one than the target allows."""
+    return found is not None and found.share > target
+
+
+def for_terminal(text: str) -> str:
+    """The same words where lines are not set as on a page: 97.5 % is written 97.5%."""
+    return text.replace("\N{NO-BREAK SPACE}", "")
 
 
 def count(number: int, noun: str) -> str:

@@ -46,25 +46,34 @@ class Recognition:
     hand: Hand | None = field(repr=False)
     milliseconds: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+    def as_dict(self, landmarks: bool = False) -> dict[str, Any]:
+        """For JSON; see :func:`hand_as_dict`."""
         return {
             "decision": self.decision,
             "confidence": self.confidence,
             "top": [list(pair) for pair in self.top],
-            "hand": hand_as_dict(self.hand) if self.hand else None,
+            "hand": hand_as_dict(self.hand, landmarks) if self.hand else None,
             "milliseconds": self.milliseconds,
         }
 
 
-def hand_as_dict(hand: Hand) -> dict[str, Any]:
-    """A hand for JSON; its box is left, top, width and height of the landmarks, in pixels of the photograph."""
+def hand_as_dict(hand: Hand, landmarks: bool = False) -> dict[str, Any]:
+    """A hand for JSON; its box is left, top, width and height of the landmarks, in pixels of the photograph.
+
+    With ``landmarks`` these are in it too, as ``landmarks`` in pixels and ``world`` in metres, each 21 times x, y, z.
+    """
     low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
+    points = {"landmarks": _rows(hand.landmarks, 4), "world": _rows(hand.world, 6)} if landmarks else {}
     return {
         "box": [round(float(value), 1) for value in (*low, *(high - low))],
         "handedness": hand.handedness,
         "score": round(hand.score, 4),
+        **points,
     }
+
+
+def _rows(points: NDArray[np.float32], digits: int) -> list[list[float]]:
+    return [[round(value, digits) for value in row] for row in points.tolist()]
 
 
 def recognizer_of(bundle: Bundle, console: Console, threads: int | None = None) -> Recognizer:

@@ -18,6 +18,7 @@ from handshape.evaluation.thresholds import Tuning, tune_thresholds
 from handshape.hands.inputs import Inputs
 from handshape.model.decisions import Thresholds
 from handshape.model.networks import Network
+from handshape.reporting.wording import false_accepts_in_words, for_terminal, misses
 from handshape.workflow.dataset import Dataset
 
 
@@ -113,7 +114,17 @@ def evaluate_training(
     )
     tuning = tune_thresholds(parts["validation"].answers, tuned_on, target)
     console.paragraph(tuning.summary)
-    return Results(parts["validation"], parts["test"], kept, tuning)
+    results = Results(parts["validation"], parts["test"], kept, tuning)
+    _say_false_accepts(results, console)
+    return results
+
+
+def _say_false_accepts(results: Results, console: Console) -> None:
+    """How often a photograph without a sign, one that tuned nothing, is taken for a sign; a warning where too often."""
+    found, target = results.decisions.false_accepts, results.tuning.target
+    if found is not None:
+        say = console.warn if misses(found, target) else console.paragraph
+        say(for_terminal(false_accepts_in_words(found, target)))
 
 
 def _answer_negatives(model: Model, dataset: Dataset, negatives: Inputs, start: int, console: Console) -> Answers:

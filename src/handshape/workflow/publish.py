@@ -65,8 +65,11 @@ def draw_figures(trained: Trained, run: Run, context: Context) -> None:
     from handshape.reporting import plots
 
     context.console.status("chart", f"Drawing figures into {run.results}")
-    test, history = trained.results.test, trained.fitted.history
-    curves = plots.TrainingCurves(history["history"], history["epochs"].get("1", 0)) if history else None
+    test, curves = trained.results.test, None
+    history = trained.fitted.history
+    if history:
+        joined = trained.results.validation.metrics.accuracy if len(trained.fitted.trainers) > 1 else None
+        curves = plots.TrainingCurves(history["history"], history["epochs"].get("1", 0), history["best_epoch"], joined)
     plots.draw_figures(run.results, test.metrics, test.predictions, curves, run.folder.name, context.console)
 
 

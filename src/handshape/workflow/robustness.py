@@ -16,7 +16,7 @@ from handshape.evaluation.mirror import MirrorTest, run_mirror_test
 from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminance
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
 from handshape.hands.search import without_search
-from handshape.model.decisions import is_negative_name
+from handshape.model.decisions import Thresholds, is_negative_name
 from handshape.reporting.advice import Advice, advise
 from handshape.reporting.verdict import Evidence, Verdict, verdict_on
 from handshape.workflow.context import optional
@@ -84,8 +84,8 @@ def find_out(trained: Trained, external: Mapping[str, Dataset], console: Console
         near_duplicates=near_duplicates,
         external=measured,
         left_out={name: each.left_out for name, each in external.items()},
-        verdict=verdict_of(trained, slices, near_duplicates, measured),
-        advice=advise_on(test, dataset, split, slices, bool(measured)),
+        verdict=verdict_of(trained, slices, near_duplicates, slices_of(measured)),
+        advice=advise_on(test, dataset, split, slices, slices_of(measured)),
     )
 
 
@@ -133,40 +133,54 @@ def _answer_mirrored(model: Model, dataset: Dataset, rows: Rows, size: int, cons
     return np.concatenate(answers)
 
 
-def verdict_of(trained: Trained, slices: Slices, near_duplicates: float, external: Mapping[str, Evaluation]) -> Verdict:
+def slices_of(external: Mapping[str, Evaluation]) -> tuple[Slice, ...]:
+    """Right answers to photographs from elsewhere."""
+    return tuple(Slice.of(name, each.predictions.correct) for name, each in external.items())
+
+
+def verdict_of(trained: Trained, slices: Slices, near_duplicates: float, external: tuple[Slice, ...]) -> Verdict:
     """What all that comes to."""
-    test, dataset, thresholds = trained.results.test, trained.dataset, trained.results.tuning.thresholds
-    own = Slice.of("test images", test.predictions.correct)
-    accepted = thresholds.accept(test.answers.confidence, test.hand_found)
-    by_class = {
-        name: Slice.of(name, accepted[test.predictions.targets == number])
-        for number, name in enumerate(dataset.class_names)
-        if (test.predictions.targets == number).sum() >= MIN_TESTED and not is_negative_name(name)
-    }
+    results, dataset = trained.results, trained.dataset
+    own = Slice.of("test images", results.test.predictions.correct)
+    accepted, rejected = acceptance(results.test, results.tuning.thresholds)
     return verdict_on(
         Evidence(
             same_people=None if dataset.groups.are_signers else own,
             new_people=own if dataset.groups.are_signers else None,
-            external=tuple(Slice.of(name, each.predictions.correct) for name, each in external.items()),
+            external=external,
             near_duplicates=near_duplicates,
             worst_signer=slices.worst_signer,
             hands_found=slices.coverage.overall if slices.coverage else None,
-            calibration_error=test.metrics.ece,
-            accepted=Slice.of("accepted", accepted),
-            rejected=tuple(name for name, each in by_class.items() if each.share < REJECTED),
+            calibration_error=results.test.metrics.ece,
+            accepted=accepted,
+            rejected=rejected,
+            false_accepts=results.decisions.false_accepts,
+            target=results.tuning.target,
         )
     )
 
 
+def acceptance(evaluation: Evaluation, thresholds: Thresholds) -> tuple[Slice, tuple[str, ...]]:
+    """The photographs answered with a label, and the classes of which hardly any is."""
+    targets = evaluation.predictions.targets
+    accepted = thresholds.accept(evaluation.answers.confidence, evaluation.hand_found)
+    by_class = {
+        name: Slice.of(name, accepted[targets == number])
+        for number, name in enumerate(evaluation.class_names)
+        if (targets == number).sum() >= MIN_TESTED and not is_negative_name(name)
+    }
+    rejected = tuple(name for name, each in by_class.items() if each.share < REJECTED)
+    return Slice.of("accepted", accepted), rejected
+
+
 def advise_on(
-    test: Evaluation, dataset: Dataset, split: Split, slices: Slices, has_external: bool
+    test: Evaluation, dataset: Dataset, split: Split, slices: Slices, external: tuple[Slice, ...]
 ) -> tuple[Advice, ...]:
     """What to photograph next."""
     return advise(
-        test.metrics.confusion,
-        dataset.class_names,
+        test.metrics,
         counts=np.bincount(dataset.targets[split.train], minlength=len(dataset.class_names)),
-        people=len(set(dataset.groups.of.values())) if dataset.groups.are_signers else None,
+        people=len(set(dataset.groups.of.values())) if dataset.groups.are_signers else 0,
         slices=slices,
-        has_external=has_external,
+        external=external,
     )

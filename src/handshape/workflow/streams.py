@@ -190,7 +190,13 @@ class PixelStreamTrainer:
                 self._context.console.status("train", f"Phase 2: {what}")
             trainer.run(fine_tune_phase(model))
         trainer.finish()
-        self._state = trainer.state
+        self._state = state = trainer.state
+        if state.best_epoch:
+            best = state.history["val_accuracy"][state.best_epoch - 1]
+            self._context.console.detail(
+                f"kept epoch {state.best_epoch}, of the lowest validation loss; the pixel stream alone is right on "
+                f"{best:.1%} of the validation images there"
+            )
 
     def refit(self, rows: Rows) -> None:
         """See :class:`StreamTrainer`."""

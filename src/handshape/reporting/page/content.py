@@ -11,9 +11,9 @@ from handshape.evaluation.decisions import DecisionReport
 from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.mirror import MirrorTest
 from handshape.evaluation.slices import Slice, Slices
-from handshape.evaluation.thresholds import Tuning
 from handshape.explain.saliency import Heat
 from handshape.hands.boxes import Box
+from handshape.model.decisions import Thresholds
 from handshape.reporting.advice import Advice
 from handshape.reporting.page.pairs import Pair
 from handshape.reporting.verdict import Verdict
@@ -26,9 +26,10 @@ class Example:
     Attributes:
         file: the photograph.
         label: its true class.
-        answer: what the model said.
+        answer: the class it was taken for.
         confidence: of that answer, 0 to 1.
-        heat: [h, w] float32, from :func:`~handshape.explain.saliency.class_activation`, for that answer.
+        decision: what a user is told: the answer, or that it is unknown or shows no hand.
+        heat: [h, w] float32, from :func:`~handshape.explain.saliency.where_it_looked`, for that answer.
         box: what the model saw, in pixels of the upright photograph at its full size; None is all of it.
     """
 
@@ -36,67 +37,122 @@ class Example:
     label: str
     answer: str
     confidence: float
+    decision: str
     heat: Heat | None = None
     box: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class ReportContent:
-    """Everything that the report of a run tells.
+class MeasuredContent:
+    """What a page tells of a model on some photographs.
 
     Attributes:
-        title: what this run is.
+        title: what this page is about.
         when: it was made, as people write it.
-        random: accuracy on a random split, where the same people stand on both sides.
-        signers: accuracy on people who are in no training photograph.
-        external: accuracy on other sets of photographs, by name.
-        verdict: what they mean.
+        verdict: what it all means.
         advice: what to do next, the most useful first.
-        test: measures of the test images.
+        test: measures of the photographs.
         pairs: confusions as pictures.
         examples: photographs answered right, to show where the model looked.
         slices: accuracy by hand size, by brightness, by signer; and where a hand was found.
-        mirror: the mirror test.
-        decisions: on the test images.
-        tuning: of the thresholds that decide.
-        negatives: photographs without a sign; a hit is one taken for a sign.
-        temperature: by which the logits were divided.
+        decisions: on the photographs.
+        thresholds: that decide.
+        target: share of photographs without a sign that may be taken for one.
         classes: photographs of each class.
-        parts: photographs of each part of the split, by its name.
-        people: photographs of each signer; empty where nobody knows who signed.
-        near_duplicates: share of the test images with a near-duplicate among the training images.
-        label_issues: labels in doubt, the surest first; None where they were not looked for.
-        photographs: the folder that the paths of the label issues start from.
         figures: pictures of the results folder.
-        settings: sections of settings, name and value.
         versions: of the program and its libraries.
     """
 
     title: str
     when: str
-    random: Slice | None = None
-    signers: Slice | None = None
-    external: Mapping[str, Slice] = field(default_factory=dict)
     verdict: Verdict | None = None
     advice: Sequence[Advice] = ()
     test: Metrics | None = None
     pairs: Sequence[Pair[Example]] = ()
     examples: Sequence[Example] = ()
     slices: Slices = field(default_factory=Slices)
-    mirror: MirrorTest | None = None
     decisions: DecisionReport | None = None
-    tuning: Tuning | None = None
-    negatives: Slice | None = None
-    temperature: float | None = None
+    thresholds: Thresholds | None = None
+    target: float | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    figures: Sequence[Path] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent(MeasuredContent):
+    """Everything that the report of a run tells, on its test photographs and others.
+
+    Attributes:
+        random: accuracy on a random split, where the same people may stand on both sides.
+        signers: accuracy on people who are in no training photograph.
+        external: accuracy on other sets of photographs.
+        mirror: the mirror test.
+        parts: photographs of each part of the split, by its name.
+        people: photographs of each signer; empty where nobody knows who signed.
+        near_duplicates: share of the test images with a near-duplicate among the training images.
+        label_issues: labels in doubt, the surest first; None where they were not looked for.
+        photographs: the folder that the paths of the label issues start from.
+        settings: sections of settings, name and value.
+    """
+
+    random: Slice | None = None
+    signers: Slice | None = None
+    external: Sequence[Slice] = ()
+    mirror: MirrorTest | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
     people: Mapping[str, int] = field(default_factory=dict)
     near_duplicates: float | None = None
     label_issues: Sequence[LabelIssue] | None = None
     photographs: Path = Path()
-    figures: Sequence[Path] = ()
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EvaluationContent(MeasuredContent):
+    """Everything that the page of a later evaluation tells.
+
+    Attributes:
+        model: what was measured.
+        right: answers to the photographs.
+        is_external: whether the model had seen none of them; else they say nothing about other people.
+        left_out: photographs that were not measured on, and why.
+        unknown_classes: folders of classes that the model does not know.
+    """
+
+    model: str
+    right: Slice
+    is_external: bool
+    left_out: Mapping[str, str]
+    unknown_classes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line in the list of a model's evaluations.
+
+    Attributes:
+        right: answers, and the name of the photographs.
+        when: it was made, in the order of dates.
+        accepted: share that was answered with a label.
+        accuracy_of_accepted: how many of these rightly; None where there were none.
+        page: the way to it from the list; None where there is none.
+    """
+
+    right: Slice
+    when: str
+    accepted: float
+    accuracy_of_accepted: float | None
+    page: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationsContent:
+    """The list of a model's evaluations, the latest first."""
+
+    title: str
+    evaluations: Sequence[Listed]
+    when: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,3 +188,6 @@ class CrossvalContent:
     random: tuple[float, float] | None = None
     external: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
     figures: Sequence[Path] = ()
+
+
+PageContent = ReportContent | EvaluationContent | EvaluationsContent | CrossvalContent

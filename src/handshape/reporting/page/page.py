@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,7 +12,14 @@ from handshape.files import write_text
 from handshape.reporting import wording
 from handshape.reporting.mistakes import mistaken_for, mistakes
 from handshape.reporting.page import pictures
-from handshape.reporting.page.content import CrossvalContent, ReportContent
+from handshape.reporting.page.content import (
+    CrossvalContent,
+    EvaluationContent,
+    EvaluationsContent,
+    Listed,
+    PageContent,
+    ReportContent,
+)
 
 FIGURES = {  # the titles of the figures, in the order in which they help most
     "fold_accuracies": "Accuracy of each fold",
@@ -38,12 +45,22 @@ def write_report(path: Path, content: ReportContent) -> None:
     write_text(path, render("report.html", content))
 
 
+def write_evaluation_page(path: Path, content: EvaluationContent) -> None:
+    """Writes the page of a later evaluation, as :func:`write_report` does."""
+    write_text(path, render("evaluation.html", content))
+
+
+def write_evaluations_page(path: Path, model: str, evaluations: Sequence[Listed]) -> None:
+    """Writes the list of a model's later evaluations, the latest first; without any, it says how to make one."""
+    write_text(path, render("evaluations.html", EvaluationsContent(model, evaluations)))
+
+
 def write_crossval_page(path: Path, content: CrossvalContent) -> None:
     """Writes the page of a cross-validation, as :func:`write_report` does."""
     write_text(path, render("crossval.html", content))
 
 
-def render(template: str, content: ReportContent | CrossvalContent) -> str:
+def render(template: str, content: PageContent) -> str:
     """A whole page as HTML; all text is escaped."""
     environment = Environment(
         loader=PackageLoader("handshape.reporting.page"),
@@ -57,6 +74,7 @@ def render(template: str, content: ReportContent | CrossvalContent) -> str:
         "interval": wording.interval,
         "level": wording.level,
         "counted": wording.count,
+        "false_accepts": wording.false_accepts_in_words,
         "grouped": "{:,}".format,
         "mistakes": mistakes,
         "mistaken_for": mistaken_for,
@@ -65,7 +83,7 @@ def render(template: str, content: ReportContent | CrossvalContent) -> str:
         "heat_map": pictures.heat_map,
         "figure": pictures.figure,
     }
-    environment.globals |= {"FEW_IMAGES": wording.FEW_IMAGES, "MIN_IMAGES": MIN_IMAGES}
+    environment.globals |= {"FEW_IMAGES": wording.FEW_IMAGES, "MIN_IMAGES": MIN_IMAGES, "misses": wording.misses}
     return environment.get_template(template).render(content=content)
 
 

@@ -15,7 +15,7 @@ from handshape.explain.drawing import draw_heat
 from handshape.images import decode, open_image
 from handshape.reporting.page.content import Example
 
-THUMBNAIL_SIDE, THUMBNAIL_BYTES = 288, 12_000  # shown at half as many CSS pixels: crisp on dense screens
+THUMBNAIL_SIDE, THUMBNAIL_BYTES = 384, 18_000  # shown at half as many CSS pixels or fewer, until it is enlarged
 FIGURE_SIDE, FIGURE_BYTES = 1500, 95_000
 QUALITIES = (85, 75, 62, 48)
 

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from handshape.evaluation.metrics import ClassScore, Metrics
+from handshape.evaluation.slices import Slice
 from handshape.reporting.mistakes import mistaken_for
 from handshape.reporting.plots.style import (
     BANDS,
@@ -33,7 +34,7 @@ from handshape.reporting.plots.style import (
     plain,
     text_width,
 )
-from handshape.reporting.wording import count, percent
+from handshape.reporting.wording import FEW_IMAGES, count, percent
 
 TALLEST = 12.0  # inches
 ROW, WIDE_ROW = 0.36, 0.55  # inches a bar where there is room, and where there are few
@@ -43,12 +44,25 @@ VALUE_ROOM = 5.0  # letter heights for the value behind a bar; its right edge is
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of a bar chart: its name, its share from 0 to 1, a note behind it; no share, no bar."""
+    """One line of a bar chart: its name, its share from 0 to 1, a note behind it; no share, no bar.
+
+    Attributes:
+        color: instead of the performance colour.
+        images: that the share is of; of few, a line shows its 95 % interval. 0 where it is no share of images.
+    """
 
     name: str
     share: float | None
     note: str = ""
-    color: str = ""  # instead of the performance colour
+    color: str = ""
+    images: int = 0
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """How far chance goes, where there are few images."""
+        if self.share is None or not 0 < self.images < FEW_IMAGES:
+            return None
+        return Slice(self.name, self.images, round(self.share * self.images)).interval
 
 
 def per_class_accuracy(metrics: Metrics, title: str) -> Figure:
@@ -61,10 +75,10 @@ def per_class_accuracy(metrics: Metrics, title: str) -> Figure:
         HEADER + 0.5 + room + 0.95,
         title,
         "Accuracy of each class",
-        "Of the test images of each class, the share answered right; the dashed line is the accuracy over all images.",
+        "Of the images of each class, the share answered right; the dashed line is the accuracy over all images.",
     )
-    page.legend(_band_legend(metrics), page.height - HEADER + 0.05)
     bars = [_class_bar(score) for score in metrics.per_class]
+    page.legend(_band_legend(metrics, bars), page.height - HEADER + 0.05)
     size = float(np.clip(room / rows * 72 * 0.5, 4, (12, 12, 10.5, 9)[columns - 1]))
     pitch = (WIDTH - 2 * MARGIN + COLUMN_GAP) / columns
     for column in range(columns):
@@ -77,27 +91,29 @@ def per_class_accuracy(metrics: Metrics, title: str) -> Figure:
 
 
 def performance_metrics(metrics: Metrics, title: str) -> Figure:
-    """Headline numbers, and the five best classes against the five worst."""
-    below = f"The numbers to quote, from {metrics.n} test images, and the classes the model knows best and least."
+    """Headline numbers, and the five best classes against the five worst that are ever wrong."""
+    below = f"The numbers to quote, from {metrics.n} images, and the classes the model knows best and least."
     scored = len(metrics.scored())
     best = metrics.best(min(5, math.ceil(scored / 2)))
-    worst = [score for score in metrics.worst(scored) if score not in best][:5]
+    worst = [score for score in metrics.worst(scored) if score.recall < 1 and score not in best][:5]
     lower = len(best) * 0.46
     page = new_page(7.1 + lower, title, "Performance at a glance", below)
-    page.legend(_band_legend(metrics, line=False), page.height - HEADER + 0.05)
     numbers = _headline_bars(metrics)
+    columns = [[_class_bar(score, _mostly(metrics, score)) for score in scores] for scores in (best, worst)]
+    page.legend(_band_legend(metrics, [*numbers, *columns[0], *columns[1]], line=False), page.height - HEADER + 0.05)
     axes = _place_bars(page, (MARGIN, 2.15 + lower, WIDTH - 2 * MARGIN, 2.45), numbers, 12)
     draw_bars(axes, numbers, 12, len(numbers), "Headline numbers")
     room = WIDTH - 2 * MARGIN - COLUMN_GAP
     split = MARGIN + 0.45 * room  # the worst need more room: they say what they were read as
-    for left, width, heading, scores in (
-        (MARGIN, 0.45 * room, "Top", best),
-        (split + COLUMN_GAP, 0.55 * room, "Bottom", worst),
+    for left, width, heading, bars in (
+        (MARGIN, 0.45 * room, "Top", columns[0]),
+        (split + COLUMN_GAP, 0.55 * room, "Bottom", columns[1]),
     ):
-        if scores:
-            bars = [_class_bar(score, _mostly(metrics, score)) for score in scores]
+        if bars:
             axes = _place_bars(page, (left, 0.8, width, lower), bars, 12)
-            draw_bars(axes, bars, 12, len(best), f"{heading} {count(len(scores), 'class')}")
+            draw_bars(axes, bars, 12, len(best), f"{heading} {count(len(bars), 'class')}")
+    if not worst:
+        page.text(split + COLUMN_GAP, 0.8 + lower - 0.3, "No other class has a wrong answer.", 12, GREY)
     return page.figure
 
 
@@ -123,6 +139,8 @@ def draw_bars(axes: Axes, bars: Sequence[Bar], size: float, rows: int, heading: 
     )
     for place, bar in enumerate(bars):
         _label(axes, place, bar, size)
+        if bar.interval:
+            axes.hlines(place, *bar.interval, color=INK, linewidth=1.2, zorder=3)
     axes.set_yticks(places, [bar.name for bar in bars], fontsize=size)
     axes.set_ylim(rows - 0.45, -0.55)
     axes.set_xlim(0, 1)
@@ -158,9 +176,9 @@ def _label(axes: Axes, place: int, bar: Bar, size: float) -> None:
 
 def _class_bar(score: ClassScore, after: str = "") -> Bar:
     if not score.support:
-        return Bar(plain(score.label, 16), None, "no test images")
+        return Bar(plain(score.label, 16), None, "no images")
     right = round(score.recall * score.support)
-    return Bar(plain(score.label, 16), score.recall, f"{right} of {score.support}{after}")
+    return Bar(plain(score.label, 16), score.recall, f"{right} of {score.support}{after}", images=score.support)
 
 
 def _mostly(metrics: Metrics, score: ClassScore) -> str:
@@ -173,8 +191,8 @@ def _headline_bars(metrics: Metrics) -> list[Bar]:
     scored = metrics.scored()
     precision, recall = (float(np.mean([getattr(score, name) for score in scored])) for name in ("precision", "recall"))
     return [
-        Bar("Accuracy", metrics.accuracy, "first answer right"),
-        Bar("Top-3 accuracy", metrics.top3, "right among the first three"),
+        Bar("Accuracy", metrics.accuracy, "first answer right", images=metrics.n),
+        Bar("Top-3 accuracy", metrics.top3, "right among the first three", images=metrics.n),
         Bar("Macro F1", metrics.macro_f1, "every class counts the same"),
         Bar("Mean precision", precision, "answers that can be believed"),
         Bar("Mean recall", recall, "signs that are recognised"),
@@ -182,11 +200,13 @@ def _headline_bars(metrics: Metrics) -> list[Bar]:
     ]
 
 
-def _band_legend(metrics: Metrics, line: bool = True) -> list[Artist]:
+def _band_legend(metrics: Metrics, bars: Sequence[Bar], line: bool = True) -> list[Artist]:
     colors = [band(score.recall) for score in metrics.scored()]
     handles: list[Artist] = [
         Patch(color=color, label=f"{text}: {count(colors.count(color), 'class')}") for color, text in BANDS.items()
     ]
+    if any(bar.interval for bar in bars):
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, label="few images: 95 % interval"))
     if line:
         text = f"all images: {percent(metrics.accuracy)}"
         handles.append(Line2D([], [], color=INK, linewidth=1.3, linestyle=DASHES, label=text))

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from handshape.evaluation.metrics import Flags, Floats, Integers, Metrics
 from handshape.evaluation.predictions import Predictions
+from handshape.evaluation.slices import Slice
 from handshape.reporting.plots.style import (
     BLUE,
     DASHES,
@@ -23,7 +24,7 @@ from handshape.reporting.plots.style import (
     new_page,
     percent_axis,
 )
-from handshape.reporting.wording import percent
+from handshape.reporting.wording import FEW_IMAGES, percent
 
 HEIGHT = 8.0
 BINS = 20  # of five percent
@@ -75,20 +76,29 @@ def _draw_reliability(axes: Axes, metrics: Metrics, confidence: Floats, correct:
     accuracy, sure = (np.bincount(where, weights=values) / counts for values in (correct, confidence))
     middles, half = (used + 0.5) / WIDE_BINS, 0.44 / WIDE_BINS
     bars = axes.bar(middles, accuracy, width=2 * half, color=BLUE, label="accuracy")
+    few = np.flatnonzero(counts < FEW_IMAGES)
+    low, high = _intervals(accuracy[few], counts[few])
+    spread = axes.vlines(middles[few], low, high, color=INK, linewidth=1.2, label="95 % interval", zorder=5)
     marks = axes.hlines(
-        sure, middles - half, middles + half, color=ORANGE, linewidth=3, label="mean confidence", zorder=4
+        sure, middles - half, middles + half, color=ORANGE, linewidth=3, label="confidence", zorder=4
     )
     (line,) = axes.plot(
-        [0, 1], [0, 1], color=GREY, linewidth=1.4, linestyle=DASHES, label="perfect calibration", zorder=3
+        [0, 1], [0, 1], color=GREY, linewidth=1.4, linestyle=DASHES, label="perfect", zorder=3
     )
-    _write_counts(axes, middles, np.maximum(accuracy, sure), counts, WIDE_BINS)
+    _write_counts(axes, middles, np.zeros(len(middles)), counts, WIDE_BINS)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.06)
     percent_axis(axes.xaxis, 5)
     percent_axis(axes.yaxis, 5)
     axes.set_ylabel("accuracy")
     axes.set_xlabel("confidence in the answer")
-    legend_above(axes, [bars, marks, line])
+    legend_above(axes, [bars, marks, line, *([spread] if len(few) else [])])
+
+
+def _intervals(shares: Floats, counts: Integers) -> tuple[list[float], list[float]]:
+    """Where the true shares lie with 95 % confidence: the lower ends, and the upper ones."""
+    each = [Slice("", int(n), round(share * n)).interval for share, n in zip(shares, counts, strict=True)]
+    return [low for low, _ in each], [high for _, high in each]
 
 
 def _verdict(metrics: Metrics, confidence: Floats) -> str:

@@ -1,4 +1,4 @@
-"""Accuracy, loss and learning rate over the epochs of both phases."""
+"""Accuracy, loss and learning rate of the pixel stream over the epochs of both phases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from handshape.reporting.plots.style import (
@@ -18,7 +20,6 @@ from handshape.reporting.plots.style import (
     GREY,
     HEADER,
     INK,
-    LINE,
     MARGIN,
     ORANGE,
     WIDTH,
@@ -31,30 +32,43 @@ from handshape.reporting.wording import percent
 
 Floats = npt.NDArray[np.float64]
 
-HEIGHT = 7.5
-AREA = (MARGIN + 0.75, MARGIN + 0.45, WIDTH - 2 * MARGIN - 0.85, HEIGHT - HEADER - MARGIN - 0.75)
+HEIGHT = 7.9
+LEGEND = 0.05  # inches above the header's lower edge: the legend stands there, over no curve
+AREA = (MARGIN + 0.75, MARGIN + 0.45, WIDTH - 2 * MARGIN - 0.85, HEIGHT - HEADER - MARGIN - 1.15)
 PHASES = ("phase one: base frozen", "phase two: fine-tuning")
 FEW_EPOCHS = 16  # up to here each epoch gets a marker
+DOTS = (0, (1, 1.5))
+CIRCLE: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 13,
+    "markerfacecolor": "none",
+    "markeredgecolor": INK,
+    "markeredgewidth": 1.6,
+}
 
 
 @dataclass(frozen=True)
 class TrainingCurves:
-    """What a training went through, epoch by epoch, phases joined.
+    """What the pixel stream went through, epoch by epoch, phases joined.
 
     Attributes:
         history: ``accuracy``, ``val_accuracy``, ``loss``, ``val_loss``, ``learning_rate`` of each epoch, at least one.
         phase_one_epochs: how many of the epochs came before fine-tuning.
+        best_epoch: the one that was kept, counted from 1.
+        joined: accuracy on the validation images once the landmark stream is joined to it; None where there is none.
 
     Raises:
-        ValueError: no epochs.
+        ValueError: no epochs, or the best one is none of them.
     """
 
     history: Mapping[str, Sequence[float]]
     phase_one_epochs: int
+    best_epoch: int
+    joined: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.history["accuracy"]:
-            raise ValueError("Need a history of at least one epoch.")
+        if not 1 <= self.best_epoch <= self.epochs:
+            raise ValueError(f"Need a best epoch from 1 to {self.epochs}, the last one; got {self.best_epoch}.")
 
     @property
     def epochs(self) -> int:
@@ -68,10 +82,11 @@ class TrainingCurves:
 
 def accuracy_plot(curves: TrainingCurves, title: str) -> Figure:
     """Accuracy on training and validation images, epoch by epoch."""
-    below = (
-        "Share of images answered right after each epoch: on those it learns from, and on those kept aside to check."
-    )
-    page = new_page(HEIGHT, title, "Accuracy while training", below)
+    below = "Share of images answered right after each epoch: on those it learns from, and on those kept aside to check."
+    page = new_page(HEIGHT, title, f"Accuracy{_whose(curves)} while training", below)
+    kept = percent(float(curves.of("val_accuracy")[curves.best_epoch - 1]))
+    legend = curve_legend(curves, f", {kept} of the validation images right", curves.joined)
+    page.legend(legend, HEIGHT - HEADER + LEGEND)
     draw_accuracy(page.axes(*AREA), curves)
     return page.figure
 
@@ -79,29 +94,49 @@ def accuracy_plot(curves: TrainingCurves, title: str) -> Figure:
 def loss_plot(curves: TrainingCurves, title: str) -> Figure:
     """Loss on training and validation images, epoch by epoch."""
     below = "What training makes small; validation loss that rises while training loss falls means learning by heart."
-    page = new_page(HEIGHT, title, "Loss while training", below)
+    page = new_page(HEIGHT, title, f"Loss{_whose(curves)} while training", below)
+    kept = curves.of("val_loss")[curves.best_epoch - 1]
+    page.legend(curve_legend(curves, f", the lowest validation loss: {kept:.3f}"), HEIGHT - HEADER + LEGEND)
     draw_loss(page.axes(*AREA), curves)
     return page.figure
 
 
+def _whose(curves: TrainingCurves) -> str:
+    """Which stream the curves show, where there is another."""
+    return "" if curves.joined is None else " of the pixel stream alone"
+
+
+def curve_legend(curves: TrainingCurves, kept: str = "", joined: float | None = None) -> list[Artist]:
+    """What the lines and the circle stand for; ``kept`` is said of the epoch in the circle."""
+    handles: list[Artist] = [
+        Line2D([], [], color=color, linewidth=2.4, label=label)
+        for color, label in ((BLUE, "training"), (ORANGE, "validation"))
+    ]
+    if joined is not None:
+        label = f"validation, both streams joined: {percent(joined)}"
+        handles.append(Line2D([], [], color=INK, linewidth=1.4, linestyle=DOTS, label=label))
+    return [*handles, Line2D([], [], linestyle="none", label=f"kept: epoch {curves.best_epoch}{kept}", **CIRCLE)]
+
+
 def draw_accuracy(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
-    """Both accuracy curves, the best validation epoch, and where fine-tuning starts."""
+    """Both accuracy curves, the epoch that was kept, where fine-tuning starts, and what both streams come to."""
     _draw_pair(axes, curves, "accuracy", heading)
     axes.set_ylabel("accuracy")
-    finite = _finite(curves.of("accuracy"), curves.of("val_accuracy"))
+    known = [] if curves.joined is None else [curves.joined]
+    for share in known:
+        axes.axhline(share, color=INK, linewidth=1.4, linestyle=DOTS)
+    finite = _finite(curves.of("accuracy"), curves.of("val_accuracy"), np.asarray(known))
     lowest = np.floor((finite.min() - 0.02) * 10) / 10 if finite.size else 0.0
     axes.set_ylim(max(lowest, 0), 1.005)
     percent_axis(axes.yaxis)
-    _legend(axes)
 
 
 def draw_loss(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
-    """Both loss curves, the best validation epoch, and where fine-tuning starts."""
+    """Both loss curves, the epoch that was kept, and where fine-tuning starts."""
     _draw_pair(axes, curves, "loss", heading)
-    axes.set_ylabel("cross-entropy (smoothed labels keep it above 0)")
+    axes.set_ylabel("cross-entropy, smoothed labels")
     finite = _finite(curves.of("loss"), curves.of("val_loss"))
     axes.set_ylim(0, 1.08 * finite.max() if finite.size and finite.max() > 0 else 1)
-    _legend(axes)
 
 
 def draw_learning_rate(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
@@ -121,30 +156,11 @@ def draw_learning_rate(axes: Axes, curves: TrainingCurves, heading: str = "") ->
 
 def _draw_pair(axes: Axes, curves: TrainingCurves, name: str, heading: str) -> None:
     train, validation = curves.of(name), curves.of(f"val_{name}")
-    axes.plot(_epochs(train), train, color=BLUE, linewidth=2.4, label="training", **_markers(train))
-    axes.plot(_epochs(validation), validation, color=ORANGE, linewidth=2.4, label="validation", **_markers(validation))
-    _mark_best(axes, validation, name)
+    axes.plot(_epochs(train), train, color=BLUE, linewidth=2.4, **_markers(train))
+    axes.plot(_epochs(validation), validation, color=ORANGE, linewidth=2.4, **_markers(validation))
+    best = curves.best_epoch
+    axes.plot(best, validation[best - 1], linestyle="none", clip_on=False, zorder=5, **CIRCLE)
     _dress_epochs(axes, curves, heading)
-
-
-def _mark_best(axes: Axes, validation: Floats, name: str) -> None:
-    if not np.isfinite(validation).any():
-        return
-    best = int(np.nanargmax(validation) if name == "accuracy" else np.nanargmin(validation))
-    text = percent(validation[best]) if name == "accuracy" else f"{validation[best]:.3f}"
-    axes.plot(
-        best + 1,
-        validation[best],
-        marker="o",
-        markersize=13,
-        markerfacecolor="none",
-        markeredgecolor=INK,
-        markeredgewidth=1.6,
-        linestyle="none",
-        label=f"best validation: {text}, epoch {best + 1}",
-        clip_on=False,
-        zorder=5,
-    )
 
 
 def _dress_epochs(axes: Axes, curves: TrainingCurves, heading: str) -> None:
@@ -168,12 +184,6 @@ def _name_phases(axes: Axes, boundary: float) -> None:
     axes.text(start, 1.015, PHASES[1], transform=axes.transAxes, fontsize=11, color=GREY)
     if one + 0.03 < start:
         axes.text(0, 1.015, PHASES[0], transform=axes.transAxes, fontsize=11, color=GREY)
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(
-        loc="best", fontsize=11, labelcolor=INK, facecolor="white", edgecolor=LINE, framealpha=0.95, borderpad=0.8
-    )
 
 
 def _epochs(values: Floats) -> npt.NDArray[np.int64]:

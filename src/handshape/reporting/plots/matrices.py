@@ -13,6 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from handshape.evaluation.metrics import Metrics
 from handshape.reporting.mistakes import mistakes
@@ -40,6 +41,7 @@ GAP = 0.5
 ROW = 0.31
 LISTED = 18  # mistakes in the list
 SMALLEST_NAME, SMALLEST_COUNT = 4.5, 5.0  # points
+FEW_SHADES = 8  # up to here each number of images has a shade of its own
 
 Cells = npt.NDArray[Any]  # [C, C]
 
@@ -48,15 +50,15 @@ def confusion_matrix(metrics: Metrics, title: str) -> Figure:
     """How many images of each class got which answer."""
     right = int(np.trace(metrics.confusion))
     below = (
-        f"Row: the sign in the picture. Column: the model's answer. {right} of {metrics.n} test images are right "
+        f"Row: the sign in the picture. Column: the model's answer. {right} of {metrics.n} images are right "
         f"({percent(metrics.accuracy)}), on the diagonal."
     )
     page = new_page(HEIGHT, title, "Confusion matrix", below)
     texts = np.where(metrics.confusion > 0, metrics.confusion.astype(str), "")
-    wrong_most = max(int(_mistakes(metrics.confusion).max()), 5)  # a single mistake stays pale
+    wrong_most = max(int(_mistakes(metrics.confusion).max()), 4)  # a single mistake stays pale
     scales = (
-        _Scale("Right answers, images", BLUE, int(metrics.confusion.max())),
-        _Scale("Mistakes, images", ORANGE, wrong_most),
+        _Counts("Right answers, images", BLUE, int(np.diag(metrics.confusion).max())),
+        _Counts("Mistakes, images", ORANGE, wrong_most),
     )
     _draw(page, metrics, metrics.confusion, texts, scales)
     return page.figure
@@ -69,24 +71,48 @@ def normalised_confusion_matrix(metrics: Metrics, title: str) -> Figure:
     shares = metrics.normalised_confusion()
     rounded = np.char.mod("%.0f", np.where(shares < 1, np.minimum(100 * shares, 99), 100))  # 100 means all
     texts = np.where(shares == 0, "", np.where(rounded == "0", "<1", rounded))
-    wrong_most = max(math.ceil(10 * _mistakes(shares).max()) / 10, 0.2)
-    scales = (_Scale("Right answers, share", BLUE, 1.0, True), _Scale("Mistakes, share", ORANGE, wrong_most, True))
+    wrong_most = max(math.ceil(5 * _mistakes(shares).max()) / 5, 0.2)  # so that its half is a whole number of tenths
+    scales = (_Scale("Right answers, share", BLUE, 1.0), _Scale("Mistakes, share", ORANGE, wrong_most))
     _draw(page, metrics, shares, texts, scales)
     return page.figure
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Values from 0 to ``top`` as shades of one colour; whole numbers or shares."""
+    """Shares from 0 to ``top`` as shades of one colour."""
 
     title: str
     color: str
     top: float
-    shares: bool = False
 
     @property
     def shading(self) -> ScalarMappable:
         return ScalarMappable(Normalize(0, self.top), ramp(self.color))
+
+    @property
+    def ticks(self) -> dict[float, str]:
+        """What stands at which place of the colour bar."""
+        return {tick: percent(tick, 0) for tick in (0, self.top / 2, self.top)}
+
+
+class _Counts(_Scale):
+    """Whole numbers from 0 to ``top`` or a little more: few have a shade each, many shade into one another."""
+
+    @property
+    def shading(self) -> ScalarMappable:
+        if self.top <= FEW_SHADES:
+            return ScalarMappable(Normalize(-0.5, self.top + 0.5), ramp(self.color, int(self.top) + 1))
+        return ScalarMappable(Normalize(0, max(self.ticks)), ramp(self.color))
+
+    @property
+    def ticks(self) -> dict[float, str]:
+        few = range(int(self.top) + 1)
+        return {int(tick): f"{int(tick)}" for tick in (few if self.top <= FEW_SHADES else _whole_ticks(self.top))}
+
+
+def _whole_ticks(top: float) -> Cells:
+    """A few round whole numbers, the last of them no less than ``top``."""
+    return np.asarray(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]).tick_values(0, top))
 
 
 def _mistakes(values: Cells) -> Cells:
@@ -176,8 +202,7 @@ def _draw_scale(page: Page, scale: _Scale, left: float, bottom: float) -> None:
     axes = page.axes(left, bottom, PANEL, 0.18)
     bar = page.figure.colorbar(scale.shading, cax=axes, orientation="horizontal")
     bar.outline.set_visible(False)  # type: ignore[operator]
-    ticks = [0, scale.top / 2, scale.top] if scale.shares else sorted({0, round(scale.top / 2), int(scale.top)})
-    bar.set_ticks(ticks, labels=[percent(tick, 0) if scale.shares else str(tick) for tick in ticks])
+    bar.set_ticks(list(scale.ticks), labels=list(scale.ticks.values()))
     axes.tick_params(length=0, labelsize=10, colors=GREY, pad=4)
 
 
@@ -197,7 +222,7 @@ def _list_mistakes(page: Page, metrics: Metrics, left: float, top: float) -> Non
     if len(found) > LISTED:
         page.text(left, after, f"and {len(found) - LISTED} other pairs", 10, GREY)
     if len(metrics.scored()) < len(metrics.per_class):
-        page.text(left, after - 0.45, "Grey rows: no test images", 10, GREY)
+        page.text(left, after - 0.45, "Grey rows: no images", 10, GREY)
 
 
 def _pair(shown: str, answered: str, room: float) -> str:

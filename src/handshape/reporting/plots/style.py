@@ -137,7 +137,7 @@ def band(share: float) -> str:
     return LEVELS[level(share)]
 
 
-def ramp(color: str) -> LinearSegmentedColormap:
+def ramp(color: str, shades: int = 256) -> LinearSegmentedColormap:
     """From almost white through the colour to its dark shade."""
     strong = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    return LinearSegmentedColormap.from_list("ramp", [1 - 0.13 * (1 - strong), strong, 0.42 * strong])
+    return LinearSegmentedColormap.from_list("ramp", [1 - 0.13 * (1 - strong), strong, 0.42 * strong], shades)

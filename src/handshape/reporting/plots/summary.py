@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from handshape.evaluation.metrics import Metrics
-from handshape.reporting.plots.curves import TrainingCurves, draw_accuracy, draw_learning_rate, draw_loss
+from handshape.reporting.plots.curves import TrainingCurves, curve_legend, draw_accuracy, draw_learning_rate, draw_loss
 from handshape.reporting.plots.style import (
     BANDS,
     GREY,
@@ -23,18 +23,23 @@ from handshape.reporting.plots.style import (
     new_page,
     percent_axis,
 )
-from handshape.reporting.wording import count, percent
+from handshape.reporting.wording import count, interval, percent
 
-HEIGHT = 11.5
+HEIGHT = 12.0
+LEGEND = 0.5  # inches for the legend of the curves
 
 
 def training_summary(metrics: Metrics, curves: TrainingCurves, title: str) -> Figure:
     """Accuracy, loss and learning rate by epoch, and the result on the test images."""
+    stream = "" if curves.joined is None else " of the pixel stream"
     below = (
-        f"{count(curves.epochs, 'epoch')} of training, and what came of it on {metrics.n} test images kept out of it."
+        f"{count(curves.epochs, 'epoch')} of training{stream}, and what the whole model comes to on {metrics.n} test "
+        "images kept out of it."
     )
     page = new_page(HEIGHT, title, "Training summary", below)
-    width, height = (WIDTH - 2 * MARGIN - 0.75 * 2 - 0.5) / 2, (HEIGHT - HEADER - MARGIN - 0.45 - 2 * 0.55 - 0.75) / 2
+    page.legend(curve_legend(curves, joined=curves.joined), HEIGHT - HEADER + 0.05)
+    room = HEIGHT - LEGEND - HEADER - MARGIN - 0.45 - 2 * 0.55 - 0.75
+    width, height = (WIDTH - 2 * MARGIN - 0.75 * 2 - 0.5) / 2, room / 2
     left, right = MARGIN + 0.75, MARGIN + 0.75 * 2 + 0.5 + width
     upper, lower = MARGIN + 0.45 + height + 1.3, MARGIN + 0.45
     draw_accuracy(page.axes(left, upper, width, height), curves, "Accuracy")
@@ -46,7 +51,10 @@ def training_summary(metrics: Metrics, curves: TrainingCurves, title: str) -> Fi
 
 def _draw_result(page: Page, metrics: Metrics, left: float, bottom: float, width: float, height: float) -> None:
     """Four numbers, and below them every class from best to worst."""
+    chance = interval(metrics.accuracy, metrics.n)
     page.text(left, bottom + height + 0.36, "Result on the test images", 14, weight="bold")
+    if chance:
+        page.text(left + 3.2, bottom + height + 0.36, f"so few: accuracy {chance}", 11, GREY)
     numbers = (
         (percent(metrics.accuracy), "accuracy"),
         (percent(metrics.top3), "top-3 accuracy"),

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
-from handshape.hands.geometry import BONES
+from handshape.hands.mask import hand_mask
 
 SHARE = 0.7  # of the images get another background
-FINGER = 0.36  # width of a finger and its flesh, of the way from the wrist to the middle knuckle
-ARM = 1.8  # width of the arm, in fingers
-SOFT = 2.5  # pixels over which the hand goes over into the background
-PALM = (0, 1, 5, 9, 13, 17)
-PALM_LINES = ((5, 9), (9, 13), (13, 17), (0, 17), (0, 9))
 MAX_PATCHES = 7  # of colour, along a side
 
 Pixels = NDArray[np.uint8]
@@ -34,23 +29,6 @@ def augment_background(images: Pixels, points: NDArray[np.float32], others: Pixe
         behind = _background(others[rng.integers(len(others))], rng)
         changed[row] = images[row] * mask + behind * (1 - mask)
     return changed
-
-
-def hand_mask(points: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    """Where the hand and the arm are, [size, size] uint8, 255 inside, from landmarks [21, 2] in pixels."""
-    image = Image.new("L", (size, size))
-    draw = ImageDraw.Draw(image)
-    joints = [(float(x), float(y)) for x, y in points]
-    reach = points[0] - points[9]
-    width = float(np.hypot(*reach)) * FINGER
-    for start, end in (*BONES, *PALM_LINES):
-        draw.line([joints[start], joints[end]], fill=255, width=round(width))
-    for x, y in joints:
-        draw.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=255)
-    draw.polygon([joints[number] for number in PALM], fill=255)
-    beyond = points[0] + reach
-    draw.line([joints[0], (float(beyond[0]), float(beyond[1]))], fill=255, width=round(width * ARM))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(SOFT)))
 
 
 def _background(other: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
