@@ -4,10 +4,12 @@ import functools
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from handshape.config import AugmentationSettings, GpuSettings, ModelSettings
 from handshape.console import Console
@@ -63,6 +65,34 @@ def trunk_features(images: np.ndarray, points: np.ndarray, cells: np.ndarray, fo
 
     augmenter = Augmenter(images, points, AugmentationSettings(**augmentation))
     return TrunkFeatures(untrained_stream(), augmenter, cells, 0, started_runtime(), folder)
+
+
+@dataclass
+class Trunks:
+    """What went through the trunks that were made since: how many they were, and how many images."""
+
+    made: int = 0
+    images: int = 0
+
+
+def watched_trunks(monkeypatch: pytest.MonkeyPatch) -> Trunks:
+    """Counts from now on."""
+    from handshape.training import features
+
+    seen, make = Trunks(), features.frozen_trunk
+
+    def watched(*args: Any):
+        trunk = make(*args)
+        seen.made += 1
+
+        def run(images: np.ndarray):
+            seen.images += len(images)
+            return trunk(images)
+
+        return run
+
+    monkeypatch.setattr(features, "frozen_trunk", watched)
+    return seen
 
 
 def copy_some(drawn: Path, folder: Path, counts: Mapping[str, int]) -> Path:

@@ -269,6 +269,7 @@ def facts(**changes: object) -> dict:
             "external": {"office": {"n": 200, "accuracy": 0.71}},
             "worst_signer": {"n": 12, "accuracy": 0.5},
             "hands_found": 0.97,
+            "without_sign": {"n": 40, "share": 0.025, "low": 0.004, "high": 0.129},
         },
     }
     return manifest | changes
@@ -282,6 +283,7 @@ def test_a_card_says_what_was_measured_on_whom():
         "| from elsewhere: `office` | 200 | 71.0% |",
         "| of the person it reads worst | 12 | 50.0% |",
         "A hand was found in 97.0% of the test photographs.",
+        "Of 40 photographs without a sign that it was not tuned on, 2.5% were taken for one (95% interval 0% to 13%).",
         "It reads worst: `B` (70% right).",
         "0.400 or more",
         "It does not translate a sign language.",

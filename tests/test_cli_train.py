@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SETTINGS, Handshape, Trained, assignments, fill
-from helpers import copy_some, own_weights, results_of
+from helpers import copy_some, own_weights, results_of, watched_trunks
 from PIL import Image
 
 pytest.importorskip("keras")
@@ -19,7 +19,7 @@ from handshape.config import load_settings
 from handshape.console import Console
 from handshape.export.bundle import find_bundle
 from handshape.practice import draw_practice_set
-from handshape.training import features, pixels
+from handshape.training import pixels
 from handshape.workflow import publish
 from handshape.workflow.run import Run, open_run, read_record
 
@@ -179,19 +179,11 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
 
 
 def test_a_second_training_computes_no_features(drawn: Path, home: Path, handshape: Handshape, tmp_path, monkeypatch):
-    made, shown = [], []
-    make = features.frozen_trunk
-
-    def watched(*args):
-        trunk = make(*args)
-        made.append(trunk)
-        return lambda images: shown.append(len(images)) or trunk(images)
-
-    monkeypatch.setattr(features, "frozen_trunk", watched)
+    seen = watched_trunks(monkeypatch)
     monkeypatch.setattr(publish, "draw_figures", lambda *args: None)
     short = assignments(model__num_epochs=1, model__fine_tune_epochs=1, training__refit="on")
     said = [handshape("train", drawn, "--out", tmp_path / name, "--json", *short).object for name in ("1", "2")]
-    assert (len(made), sum(shown)) == (1, 2 * 48)  # two views an image: of the training images, at last of all
+    assert (seen.made, seen.images) == (1, 2 * 48)  # two views an image: of the training images, at last of all
     assert said[0]["accuracy"] == said[1]["accuracy"]
     assert [path.name for path in home.iterdir()] == ["features"]
 

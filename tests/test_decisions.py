@@ -139,7 +139,8 @@ def test_negatives_set_the_threshold_where_they_are_surer() -> None:
     assert tuning.bound_by == "negatives" and tuning.is_assured
     assert tuning.false_accept == pytest.approx(1 / 39)  # (1 + 1) / (39 + 1) is the target; one more would be too many
     assert tuning.thresholds.with_hand == pytest.approx(np.linspace(0.3, 0.7, 39)[-2])
-    assert "Of 39 photographs without a sign 2.6% are accepted" in tuning.summary
+    assert "set on 39 photographs without a sign, so that at most 5.0% of such pass for one" in tuning.summary
+    assert "false_accept" not in tuning.as_dict()  # what tuned it says nothing about others
 
 
 def test_validation_images_of_a_class_without_a_sign_are_negatives() -> None:
@@ -227,6 +228,9 @@ def test_the_report_without_a_finder_knows_no_hands() -> None:
     report = report_decisions(answers(sure([0], [0.2]), np.array([1])), Thresholds(0.5), negatives)
     assert (report.hands_found, report.unknown, report.no_hand) == (None, 1, 0)
     assert (report.accuracy_of_accepted, report.right_accepted, report.false_accept) == (None, None, 0.5)
+    said = report.as_dict()
+    assert (said["false_accept"], said["without_sign"]) == (0.5, 2)
+    assert said["false_accept_interval"] == pytest.approx([0.095, 0.905], abs=0.001)
 
 
 @given(images(1), images(), st.floats(0, 1), st.floats(0, 1))

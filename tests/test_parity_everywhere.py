@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -157,8 +157,14 @@ def test_the_first_frame_of_a_stream(answered: Answered, server: Running) -> Non
     for picture in answered.pictures:
         with connect(f"ws://127.0.0.1:{server.port}/v1/stream", compression=None, proxy=None) as stream:
             stream.send(picture.read_bytes())
-            said.append(json.loads(stream.recv(20)))
-    compare(answered, said)
+            said.append(json.loads(stream.recv(60)))
+    followed = [answered.recognizer.follow(picture, None) for picture in answered.pictures]
+    answers = [  # of a film, hands that are hard to see are not searched for
+        whole if frame.hand else frame for whole, frame in zip(answered.answers, followed, strict=True)
+    ]
+    hands = [[answer.hand is not None for answer in each] for each in (answers, answered.answers)]
+    assert 0.9 * sum(hands[1]) < sum(hands[0])
+    compare(replace(answered, answers=answers), said)
 
 
 def test_exported_formats_given_what_the_recogniser_sees(answered: Answered) -> None:

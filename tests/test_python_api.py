@@ -58,6 +58,7 @@ def training(drawn: Path, others: Path, tmp_path_factory: pytest.TempPathFactory
         ({"profile": "gtx1650", "batch_size": 16}, {"model.batch_size": 16, "gpu.workers": 2}),
         ({"config": "my.yaml", "refit": "off"}, {"model.num_epochs": 7, "training.refit": "off"}),
         ({"find": False}, {"hands.find": "off"}),
+        ({"epochs": None, "groups": None, "profile": None}, {"model.num_epochs": 25, "data.groups": "auto"}),
     ],
 )
 def test_settings_by_name(words: Mapping[str, Any], expected: Mapping[str, Any], tmp_path: Path, monkeypatch):
@@ -220,8 +221,10 @@ def test_evaluation_says_what_the_command_line_says(trained: Trained, handshape:
     said = handshape("evaluate", trained.folder, data, "--json").object
     assert {**result.metrics.as_dict(), "decisions": result.decisions.as_dict()}.items() <= said.items()
     assert [score.label for score in result.per_class] == said["classes"] == ["A"]
-    assert (result.is_external, result.is_seen.sum()) == (said["external"], said["seen_in_training"]) == (False, 12)
-    assert (result.left_out, result.unreadable) == (("<Zebra>",), ("a/broken.jpg",))
+    assert result.is_external is said["external"] is False  # it learned from them
+    assert result.verdict.as_dict() == said["verdict"]
+    assert result.left_out == said["left_out_photographs"]
+    assert (result.unknown_classes, list(result.left_out)) == (("<Zebra>",), ["a/broken.jpg"])
     assert repr(result).startswith(f"<EvaluationResult: accuracy {result.accuracy:.1%} on 12 images (")
     assert repr(result).endswith(f"of {data}, which the model learned from>")
     page = result._repr_html_()

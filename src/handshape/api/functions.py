@@ -176,31 +176,38 @@ def crossval(
     return CrossValidationResult(**vars(done))
 
 
-def evaluate(model: Model, data: AnyPath, *, quiet: bool = False) -> EvaluationResult:
+def evaluate(model: Model, data: AnyPath, out: AnyPath | None = None, *, quiet: bool = False) -> EvaluationResult:
     """Measures a model on photographs from elsewhere: other people, other rooms.
 
     Args:
         model: what :func:`load` takes.
         data: a folder with one folder of images a class; classes that the model does not know are left out, and so are
             photographs that it learned from.
+        out: a folder for a page that shows the mistakes as pictures; None writes nothing.
         quiet: only warnings.
 
     Raises:
         DataError: folder and model share no class, or no image can be read.
         ModelError: ``model`` stands for none, or for a damaged one.
+        RunError: ``out`` holds something else, or cannot be written.
     """
     from pathlib import Path
 
     from handshape.api.measured import EvaluationResult
     from handshape.console import Console
     from handshape.workflow.external import evaluate_bundle, seen_in_words
+    from handshape.workflow.external_report import Judged, require_place, write_evaluation
 
-    console = Console(quiet)
-    done = evaluate_bundle(_bundle_of(model), Path(data), console)
+    console, bundle, photographs = Console(quiet), _bundle_of(model), Path(data)
+    if out is not None:
+        require_place(Path(out), photographs)
+    done = evaluate_bundle(bundle, photographs, console)
     seen = seen_in_words(str(data), done.is_seen)
     if seen:
         console.warn(seen)
-    return EvaluationResult.of(done, Path(data))
+    judged = Judged.of(done)
+    report = None if out is None else write_evaluation(judged, Path(out), console)
+    return EvaluationResult.of(judged, photographs, report)
 
 
 def export(

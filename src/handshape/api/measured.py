@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from handshape.evaluation.decisions import DecisionReport
     from handshape.evaluation.metrics import ClassScore, Metrics
     from handshape.evaluation.predictions import Predictions
-    from handshape.evaluation.slices import Slice
+    from handshape.evaluation.slices import Slice, Slices
     from handshape.export.bundle import Bundle
     from handshape.reporting.advice import Advice
     from handshape.reporting.verdict import Verdict
     from handshape.serving.recognizer import Recognizer
     from handshape.workflow.evaluate import Evaluation, Results
-    from handshape.workflow.external import ExternalEvaluation
+    from handshape.workflow.external_report import Judged
     from handshape.workflow.robustness import Findings
     from handshape.workflow.run import Run
     from handshape.workflow.train import TrainResult
@@ -169,28 +169,42 @@ class EvaluationResult(_Measured):
         folder: of the photographs.
         evaluation: on which images, what was answered, and what that comes to.
         decisions: what is accepted.
-        left_out: classes of the folder that the model does not know.
-        unreadable: images that could not be read.
-        is_seen: which photographs the model learned from, [N]; the others are measured, or all where there are none.
+        verdict: what that comes to, in a few sentences.
+        advice: what to photograph next.
+        slices: accuracy by size of the hand and by light.
+        unknown_classes: classes of the folder that the model does not know.
+        left_out: photographs that were not measured on, by their paths, and why.
+        is_external: False where the model learned from these photographs: the accuracy says nothing about other people.
+        report: the same as a page; None where none was asked for.
     """
 
     folder: Path
     evaluation: Evaluation
     decisions: DecisionReport
-    left_out: tuple[str, ...]
-    unreadable: tuple[str, ...]
-    is_seen: NDArray[np.bool_]
+    verdict: Verdict
+    advice: tuple[Advice, ...]
+    slices: Slices
+    unknown_classes: tuple[str, ...]
+    left_out: Mapping[str, str]
+    is_external: bool
+    report: Path | None
 
     @classmethod
-    def of(cls, done: ExternalEvaluation, folder: Path) -> EvaluationResult:
+    def of(cls, judged: Judged, folder: Path, report: Path | None) -> EvaluationResult:
         """Without the photographs, which fill the memory."""
-        dataset = done.dataset
-        return cls(folder, done.evaluation, done.decisions, dataset.left_out, dataset.report.corrupt, done.is_seen)
-
-    @property
-    def is_external(self) -> bool:
-        """Whether the model has never seen these photographs: else the accuracy says nothing about other people."""
-        return not self.is_seen.all()
+        done = judged.result
+        return cls(
+            folder=folder,
+            evaluation=done.evaluation,
+            decisions=done.decisions,
+            verdict=judged.verdict,
+            advice=judged.advice,
+            slices=judged.slices,
+            unknown_classes=done.dataset.left_out,
+            left_out=done.left_out,
+            is_external=done.is_external,
+            report=report,
+        )
 
     @property
     def measured(self) -> Evaluation:
@@ -204,12 +218,12 @@ class EvaluationResult(_Measured):
         return f"{self._accuracy()} of {self.folder}{seen}"
 
     def _parts(self) -> Iterator[str]:
-        for names, what in ((self.left_out, "Classes the model does not know"), (self.unreadable, "Unreadable")):
-            if names:
-                yield html.sentences([f"Left out. {what}: {', '.join(names)}."])
-        if self.is_external and self.is_seen.any():
-            yield html.sentences([f"Left out, because the model learned from them: {self.is_seen.sum():,} images."])
-        yield html.sentences(decisions_in_words(self.decisions))
+        yield html.sentences([*self.verdict.sentences, *decisions_in_words(self.decisions)])
+        if self.unknown_classes:
+            yield html.sentences([f"Classes that the model does not know: {', '.join(self.unknown_classes)}."])
+        if self.left_out:
+            first, why = next(iter(self.left_out.items()))
+            yield html.sentences([f"{len(self.left_out):,} photographs are left out, such as {first}: {why}."])
         if is_installed("matplotlib"):
             from handshape.reporting import plots
             from handshape.reporting.plots.files import render
@@ -219,6 +233,8 @@ class EvaluationResult(_Measured):
         rows = [(each.label, each.support, f"{each.recall:.1%}") for each in self.metrics.worst() if each.recall < 1]
         if rows:
             yield html.table(("hardest classes", "images", "right"), rows)
+        if self.report:
+            yield html.links({"Report": self.report})
 
 
 @dataclass(frozen=True, eq=False, repr=False)

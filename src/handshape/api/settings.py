@@ -22,16 +22,16 @@ def settings_of(data: str | Path | None, words: Mapping[str, Any], others: Seque
 
     Args:
         data: the photographs; None takes those that the configuration names.
-        words: settings by name, sections as dictionaries, and ``profile`` and ``config``.
+        words: settings by name, sections as dictionaries, and ``profile`` and ``config``; None stands for the default.
         others: words that the call also knows, to name where they were misspelled.
 
     Raises:
         SettingsError: a name is unknown, or a value cannot be.
         DataError: no photographs were named, and there are none where the settings say.
     """
-    profile, config = words.get("profile", "default"), words.get("config")
+    profile, config = words.get("profile") or "default", words.get("config")
     values = load_settings(profile, None if config is None else Path(config)).model_dump()
-    changes = {word: value for word, value in words.items() if word not in START}
+    changes = {word: value for word, value in words.items() if word not in START and value is not None}
     for section, changed in _by_section(changes, others).items():
         values[section] |= changed
     if data is not None:

@@ -74,6 +74,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def show(exports: Exports, console: Console) -> None:
     """Tables of the formats, and of the classes that they do not recognise as Keras does."""
+    from handshape.export.usage import README
+
     first = exports.each[0].parity
     size, time = megabytes(exports.keras_size), f"{exports.keras_milliseconds:.1f}"
     rows = [("keras", size, time, "100.0%", "0", f"{first.keras:.1%}", ""), *map(row_of, exports.each)]
@@ -83,6 +85,7 @@ def show(exports: Exports, console: Console) -> None:
     show_classes(exports, console)
     if kept:
         console.status("save", f"Saved {', '.join(each.format.path for each in kept)} in {exports.folder}")
+        console.status("hint", f"How others use them, with examples that run: {exports.folder / README}")
         console.detail("ms: one photograph a call; LiteRT, ONNX and OpenVINO on one core, the others on all")
 
 

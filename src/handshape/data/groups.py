@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from handshape.console import Console
 from handshape.data.bursts import Bursts, find_bursts
 from handshape.data.check_report import SignerCount
 from handshape.data.messages import counted, some
 from handshape.data.near_duplicates import Similarity
 from handshape.data.problems import MIN_SIGNERS
 from handshape.data.samples import ImageFolder, Sample, natural_key
+from handshape.data.signer_table import path_key, read_signers
 from handshape.errors import DataError, SettingsError
 
 Grouping = Literal["signer", "burst", "none"]
+SIGNERS_FILE = "signers.csv"  # in the folder of photographs, where ``auto`` looks first
 
 _RULES = (
     "auto, none, folder, the path of a .csv with the columns path,signer, or a regular expression with (?P<signer>…)"
@@ -35,16 +35,27 @@ class Groups:
         of: the group of each sample, by its path.
         grouping: what a group is: one signer; a burst of look-alikes, where nobody says who signed; one image.
         description: the same for people, as "split …" goes on.
+        table: the folder's own table of signers, where ``auto`` went by it.
+        warning: why ``auto`` did not go by the table that lies there.
     """
 
     of: Mapping[str, str]
     grouping: Grouping
     description: str
+    table: Path | None = None
+    warning: str = ""
 
     @property
     def are_signers(self) -> bool:
         """Whether the groups are people."""
         return self.grouping == "signer"
+
+    def announce(self, console: Console) -> None:
+        """Says aloud which table ``auto`` found, and what is wrong with it."""
+        if self.table:
+            console.status("check", f"Signers: {self.table} names {len(set(self.of.values()))}")
+        if self.warning:
+            console.warn(self.warning)
 
 
 def group_samples(
@@ -59,9 +70,10 @@ def group_samples(
     Args:
         folder: where the samples lie.
         samples: those to be split.
-        rule: ``auto`` (byte-identical images, near-copies and bursts form groups), ``none`` (each image is its own),
-            ``folder`` (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular
-            expression with ``(?P<signer>…)`` that is searched in the path.
+        rule: ``auto`` (the folder's own ``signers.csv``, where it names the signer of every sample; else
+            byte-identical images, near-copies and bursts form groups), ``none`` (each image is its own), ``folder``
+            (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular expression with
+            ``(?P<signer>…)`` that is searched in the path.
         digests: SHA-256 by path; ``auto`` puts equal ones together.
         similarity: of the samples, row by row; without it ``auto`` knows byte-identical copies only.
 
@@ -72,17 +84,11 @@ def group_samples(
     if rule == "none":
         return Groups({sample.path: sample.path for sample in samples}, "none", "at random")
     if rule == "auto":
-        if similarity is None:
-            return Groups(_copies(samples, digests), "burst", "at random; byte-identical copies kept together")
-        bursts = find_bursts(samples, similarity, digests)
-        return Groups(dict(bursts.group_of), "burst", _in_words(bursts, len(samples)))
-    naming = _naming(rule, folder)
-    groups = {sample.path: naming.signer_of(sample.path) for sample in samples}
-    unnamed = [path for path, signer in groups.items() if not signer]
-    if unnamed:
-        raise naming.error(f"{len(unnamed):,} of {len(samples):,}", some(unnamed))
-    _require_several(rule, groups.values())
-    return Groups(groups, "signer", f"by signer ({len(set(groups.values()))} signers)")
+        by_table = _by_own_table(folder, samples)
+        if isinstance(by_table, Groups):
+            return by_table
+        return replace(_by_likeness(samples, digests, similarity), warning=by_table)
+    return _by_signer(samples, f"data.groups='{rule}' finds", _naming(rule, folder))
 
 
 def require_rule(folder: ImageFolder, rule: str) -> None:
@@ -100,7 +106,7 @@ def require_rule(folder: ImageFolder, rule: str) -> None:
     if paths and not signers:
         raise naming.error(f"{len(paths):,} of {len(paths):,}", some(paths))
     if paths:
-        _require_several(rule, signers)
+        _require_several(f"data.groups='{rule}' finds", signers)
 
 
 def count_signers(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[str, SignerCount]:
@@ -113,6 +119,33 @@ def count_signers(samples: Sequence[Sample], groups: Mapping[str, str]) -> dict[
         signer: SignerCount(len(shown[signer]), tuple(label for label in classes if label not in shown[signer]))
         for signer in sorted(shown, key=natural_key)
     }
+
+
+def _by_own_table(folder: ImageFolder, samples: Sequence[Sample]) -> Groups | str:
+    """By the table of signers that lies in the folder, or what is wrong with it; nothing is, where there is none."""
+    table = folder.root / SIGNERS_FILE
+    if not samples or not table.is_file():
+        return ""
+    try:
+        return replace(_by_signer(samples, f"{table} names", _by_table(table, folder)), table=table)
+    except (DataError, SettingsError) as error:
+        return f"{error.happened} Expected: {error.expected}. As it is, the split does not know who signed what."
+
+
+def _by_signer(samples: Sequence[Sample], subject: str, naming: _Naming) -> Groups:
+    groups = {sample.path: naming.signer_of(sample.path) for sample in samples}
+    unnamed = [path for path, signer in groups.items() if not signer]
+    if unnamed:
+        raise naming.error(f"{len(unnamed):,} of {len(samples):,}", some(unnamed))
+    _require_several(subject, groups.values())
+    return Groups(groups, "signer", f"by signer ({len(set(groups.values()))} signers)")
+
+
+def _by_likeness(samples: Sequence[Sample], digests: Mapping[str, str], similarity: Similarity | None) -> Groups:
+    if similarity is None:
+        return Groups(_copies(samples, digests), "burst", "at random; byte-identical copies kept together")
+    bursts = find_bursts(samples, similarity, digests)
+    return Groups(dict(bursts.group_of), "burst", _in_words(bursts, len(samples)))
 
 
 def _copies(samples: Sequence[Sample], digests: Mapping[str, str]) -> dict[str, str]:
@@ -204,7 +237,7 @@ def _by_pattern(rule: str) -> _Naming:
 
 
 def _by_table(table: Path, folder: ImageFolder) -> _Naming:
-    signers = _read_table(table)
+    signers = read_signers(table)
 
     def unnamed(how_many: str, which: str) -> DataError:
         return DataError(
@@ -213,64 +246,15 @@ def _by_table(table: Path, folder: ImageFolder) -> _Naming:
             f"Add the missing lines; the first path in the table is '{next(iter(signers), 'nothing')}'.",
         )
 
-    return _Naming(lambda path: signers.get(_key(path), ""), unnamed)
+    return _Naming(lambda path: signers.get(path_key(path), ""), unnamed)
 
 
-def _read_table(table: Path) -> dict[str, str]:
-    """Signer by path. The table may come from a spreadsheet: byte-order mark, semicolons, tabs, backslashes."""
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise SettingsError(
-            f"data.groups names {table.absolute()}, which cannot be read: {cause}.",
-            _RULES,
-            "Check the path; it is relative to the folder the command runs in.",
-        ) from None
-    except UnicodeDecodeError:
-        raise SettingsError(
-            f"{table} is not text in UTF-8.",
-            "a CSV file in UTF-8",
-            "Save it as 'CSV UTF-8' in the spreadsheet program.",
-        ) from None
-    header = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    try:
-        return _signers(table, reader)
-    except csv.Error as error:
-        raise DataError(f"{table} is not a CSV file: {error} in line {reader.line_num}.", "path,signer") from None
-
-
-def _signers(table: Path, reader: csv.DictReader[str]) -> dict[str, str]:
-    columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-    if not {"path", "signer"} <= set(columns):
-        raise DataError(
-            f"{table} lacks the columns path and signer; it has {', '.join(columns) or 'none'}.",
-            "path,signer as the first line, then for example A/1.jpg,anna",
-            "Name the columns so.",
-        )
-    signers: dict[str, str] = {}
-    for row in reader:
-        path, signer = _key(row[columns["path"]] or ""), (row[columns["signer"]] or "").strip()
-        if path and signer and signers.setdefault(path, signer) != signer:
-            raise DataError(
-                f"{table} names two signers for {path}: {signers[path]} and {signer} (line {reader.line_num}).",
-                "one signer an image",
-                "Remove the wrong line.",
-            )
-    return signers
-
-
-def _key(path: str) -> str:
-    """The same path in whatever way a system or a spreadsheet wrote it."""
-    return unicodedata.normalize("NFC", path.strip().replace("\\", "/").removeprefix("./"))
-
-
-def _require_several(rule: str, named: Iterable[str]) -> None:
+def _require_several(subject: str, named: Iterable[str]) -> None:
+    """``subject`` is what names them, as the message begins."""
     signers = sorted(set(named))
     if len(signers) < MIN_SIGNERS:
         raise DataError(
-            f"data.groups='{rule}' finds only {counted(len(signers), 'signer', 'signers')}: {', '.join(signers)}.",
+            f"{subject} only {counted(len(signers), 'signer', 'signers')}: {', '.join(signers)}.",
             f"at least {MIN_SIGNERS} signers, one each for training, validation and test",
             "Add photographs of other people, or choose data.groups=auto: then the test says how well these people "
             "are recognised, not how well others are.",

@@ -97,6 +97,12 @@ def _remarks(manifest: Manifest) -> Iterator[str]:
         yield "How well it does with photographs from elsewhere is not known."
     if measures.get("hands_found") is not None:
         yield f"A hand was found in {measures['hands_found']:.1%} of the test photographs."
+    passed = measures.get("without_sign")
+    if passed:
+        yield (
+            f"Of {passed['n']:,} photographs without a sign that it was not tuned on, {passed['share']:.1%} were taken "
+            f"for one (95% interval {passed['low']:.0%} to {passed['high']:.0%})."
+        )
     scored = {
         label: score for label, score in measures.get("test", {}).get("per_class", {}).items() if score["support"]
     }

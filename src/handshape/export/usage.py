@@ -45,10 +45,10 @@ def write_usage(folder: Path, bundle: Bundle, inputs: frozenset[str], exported: 
         RunError: the folder cannot be written.
     """
     kept = {name: record for name, record in exported.items() if record["kept"]}
-    texts = {README: render(README, bundle, inputs, kept)}
+    texts = {README: render(README, bundle, inputs, kept) if kept else ""}
     for runtime in dict.fromkeys(name.partition("-")[0] for name in exported):
         here = [name for name in FORMATS if name in kept and name.partition("-")[0] == runtime]
-        model = OPENED.get(here[0], kept[here[0]]["path"]) if here else ""
+        model = OPENED.get(here[0], str(kept[here[0]]["path"])) if here else ""
         for name in EXAMPLES.get(runtime, ()):
             texts[name] = render(name, bundle, inputs, kept, model) if here else ""
     for name, text in texts.items():
@@ -92,6 +92,7 @@ def render(name: str, bundle: Bundle, inputs: frozenset[str], kept: Exported, mo
         sees_image="image" in inputs,
         sees_landmarks="landmarks" in inputs,
         formats=kept,
+        examples={each: EXAMPLES.get(each.partition("-")[0], ()) for each in kept},
     )
 
 

@@ -113,7 +113,7 @@ def _about_pairs(
         if share >= CONFUSED:
             yield Advice(
                 f"Photograph more of {class_names[a]} and {class_names[b]} by other people: "
-                f"{percent(share, 0)} of theirs are taken for the other.",
+                f"they are taken for each other in {percent(share, 0)} of their photographs.",
                 float(errors[a, b] / total),
             )
 

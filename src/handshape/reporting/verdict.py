@@ -122,8 +122,8 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
         yield f"It hardly ever answers {some(evidence.rejected)}: it is not sure enough of them."
     if evidence.false_accepts and misses(evidence.false_accepts, evidence.target):
         yield (
-            f"It takes {_of_100(evidence.false_accepts.share)} of 100 photographs without a sign for one, more than the "
-            f"{_of_100(evidence.target)} it may."
+            f"It takes {_of_100(evidence.false_accepts.share)} of 100 photographs without a sign for one; it should be "
+            f"{_of_100(evidence.target)} at most."
         )
     own = evidence.new_people or evidence.same_people
     alike = evidence.near_duplicates or 0
@@ -139,8 +139,9 @@ def _remarks(evidence: Evidence) -> Iterator[str]:
         yield f"People differ: with {worst.name} it is {_right(worst)}."
     if evidence.hands_found and 1 - evidence.hands_found.share >= MANY_MISSED:
         yield f"In {_of_100(1 - evidence.hands_found.share)} of 100 photographs it found no hand."
-    if (evidence.calibration_error or 0) >= WIDE_GAP:
-        yield f"Do not rely on how sure it says it is: that is off by {_of_100(evidence.calibration_error or 0)} in 100."
+    off = evidence.calibration_error or 0
+    if off >= WIDE_GAP:
+        yield f"Do not rely on how sure it says it is: that is off by {_of_100(off)} in 100."
 
 
 def _unknown(evidence: Evidence) -> Iterator[str]:

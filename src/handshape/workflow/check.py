@@ -44,6 +44,7 @@ def check(path: Path, groups: str, hands: bool, console: Console) -> tuple[Check
     readings = read_samples(folder, search, None, console)
     report = check_folder(folder, readings.inspections)
     grouped = group_samples(folder, report.usable_samples, groups, report.digests, report.similarity)
+    grouped.announce(console)
     if grouped.are_signers:
         report = with_signers(report, grouped.of)
     if search is None or not report.usable:

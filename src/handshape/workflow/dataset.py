@@ -142,6 +142,7 @@ def load(settings: Settings, context: Context) -> Dataset:
             console.detail(f"a hand in {np.mean([hand is not None for hand in readings.hands]):.1%} of the images")
     with context.watch.stage("group"):
         groups = group_samples(folder, report.usable_samples, settings.data.groups, report.digests, report.similarity)
+        groups.announce(console)
         checked = add_label_issues(report, readings.hands, groups)
         for text in checked.problems[len(report.problems) :]:
             console.warn(text)

@@ -64,7 +64,9 @@ class ExternalEvaluation:
         dataset = self.dataset
         unreadable = {path: f"cannot be used: {why}" for path, why in dataset.report.reasons.items()}
         seen = np.flatnonzero(self.is_seen) if self.is_external else ()
-        return unreadable | {dataset.samples[row].path: "the model learned from it, or from one like it" for row in seen}
+        return unreadable | {
+            dataset.samples[row].path: "the model learned from it, or from one like it" for row in seen
+        }
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """What was said about each photograph, for JSON."""

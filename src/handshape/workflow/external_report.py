@@ -85,7 +85,9 @@ def require_place(folder: Path, photographs: Path) -> None:
     if missing:
         raise RuntimeUnavailableError(f"A report needs {' and '.join(missing)}.", "the extra [train]", INSTALL_HINT)
     if folder.resolve().is_relative_to(photographs.resolve()):
-        raise RunError(f"The report would go into {folder}, among the photographs.", fix="Name another place with --out.")
+        raise RunError(
+            f"The report would go into {folder}, among the photographs.", fix="Name another place with --out."
+        )
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file.", "a folder for the report", "Name another place with --out.")
     if folder.is_dir() and any(folder.iterdir()) and _read(folder / RESULTS).get("made_by") != MADE_BY:
@@ -126,7 +128,9 @@ def run_of(bundle: Bundle) -> Path | None:
 
 def list_evaluations(run: Path) -> None:
     """Writes the list of evaluations of a run's model from their records; without any, it says how to make one."""
-    write_evaluations_page(run / LIST, run.resolve().name, sorted(_listed(run), key=lambda each: each.when, reverse=True))
+    write_evaluations_page(
+        run / LIST, run.resolve().name, sorted(_listed(run), key=lambda each: each.when, reverse=True)
+    )
 
 
 def _draw(result: ExternalEvaluation, folder: Path, console: Console) -> list[Path]:
@@ -165,10 +169,8 @@ def _content(judged: Judged, figures: list[Path]) -> EvaluationContent:
     )
 
 
-def _record(
-    result: ExternalEvaluation, run: Path, page: Path, about: dict[str, str], console: Console
-) -> None:
-    """Keeps what came of it in the run, where that can be written; a later one on the same photographs takes its place."""
+def _record(result: ExternalEvaluation, run: Path, page: Path, about: dict[str, str], console: Console) -> None:
+    """Keeps what came of it in the run, where that can be written, instead of an earlier one of these photographs."""
     right, made = result.right, result.decisions
     record = {
         **about,

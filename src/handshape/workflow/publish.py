@@ -105,6 +105,9 @@ def _facts(trained: Trained, findings: Findings | None) -> dict[str, Any]:
     parts = {"validation": results.validation, "test": results.test}
     measures: dict[str, Any] = {part: each.metrics.as_dict() for part, each in parts.items()}
     measures["accepted"] = results.decisions.accepted
+    passed = results.decisions.false_accepts
+    if passed is not None:
+        measures["without_sign"] = passed.as_dict("share")
     if dataset.finds_hands:
         measures["hands_found"] = float(dataset.inputs.found[results.test.rows].mean())
     if findings is not None:

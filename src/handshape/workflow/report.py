@@ -19,15 +19,13 @@ def write_report_of(trained: Trained, findings: Findings, run: Run) -> None:
     """Writes report.html, one self-contained page, and beside it the list of later evaluations, still empty."""
     dataset, results, measured = trained.dataset, trained.results, trained.measured
     own = Slice.of("test images", results.test.predictions.correct)
-    gallery = Gallery(
-        results.test, dataset, results.tuning.thresholds, measured.network.features, measured.activation
-    )
+    gallery = Gallery(results.test, dataset, results.tuning.thresholds, measured.network.features, measured.activation)
     content = ReportContent(
         title=run.folder.resolve().name,
         when=time.strftime("%d %B %Y, %H:%M"),
         random=None if dataset.groups.are_signers else own,
         signers=own if dataset.groups.are_signers else None,
-        external=slices_of(findings.external),
+        external={each.name: each for each in slices_of(findings.external)},
         verdict=findings.verdict,
         advice=findings.advice,
         test=results.test.metrics,
@@ -36,7 +34,8 @@ def write_report_of(trained: Trained, findings: Findings, run: Run) -> None:
         slices=findings.slices,
         mirror=findings.mirror,
         decisions=results.decisions,
-        tuning=results.tuning,
+        thresholds=results.tuning.thresholds,
+        target=results.tuning.target,
         classes=Counter(sample.label for sample in dataset.samples),
         parts={part: len(rows) for part, rows in trained.split.parts.items()},
         people=Counter(dataset.group_names(dataset.rows)) if dataset.groups.are_signers else {},

@@ -86,7 +86,7 @@ class ReportContent(MeasuredContent):
     Attributes:
         random: accuracy on a random split, where the same people may stand on both sides.
         signers: accuracy on people who are in no training photograph.
-        external: accuracy on other sets of photographs.
+        external: accuracy on other sets of photographs, by name.
         mirror: the mirror test.
         parts: photographs of each part of the split, by its name.
         people: photographs of each signer; empty where nobody knows who signed.
@@ -98,7 +98,7 @@ class ReportContent(MeasuredContent):
 
     random: Slice | None = None
     signers: Slice | None = None
-    external: Sequence[Slice] = ()
+    external: Mapping[str, Slice] = field(default_factory=dict)
     mirror: MirrorTest | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
     people: Mapping[str, int] = field(default_factory=dict)

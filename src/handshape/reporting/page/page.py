@@ -24,8 +24,8 @@ from handshape.reporting.page.content import (
 FIGURES = {  # the titles of the figures, in the order in which they help most
     "fold_accuracies": "Accuracy of each fold",
     "confusion_matrix_normalized": "Confusion matrix in shares",
-    "confusion_matrix": "Confusion matrix in images",
     "per_class_accuracy": "Accuracy of each class",
+    "confusion_matrix": "Confusion matrix in images",
     "confidence_distribution": "Confidence of right and wrong answers",
     "performance_metrics": "Performance at a glance",
     "accuracy_plot": "Accuracy over the epochs",
@@ -80,6 +80,7 @@ def render(template: str, content: PageContent) -> str:
         "mistaken_for": mistaken_for,
         "in_order": figures_in_order,
         "thumbnail": pictures.thumbnail,
+        "photograph": pictures.photograph,
         "heat_map": pictures.heat_map,
         "figure": pictures.figure,
     }

@@ -12,10 +12,12 @@ from PIL import Image
 
 from handshape.errors import ImageError
 from handshape.explain.drawing import draw_heat
+from handshape.hands.boxes import Box
 from handshape.images import decode, open_image
 from handshape.reporting.page.content import Example
 
 THUMBNAIL_SIDE, THUMBNAIL_BYTES = 384, 18_000  # shown at half as many CSS pixels or fewer, until it is enlarged
+SURROUNDINGS = 1.35  # side of what is shown around a hand, as a multiple of what the model saw
 FIGURE_SIDE, FIGURE_BYTES = 1500, 95_000
 QUALITIES = (85, 75, 62, 48)
 
@@ -34,15 +36,47 @@ def thumbnail(file: Path) -> Picture | None:
     return found and _encoded(_resized(found[0], THUMBNAIL_SIDE), THUMBNAIL_BYTES)
 
 
+def photograph(example: Example) -> Picture | None:
+    """What an example shows of its hand and a little around it, small; None where it can no longer be read."""
+    view = _view(example)
+    return view and _encoded(view.image, THUMBNAIL_BYTES)
+
+
 def heat_map(example: Example) -> Picture | None:
-    """The photograph of an example under its heat, small; None where there is no heat or no photograph."""
-    found = _read(example.file, THUMBNAIL_SIDE)
-    if example.heat is None or found is None:
+    """The same under its heat; None where there is no heat or no photograph."""
+    view = _view(example) if example.heat is not None else None
+    if view is None or example.heat is None:
+        return None
+    return _encoded(Image.fromarray(draw_heat(np.asarray(view.image), example.heat, view.box)), THUMBNAIL_BYTES)
+
+
+class _View(NamedTuple):
+    """What is shown of a photograph, and where in it the model looked."""
+
+    image: Image.Image
+    box: Box | None
+
+
+def _view(example: Example) -> _View | None:
+    """The square around the hand, as far as the photograph goes; all of it without a hand."""
+    box = example.box
+    if box is None:
+        found = _read(example.file, THUMBNAIL_SIDE)
+        return found and _View(_resized(found[0], THUMBNAIL_SIDE), None)
+    reach = SURROUNDINGS * box.width / 2
+    found = _read(example.file, THUMBNAIL_SIDE, of=2 * reach)
+    if found is None:
         return None
     image, longest = found
-    box = example.box.scaled(THUMBNAIL_SIDE / longest) if example.box is not None else None
-    warm = draw_heat(np.asarray(_resized(image, THUMBNAIL_SIDE)), example.heat, box)
-    return _encoded(Image.fromarray(warm), THUMBNAIL_BYTES)
+    scale = max(image.size) / longest
+    left, top = (max(0, round((middle - reach) * scale)) for middle in (box.x, box.y))
+    right, bottom = (
+        min(side, round((middle + reach) * scale)) for middle, side in zip((box.x, box.y), image.size, strict=True)
+    )
+    seen = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    factor = THUMBNAIL_SIDE / max(seen.size)
+    moved = box.scaled(scale)._replace(x=box.x * scale - left, y=box.y * scale - top)
+    return _View(_resized(seen, THUMBNAIL_SIDE), moved.scaled(factor))
 
 
 def figure(file: Path) -> Picture | None:
@@ -51,12 +85,19 @@ def figure(file: Path) -> Picture | None:
     return found and _encoded(_resized(found[0], min(FIGURE_SIDE, found[1])), FIGURE_BYTES)
 
 
-def _read(file: Path, side: int) -> tuple[Image.Image, int] | None:
-    """The upright image, a JPEG decoded no larger than needed, and its longer side at full size."""
+def _read(file: Path, side: int, of: float = 0) -> tuple[Image.Image, int] | None:
+    """The upright image, a JPEG decoded no larger than needed, and its longer side at full size.
+
+    Args:
+        file: the image.
+        side: pixels that are needed of it.
+        of: of which part of it they are needed, in its pixels at full size; 0 stands for all.
+    """
     try:
         image = open_image(file)
         longest = max(image.size)
-        image.draft(None, (side, side))  # does nothing but for JPEG
+        needed = round(side * longest / of) if of else side
+        image.draft(None, (needed, needed))  # does nothing but for JPEG
         return decode(image, str(file)), longest
     except ImageError:
         return None

@@ -79,12 +79,8 @@ def _draw_reliability(axes: Axes, metrics: Metrics, confidence: Floats, correct:
     few = np.flatnonzero(counts < FEW_IMAGES)
     low, high = _intervals(accuracy[few], counts[few])
     spread = axes.vlines(middles[few], low, high, color=INK, linewidth=1.2, label="95 % interval", zorder=5)
-    marks = axes.hlines(
-        sure, middles - half, middles + half, color=ORANGE, linewidth=3, label="confidence", zorder=4
-    )
-    (line,) = axes.plot(
-        [0, 1], [0, 1], color=GREY, linewidth=1.4, linestyle=DASHES, label="perfect", zorder=3
-    )
+    marks = axes.hlines(sure, middles - half, middles + half, color=ORANGE, linewidth=3, label="confidence", zorder=4)
+    (line,) = axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.4, linestyle=DASHES, label="perfect", zorder=3)
     _write_counts(axes, middles, np.zeros(len(middles)), counts, WIDE_BINS)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.06)

@@ -82,7 +82,9 @@ class TrainingCurves:
 
 def accuracy_plot(curves: TrainingCurves, title: str) -> Figure:
     """Accuracy on training and validation images, epoch by epoch."""
-    below = "Share of images answered right after each epoch: on those it learns from, and on those kept aside to check."
+    below = (
+        "Share of images answered right after each epoch: on those it learns from, and on those kept aside to check."
+    )
     page = new_page(HEIGHT, title, f"Accuracy{_whose(curves)} while training", below)
     kept = percent(float(curves.of("val_accuracy")[curves.best_epoch - 1]))
     legend = curve_legend(curves, f", {kept} of the validation images right", curves.joined)

@@ -1,0 +1,287 @@
+"""The examples beside exports run without Handshape and answer as ``handshape predict`` does."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Handshape, Trained
+from PIL import Image, ImageOps
+
+from handshape import litert
+from handshape.cli import main
+from handshape.config import ModelSettings
+from handshape.console import Console
+from handshape.export.bundle import ModelDescription, find_bundle, write_bundle
+from handshape.export.formats import FORMATS, require_modules
+from handshape.hands.models import HandModels
+from handshape.machine import is_installed
+from handshape.model.classifier import build_classifier
+from handshape.model.decisions import Thresholds
+from handshape.model.weights import find_weights
+from handshape.practice import draw_practice_set
+from handshape.runtime import start_on_cpu
+
+pytestmark = pytest.mark.slow
+
+RUNTIMES = ("litert", "onnx", "openvino", "saved_model")
+PATIENCE = 120.0  # seconds for what takes a few, even on a machine that is busy with something else
+SIZE = 96
+NAMES = ("5", "A", "B", "L")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model, the folder of its exports, and photographs to ask about, as PNG where nothing else is meant."""
+
+    model: Path
+    folder: Path
+    photographs: dict[str, Path]
+
+
+def installed() -> str:
+    """The formats that can be made here, with commas."""
+    here = [name for name in RUNTIMES if all(map(is_installed, FORMATS[name].modules))]
+    require_modules([FORMATS[name] for name in here])
+    return ",".join(here)
+
+
+def saved(folder: Path, **pictures: Image.Image) -> dict[str, Path]:
+    folder.mkdir()
+    for name, picture in pictures.items():
+        picture.save(folder / f"{name}.png")
+    return {name: folder / f"{name}.png" for name in pictures}
+
+
+@pytest.fixture(scope="module")
+def whole(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A model of whole images."""
+    place = tmp_path_factory.mktemp("whole")
+    assert main(["export", str(trained.folder), "--to", installed(), "--out", str(place / "exports")]) == 0
+    wide = Image.open(next((trained.data / "L").iterdir())).convert("RGB").resize((210, 140))
+    seen = Image.fromarray(np.linspace(0, 255, 210 * 140).reshape(140, 210).astype(np.uint8))
+    clear = wide.copy()
+    clear.putalpha(seen)
+    photographs = saved(place / "photographs", wide=wide, tall=wide.rotate(90, expand=True), clear=clear)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photographs["turned"] = place / "turned.jpg"
+    wide.resize((1410, 940)).save(photographs["turned"], exif=exif, quality=95)
+    return Exported(trained.folder, place / "exports", photographs)
+
+
+@pytest.fixture(scope="module")
+def with_hands(models: HandModels, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A network of both streams as it is before training, whose answers are far apart."""
+    place = tmp_path_factory.mktemp("hands")
+    start_on_cpu()
+    settings = ModelSettings(img_size=SIZE, streams=["pixels", "landmarks"])  # type: ignore[call-arg]
+    classifier = build_classifier(NAMES, settings, find_weights("own", SIZE, Console(quiet=True)))
+    classifier.fusion.set_weights([np.array([[4, 0], [4, 2], [0, 0]], np.float32)])
+    classifier.model.save(place / "model.keras")
+    description = ModelDescription(NAMES, SIZE, Thresholds(0.3, 0.9), 1)
+    content = litert.convert(classifier.model)
+    write_bundle(place / "bundle", description, place / "model.keras", content, None, {})
+    draw_practice_set(place / "drawn", 3, 0, NAMES, 200, Console(quiet=True))
+    words = ["--to", installed(), "--data", str(place / "drawn"), "--out", str(place / "exports")]
+    assert main(["export", str(place / "bundle"), *words]) == 0
+    right = Image.open(place / "drawn" / "L" / "L_0001.jpg").convert("RGB")
+    none = Image.new("RGB", (240, 120), (90, 120, 160))
+    photographs = saved(place / "photographs", right=right, left=ImageOps.mirror(right), none=none)
+    return Exported(place / "bundle", place / "exports", photographs)
+
+
+@pytest.fixture(params=["whole", "with_hands"])
+def exported(request: pytest.FixtureRequest) -> Exported:
+    """Each of the two models."""
+    return request.getfixturevalue(request.param)
+
+
+def predictions(exported: Exported, handshape: Handshape) -> dict[str, dict[str, Any]]:
+    """What ``handshape predict`` says of each photograph; beside it is a file with the hand, as examples take it."""
+    said = {}
+    for name, photograph in exported.photographs.items():
+        outcome = handshape("predict", exported.model, photograph, "--json", "--landmarks")
+        photograph.with_suffix(".json").write_text(outcome.out)
+        said[name] = outcome.object
+    return said
+
+
+def words_for(photograph: Path) -> list[str]:
+    """What an example is called with."""
+    has_hand = json.loads(photograph.with_suffix(".json").read_text())["hand"]
+    return [str(photograph), str(photograph.with_suffix(".json"))] if has_hand else [str(photograph)]
+
+
+def said_by(*command: object, folder: Path | None = None) -> str:
+    """What a program prints."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def require_same(decision: str, probabilities: dict[str, float], predicted: dict[str, Any]) -> None:
+    assert decision == predicted["decision"]
+    assert set(probabilities) == set(NAMES)
+    for name, probability in predicted["top"]:
+        assert probabilities[name] == pytest.approx(probability, abs=1e-3)
+
+
+def require_json(text: str, predicted: dict[str, Any]) -> None:
+    said = json.loads(text)
+    require_same(said["decision"], said["probabilities"], predicted)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_python(runtime: str, exported: Exported, handshape: Handshape) -> None:
+    example = exported.folder / f"example_{runtime}.py"
+    if not example.exists():
+        pytest.skip(f"what {runtime} needs is not installed")
+    predicted = predictions(exported, handshape)
+    if "left" in predicted:
+        hands = {name: (answer["hand"] or {}).get("handedness") for name, answer in predicted.items()}
+        assert hands == {"right": "Right", "left": "Left", "none": None}
+    for name, photograph in exported.photographs.items():
+        require_json(said_by(sys.executable, example, *words_for(photograph)), predicted[name])
+
+
+def npm_install(folder: Path, *packages: str) -> None:
+    """Puts packages of npm beside exports; skips the test where they cannot be had."""
+    npm = shutil.which("npm")
+    if not npm:
+        pytest.skip("npm is not installed")
+    command = [npm, "install", "--no-audit", "--no-fund", "--onnxruntime-node-install=skip", *packages]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=5 * PATIENCE, check=False)
+    if done.returncode:
+        pytest.skip(f"npm cannot fetch {', '.join(packages)}: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def test_javascript_in_node(exported: Exported, handshape: Handshape) -> None:
+    example = exported.folder / "example_onnx.mjs"
+    if not example.exists():
+        pytest.skip("what onnx needs is not installed")
+    npm_install(exported.folder, "sharp", "onnxruntime-node")
+    predicted = predictions(exported, handshape)
+    for name, photograph in exported.photographs.items():
+        if photograph.suffix == ".png":  # a large JPEG is decoded smaller here
+            require_json(said_by("node", example, *words_for(photograph)), predicted[name])
+
+
+class Page(SimpleHTTPRequestHandler):
+    """Serves a folder; the example in it is made to send its answer back."""
+
+    said: "Queue[str]" = Queue()
+    script = b"""<script type="module">
+const answer = document.getElementById("answer");
+const tell = () => fetch("/said", { method: "POST", body: answer.textContent });
+new MutationObserver(tell).observe(answer, { childList: true });
+</script>"""
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/example_litert.html"):
+            super().do_GET()
+            return
+        content = (Path(self.directory) / "example_litert.html").read_bytes()
+        content = content.replace(b'<script type="module">', self.script + b'<script type="module">')
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_POST(self) -> None:
+        self.said.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+def shown(browser: str, folder: Path, query: str, profile: Path) -> str:
+    """What the example answers in a browser."""
+    Page.said = Queue()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Page(*args, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/example_litert.html?{query}"
+    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", address]
+    with subprocess.Popen([browser, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        try:
+            return Page.said.get(timeout=PATIENCE)
+        except Empty:
+            pytest.fail("the page never answered")
+        finally:
+            program.terminate()
+            server.shutdown()
+            server.server_close()
+
+
+def test_javascript_in_a_browser(exported: Exported, handshape: Handshape, tmp_path: Path) -> None:
+    found = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    browser = next(filter(None, found), None)
+    if not browser:
+        pytest.skip("there is no Chromium")
+    npm_install(exported.folder, "@litertjs/core")
+    predicted = predictions(exported, handshape)
+    for name, photograph in exported.photographs.items():
+        if photograph.suffix == ".png":
+            files = [Path(word) for word in words_for(photograph)]
+            for file in files:
+                shutil.copy(file, exported.folder)
+            query = "&".join(f"{kind}={file.name}" for kind, file in zip(("photo", "hand"), files, strict=False))
+            require_json(shown(browser, exported.folder, query, tmp_path / name), predicted[name])
+
+
+def test_cpp(exported: Exported, handshape: Handshape, tmp_path: Path) -> None:
+    """OpenVINO's package for Python comes with headers and libraries; those of the others do not."""
+    compiler = shutil.which("g++")
+    library = next(
+        (Path(path) / "openvino" for path in sys.path if (Path(path) / "openvino" / "include").is_dir()), None
+    )
+    if not compiler or not library or not (exported.folder / "example_openvino.cpp").exists():
+        pytest.skip("there is no g++, or no OpenVINO with headers")
+    linked = next((library / "libs").glob("libopenvino.so*"))
+    program = tmp_path / "example"
+    where = ["-isystem", library / "include", linked, f"-Wl,-rpath,{library / 'libs'}"]
+    warnings = ["-Wall", "-Wextra", "-Werror"]
+    said_by(compiler, "-std=c++17", "-O2", *warnings, exported.folder / "example_openvino.cpp", *where, "-o", program)
+    predicted = predictions(exported, handshape)
+    for name, photograph in exported.photographs.items():
+        if photograph.suffix == ".png" and name != "clear":  # PPM has no transparency
+            words = [tmp_path / "photograph.ppm"]
+            Image.open(photograph).convert("RGB").save(words[0])
+            hand = predicted[name]["hand"]
+            if hand:
+                words.append(tmp_path / "hand.txt")
+                points = [value for point in hand["landmarks"] + hand["world"] for value in point]
+                words[1].write_text(" ".join(map(str, [hand["handedness"], *points])))
+            decision, *lines = said_by(program, *words, folder=exported.folder).splitlines()
+            probabilities = {line.split()[1]: float(line.split()[0]) for line in lines}
+            require_same(decision, probabilities, predicted[name])
+
+
+def test_every_export_names_its_inputs_and_outputs(with_hands: Exported) -> None:
+    """Examples and README.md call them so."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    bundle = find_bundle(with_hands.model)
+    network = Interpreter(str(with_hands.folder / "model.tflite"))
+    (signature,) = network.get_signature_list().values()
+    assert set(signature["inputs"]) == {"image", "landmarks", "hand_present"}
+    assert set(signature["outputs"]) == {"probabilities", "features"}
+    answer = network.get_signature_runner()(
+        image=np.zeros((1, SIZE, SIZE, 3), np.float32),
+        landmarks=np.zeros((1, 21, 6), np.float32),
+        hand_present=np.zeros((1, 1), np.float32),
+    )
+    assert answer["probabilities"].shape == (1, len(bundle.class_names))
