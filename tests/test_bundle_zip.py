@@ -331,4 +331,4 @@ def test_the_card_of_a_training(trained: Trained, handshape: Handshape):
     assert f"| {results['test']['n']} | {results['accuracy']['test']:.1%} |" in card
     assert measures["test"] == {name: results["test"][name] for name in measures["test"]}
     assert bundle.details["images"] == {part: results["split"][part] for part in ("train", "validation", "test")}
-    assert (bundle.details["signers"], measures["external"], measures["worst_signer"]) == (None, {}, None)
+    assert (bundle.details["signers"], measures["external"], measures["worst_signer"]) == (12, {}, None)

@@ -10,7 +10,7 @@ import pytest
 from conftest import Handshape, Trained
 
 from handshape.cli import main
-from handshape.export.bundle import find_bundle, write_bundle
+from handshape.export.bundle import ModelDescription, find_bundle, write_bundle
 
 ACTIONS = ("list", "show", "add", "promote", "rollback", "remove", "path", "pack", "compare")
 
@@ -28,7 +28,8 @@ def other(trained: Trained, tmp_path: Path) -> Path:
     bundle = find_bundle(trained.folder)
     class_names = [{"A": "B", "B": "A", "L": "Elle"}.get(label, label) for label in bundle.class_names]
     litert, activation = bundle.litert.read_bytes(), np.load(bundle.activation)
-    write_bundle(tmp_path / "swapped", bundle.keras, litert, class_names, 96, bundle.thresholds, 0, activation, {})
+    swapped = ModelDescription(tuple(class_names), 96, bundle.thresholds, 0)
+    write_bundle(tmp_path / "swapped", swapped, bundle.keras, litert, activation, {})
     return tmp_path / "swapped"
 
 

@@ -47,6 +47,7 @@ def test_every_file_has_the_specified_name(trained: Trained):
         "splits.csv",
         "photographs.npz",
         "report.html",
+        "evaluations.html",
         f"models/best_model_{stamp}.h5",
         f"models/final_sign_model_{stamp}.keras",
         f"models/label_map_{stamp}.json",
@@ -114,7 +115,7 @@ def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
     assert parts["test"] == pytest.approx(0.2 * 48, abs=2)
     assert parts["validation"] == pytest.approx(0.1 * 48, abs=2)
     split = results_of(run.folder)["split"]
-    assert split == {"by": split["by"], "grouping": "burst", **parts}
+    assert split == {"by": split["by"], "grouping": "signer", **parts}
 
 
 def test_both_histories_are_joined(trained: Trained):

@@ -9,13 +9,25 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Handshape, Trained
+from conftest import Handshape, Trained, square_of
 
 import handshape as package
 from handshape.cli import main
 from handshape.cli.parser import build_parser
 
-VERBS = ("check", "train", "evaluate", "predict", "explain", "models", "export", "serve", "sample", "doctor")
+VERBS = (
+    "check",
+    "train",
+    "crossval",
+    "evaluate",
+    "predict",
+    "explain",
+    "models",
+    "export",
+    "serve",
+    "sample",
+    "doctor",
+)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -170,14 +182,13 @@ def test_predict_equals_keras_and_evaluate(trained: Trained, handshape: Handshap
     import numpy as np
 
     from handshape.export.bundle import find_bundle
-    from handshape.images import load_square
 
     bundle = find_bundle(trained.folder)
     outcome = handshape("predict", trained.folder, trained.data, "--json")
     assert outcome.code == 0
     answers = outcome.objects
     assert len(answers) == 48
-    images = np.stack([load_square(Path(answer["path"]), bundle.size) for answer in answers])
+    images = np.stack([square_of(Path(answer["path"]), bundle.size) for answer in answers])
     model = keras.models.load_model(bundle.keras, compile=False)
     expected = np.asarray(model.predict(images.astype(np.float32), verbose=0)["probabilities"])
     for answer, row in zip(answers, expected, strict=True):
@@ -294,7 +305,8 @@ def test_doctor_finds_a_missing_backend(handshape: Handshape, monkeypatch):
 
 def test_quiet_says_only_what_went_wrong(drawn: Path, trained: Trained, handshape: Handshape):
     assert handshape("check", drawn, "--quiet").err == ""
-    assert handshape("evaluate", trained.folder, drawn, "--quiet").err == ""
+    said = handshape("evaluate", trained.folder, drawn, "--quiet").err
+    assert said.startswith("warn: The model learned from these very photographs") and said.count("\n") == 1
     assert "error: " in handshape("check", drawn / "nowhere", "--quiet").err
 
 
@@ -302,7 +314,7 @@ def test_memory_that_runs_out_is_told(handshape: Handshape, drawn: Path, monkeyp
     def gone(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr("handshape.data.checks.check_folder", gone)
+    monkeypatch.setattr("handshape.workflow.check.check_folder", gone)
     outcome = handshape("check", drawn, "--json")
     assert outcome.code == 1
     assert "memory of this machine ran out" in outcome.object["error"]

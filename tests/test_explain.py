@@ -138,12 +138,22 @@ def test_what_speaks_for_all_classes_alike_counts_for_none():
 
 def test_heat_takes_a_feature_map_and_weights(trained: Trained, tmp_path: Path):
     image, activation = trained.data / "A" / "A_0001.jpg", find_bundle(trained.folder).activation
-    caption, some = Caption("A", 0.9, (("A", 0.9),)), np.random.default_rng(0).random((3, 3, 1280), np.float32)
-    with_heat, without, no_weights = (
-        explain_image(image, None, caption, features, file, 0)
-        for features, file in ((some, activation), (None, activation), (some, tmp_path / "none.npy"))
+    weights = np.load(activation)
+    speaking = np.tile(weights[:, 0] - weights.mean(axis=1), (3, 3, 1))  # for the first class
+    caption, nobody = (Caption(decision, 0.9, (("A", 0.9),)) for decision in ("A", "no hand"))
+    with_heat, *without = (
+        explain_image(image, None, said, features, file, 0)
+        for said, features, file in (
+            (caption, speaking, activation),
+            (caption, None, activation),
+            (caption, speaking, tmp_path / "none.npy"),
+            (caption, -speaking, activation),
+        )
     )
-    assert with_heat != without == no_weights
+    assert with_heat not in without and len(set(without)) == 1
+    assert explain_image(image, None, nobody, speaking, activation, 0) == explain_image(
+        image, None, nobody, None, activation, 0
+    )
 
 
 def test_the_heat_of_a_left_hand_is_that_of_a_right_one_in_a_mirror():

@@ -21,6 +21,7 @@ from handshape.export import exports, formats
 from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.export.exports import RECORD, Exports, Photographs, export_model, failure, read_exports
 from handshape.export.formats import FORMATS, Format, Source, formats_named, load_keras, require_modules
+from handshape.export.usage import EXAMPLES, README
 from handshape.files import PARTIAL, REPLACED
 from handshape.hands.inputs import Inputs
 from handshape.model.classifier import build_classifier
@@ -47,16 +48,25 @@ def photographs_for(network: Network, count: int, size: int) -> Photographs:
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded_once() -> Iterator[None]:
-    """Loading a model takes seconds, and nothing here changes one."""
+    """Loading a model and converting it takes seconds, and nothing here changes one."""
     loaded: dict[Path, Any] = {}
+    converted: dict[Path, bytes] = {}
+    write_anew = FORMATS["litert"].write
 
     def load(bundle: Bundle) -> Any:
         if bundle.folder not in loaded:
             loaded[bundle.folder] = load_keras(bundle)
         return loaded[bundle.folder]
 
+    def write(source: Source, path: Path) -> None:
+        if source.bundle.folder not in converted:
+            write_anew(source, path)
+            converted[source.bundle.folder] = path.read_bytes()
+        path.write_bytes(converted[source.bundle.folder])
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exports, "load_keras", load)
+        patch.setitem(FORMATS, "litert", dataclasses.replace(FORMATS["litert"], write=write))
         yield
 
 
@@ -82,7 +92,7 @@ def with_hands(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Bu
 
 
 class Wrong:
-    """A format that is written as LiteRT is, and answers with the next class."""
+    """A format that is a copy of the bundle's LiteRT model, and answers with the next class."""
 
     def __init__(self, path: Path) -> None:
         self.network = LiteRtNetwork(path)
@@ -91,7 +101,12 @@ class Wrong:
         return np.roll(self.network(inputs), 1, axis=1)
 
 
-WRONG = dataclasses.replace(FORMATS["litert"], name="wrong", path="wrong.tflite", tolerance=None, open=Wrong)
+def copy(source: Source, path: Path) -> None:
+    path.write_bytes(source.bundle.litert.read_bytes())
+
+
+WRONG = Format("wrong", "wrong.tflite", (), None, copy, Wrong)
+WRITTEN = {"model.tflite", RECORD, README, *EXAMPLES["litert"]}  # of an export to litert alone
 
 
 def export(bundle: Bundle, chosen: list[Format], proof: Photographs, folder: Path) -> Exports:
@@ -130,7 +145,15 @@ def test_the_table_is_for_people(handshape: Handshape, trained: Trained, tmp_pat
     outcome = handshape("export", trained.folder, "--to", "litert", "--data", trained.data, "--out", tmp_path)
     assert outcome.code == 0, outcome.err
     assert outcome.out == ""
-    for words in ("Comparing on 39 photographs", "9 others", "keras", "litert", "100.0%", "Saved model.tflite"):
+    for words in (
+        "Comparing on 39 photographs",
+        "9 others",
+        "keras",
+        "litert",
+        "100.0%",
+        "Saved model.tflite",
+        "README.md",
+    ):
         assert words in outcome.err
 
 
@@ -185,7 +208,7 @@ def test_what_is_no_match_falls_back(
     assert instead.format is FORMATS["litert"]
     assert not instead.fault
     assert failure(made) is None
-    assert set(files_in(tmp_path)) == {RECORD, "model.tflite"}
+    assert set(files_in(tmp_path)) == WRITTEN
     said = capsys.readouterr().err
     label = bundle.class_names[proof.targets[0]]
     assert f"{label} loses 100.0 points" in said
@@ -198,7 +221,7 @@ def test_what_is_no_match_is_not_kept(bundle: Bundle, proof: Photographs, tmp_pa
     made = export(bundle, [WRONG, FORMATS["litert"]], proof, tmp_path)
     assert [each.format.name for each in made.failed] == ["wrong"]
     assert "wrong" in (failure(made) or HandshapeError("")).happened
-    assert set(files_in(tmp_path)) == {RECORD, "model.tflite", "mine.txt"}
+    assert set(files_in(tmp_path)) == {*WRITTEN, "mine.txt"}
     assert not read_exports(tmp_path)["exports"]["wrong"]["kept"]
 
 
@@ -222,7 +245,7 @@ def test_a_folder_takes_the_place_of_an_earlier_one(bundle: Bundle, proof: Photo
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "old").touch()
     made = export(bundle, [folder], proof, tmp_path)
-    assert set(files_in(tmp_path)) == {RECORD, "folder/net.tflite"}
+    assert set(files_in(tmp_path)) == {RECORD, README, "folder/net.tflite"}
     assert list(made.each[0].files) == ["folder/net.tflite"]
 
 
@@ -250,7 +273,7 @@ def test_what_a_killed_export_had_moved_away_comes_back(bundle: Bundle, proof: P
     (tmp_path / "openvino").mkdir()
     (tmp_path / "openvino" / "new").touch()
     export(bundle, [FORMATS["litert"]], proof, tmp_path)
-    assert set(files_in(tmp_path)) == {RECORD, "model.tflite", "saved_model/old", "openvino/new"}
+    assert set(files_in(tmp_path)) == {*WRITTEN, "saved_model/old", "openvino/new"}
 
 
 def test_a_full_disk_is_said_in_words(bundle: Bundle, proof: Photographs, tmp_path: Path) -> None:

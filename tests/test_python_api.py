@@ -21,6 +21,7 @@ from handshape.api.settings import crossval_options, external_of, settings_of
 from handshape.errors import DataError, HandshapeError, ImageError, ModelError, RunError, SettingsError
 from handshape.export.exports import Export, Exports
 from handshape.export.formats import FORMATS
+from handshape.reporting.wording import for_terminal, percent
 from handshape.workflow.run import read_record
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
@@ -184,7 +185,8 @@ def test_training_is_what_its_run_says(training: TrainingResult):
 def test_training_is_shown_in_a_line_and_on_a_page(training: TrainingResult, monkeypatch):
     line = repr(training)
     assert "\n" not in line
-    assert line.startswith(f"<TrainingResult: test accuracy {training.accuracy:.1%} on {training.metrics.n} images (")
+    share = for_terminal(percent(training.accuracy))
+    assert line.startswith(f"<TrainingResult: test accuracy {share} on {training.metrics.n} images (")
     assert "split by signer (12 signers)" in line
     monkeypatch.chdir(training.folder.parent)
     page = training._repr_html_()
@@ -225,7 +227,9 @@ def test_evaluation_says_what_the_command_line_says(trained: Trained, handshape:
     assert result.verdict.as_dict() == said["verdict"]
     assert result.left_out == said["left_out_photographs"]
     assert (result.unknown_classes, list(result.left_out)) == (("<Zebra>",), ["a/broken.jpg"])
-    assert repr(result).startswith(f"<EvaluationResult: accuracy {result.accuracy:.1%} on 12 images (")
+    assert repr(result).startswith(
+        f"<EvaluationResult: accuracy {for_terminal(percent(result.accuracy))} on 12 images ("
+    )
     assert repr(result).endswith(f"of {data}, which the model learned from>")
     page = result._repr_html_()
     assert "&lt;Zebra&gt;" in page
@@ -240,7 +244,8 @@ def test_crossval_answers_every_photograph_once(drawn: Path, others: Path, tmp_p
     assert sum(fold.n for fold in result.folds) == result.metrics.n == 48
     assert result.accuracy == result.mean == pytest.approx(np.mean([fold.share for fold in result.folds]))
     assert result.folder == out / "folds"
-    assert f"accuracy {result.mean:.1%} ± {result.spread:.1%} over 3 folds by signer" in repr(result)
+    mean, spread = (for_terminal(percent(share)) for share in (result.mean, result.spread))
+    assert f"accuracy {mean} ± {spread} over 3 folds by signer" in repr(result)
     page = result._repr_html_()
     assert page.count("data:image/jpeg;base64,") == 2
     assert "On strangers: " in page

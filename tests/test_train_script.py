@@ -37,6 +37,7 @@ def test_it_writes_everything_right_here(drawn: Path, tmp_path: Path):
         "dataset",
         "logs",
         "models",
+        "photographs.npz",
         "results",
         "run.json",
         "splits.csv",

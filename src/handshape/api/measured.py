@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from handshape.api import html
 from handshape.api.results import Shown
 from handshape.machine import is_installed
-from handshape.reporting.wording import decisions_in_words, interval
+from handshape.reporting.wording import count, decisions_in_words, for_terminal, interval, percent
 from handshape.workflow.crossval_result import CrossvalResult, mean_of, spread_of
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class _Measured(Shown):
     def _accuracy(self) -> str:
         """With its 95 % interval where there are few images."""
         surely = interval(self.accuracy, self.metrics.n)
-        text = f"accuracy {self.accuracy:.1%} on {self.metrics.n} images"
-        return f"{text} ({surely} with 95% confidence)" if surely else text
+        text = f"accuracy {percent(self.accuracy)} on {count(self.metrics.n, 'image')}"
+        return for_terminal(f"{text} ({surely} with 95% confidence)" if surely else text)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -260,8 +260,10 @@ class CrossValidationResult(Shown, CrossvalResult):
     def headline(self) -> str:
         """See :class:`Shown`."""
         worst, who = self.worst_fold, self.worst_signer
-        hardest = f"worst fold {worst.share:.1%}" + (f", worst signer {who.share:.1%}" if who else "")
-        return f"accuracy {_mean(self.folds)} over {len(self.folds)} folds {self.grouping}; {hardest}; {self.folder}"
+        hardest = f"worst fold {percent(worst.share)}" + (f", worst signer {percent(who.share)}" if who else "")
+        return for_terminal(
+            f"accuracy {_mean(self.folds)} over {len(self.folds)} folds {self.grouping}; {hardest}; {self.folder}"
+        )
 
     def _parts(self) -> Iterator[str]:
         if self.random:
@@ -274,4 +276,4 @@ class CrossValidationResult(Shown, CrossvalResult):
 
 
 def _mean(slices: tuple[Slice, ...]) -> str:
-    return f"{mean_of(slices):.1%} ± {spread_of(slices):.1%}"
+    return for_terminal(f"{percent(mean_of(slices))} ± {percent(spread_of(slices))}")

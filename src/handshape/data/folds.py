@@ -30,7 +30,7 @@ def stratified_folds(targets: Rows, groups: Sequence[str], count: int, seed: int
     Raises:
         DataError: there are fewer groups than folds, or no class has as many images.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     names, numbers = np.unique(list(groups), return_inverse=True)
     largest = int(np.bincount(targets).max(initial=0))
@@ -41,12 +41,18 @@ def stratified_folds(targets: Rows, groups: Sequence[str], count: int, seed: int
             f"{counted(len(names), 'group', 'groups')}, and {largest:,} images in the largest class.",
             fix=f"{f'Use --folds {most}, or add' if most >= FEWEST else 'Add'} photographs of other people.",
         )
-    folds = np.zeros(len(targets), np.int64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer images than folds: some folds lack them
-        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-        for fold, (_, tested) in enumerate(splitter.split(np.zeros(len(targets)), targets, numbers)):
-            folds[tested] = fold
+    stratified = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    for splitter in (
+        stratified,
+        GroupKFold(count, shuffle=True, random_state=seed),
+    ):  # the first may leave a fold empty
+        folds = np.zeros(len(targets), np.int64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of classes with fewer images than folds: some lack them
+            for fold, (_, tested) in enumerate(splitter.split(np.zeros(len(targets)), targets, numbers)):
+                folds[tested] = fold
+        if len(np.unique(folds)) == count:
+            break
     return folds
 
 

@@ -27,6 +27,15 @@ EXAMPLES = {  # of each runtime, which is the first word of a format's name
     "saved_model": ("example_saved_model.py",),
 }
 OPENED = {"openvino": "openvino/model.xml"}  # what is opened of a format that is a folder; else its path
+SHOWN = {
+    "path",
+    "bytes",
+    "milliseconds",
+    "images",
+    "keras",
+    "export",
+    "largest_difference",
+}  # of a format, in README.md
 
 Exported = Mapping[str, Mapping[str, Any]]  # what is recorded of each format, by its name
 
@@ -44,7 +53,7 @@ def write_usage(folder: Path, bundle: Bundle, inputs: frozenset[str], exported: 
     Raises:
         RunError: the folder cannot be written.
     """
-    kept = {name: record for name, record in exported.items() if record["kept"]}
+    kept = {name: record for name, record in exported.items() if record.get("kept") and record.keys() >= SHOWN}
     texts = {README: render(README, bundle, inputs, kept) if kept else ""}
     for runtime in dict.fromkeys(name.partition("-")[0] for name in exported):
         here = [name for name in FORMATS if name in kept and name.partition("-")[0] == runtime]

@@ -25,7 +25,7 @@ from handshape.files import atomic_write, write_text
 from handshape.workflow.context import Context
 from handshape.workflow.crossval_report import publish_crossval
 from handshape.workflow.crossval_result import CrossvalResult
-from handshape.workflow.dataset import Dataset, load, load_external, possible_settings
+from handshape.workflow.dataset import Dataset, load, load_externals, possible_settings
 from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import choose_weights, fit, require_same_start
 from handshape.workflow.run import CrossvalRun, new_run, open_run, read_record, run_in_progress
@@ -150,10 +150,7 @@ def _begin(settings: Settings, options: CrossvalOptions, context: Context) -> _B
     dataset = load(settings, context)
     settings = possible_settings(settings, dataset)
     with context.watch.stage("read"):
-        external = {
-            name: load_external(path, dataset.class_names, dataset.search, settings.model.img_size, console)
-            for name, path in options.external.items()
-        }
+        external = load_externals(options.external, dataset, settings.model.img_size, console)
     plan: dict[str, Split] = {}
     random: dict[str, Split] = {}
     for repeat in range(options.repeats):

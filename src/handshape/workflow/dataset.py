@@ -192,6 +192,25 @@ def load_external(
     )
 
 
+def load_externals(paths: Mapping[str, Path], dataset: Dataset, size: int, console: Console) -> dict[str, Dataset]:
+    """Photographs from elsewhere, by name, to measure what is trained on ``dataset``; what is left out is said.
+
+    Raises:
+        DataError: as :func:`load_external`.
+    """
+    found = {
+        name: load_external(path, dataset.class_names, dataset.search, size, console) for name, path in paths.items()
+    }
+    for name, each in found.items():
+        for words, what in (
+            (each.left_out, "classes that are not trained"),
+            (each.report.corrupt, "unreadable images"),
+        ):
+            if words:
+                console.warn(f"Left out of {name}, {what}: {some(words, 10)}.")
+    return found
+
+
 def load_negatives(folders: Sequence[str], search: HandSearch | None, size: int, console: Console) -> Inputs | None:
     """Photographs without a sign, of all these folders; None where no folder is named.
 

@@ -19,7 +19,7 @@ from handshape.hands.inputs import Inputs
 from handshape.machine import peak_memory_mib
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
-from handshape.workflow.dataset import Dataset, load, load_external, load_negatives, possible_settings
+from handshape.workflow.dataset import Dataset, load, load_externals, load_negatives, possible_settings
 from handshape.workflow.evaluate import evaluate_training
 from handshape.workflow.fit import fit, needs_refit, refit
 from handshape.workflow.publish import publish
@@ -139,10 +139,7 @@ def _begin(settings: Settings, external: Mapping[str, Path], context: Context) -
     settings = possible_settings(settings, dataset)
     with context.watch.stage("read"):
         negatives = load_negatives(settings.data.negatives, dataset.search, size, console)
-        others = {
-            name: load_external(path, dataset.class_names, dataset.search, size, console)
-            for name, path in external.items()
-        }
+        others = load_externals(external, dataset, size, console)
     return _Begun(settings, dataset, split(dataset, settings, console), others, negatives)
 
 

@@ -1,0 +1,128 @@
+"""What is written beside exports, of models of every kind: whole, filled in, and nobody else's."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handshape.console import Console
+from handshape.export.bundle import Bundle
+from handshape.export.usage import EXAMPLES, README, render, write_usage
+from handshape.hands import models
+from handshape.model.decisions import NEVER, Thresholds
+
+NAMES = ('A"\\', "$x", "Ünï </script>", "B")
+KINDS = {  # the inputs of a model, and how many hands are looked for
+    "whole images": (frozenset({"image"}), 0),
+    "crops": (frozenset({"image"}), 2),
+    "both streams": (frozenset({"image", "landmarks", "hand_present"}), 1),
+    "landmarks": (frozenset({"landmarks", "hand_present"}), 1),
+}
+TEXTS = [name for names in EXAMPLES.values() for name in names]
+
+
+def bundle_of(hands: int) -> Bundle:
+    return Bundle(NAMES, 96, Thresholds(0.625, NEVER), hands, Path("bundle"), {})
+
+
+def record_of(path: str, kept: bool = True) -> dict[str, Any]:
+    """What ``exports.json`` says of a format."""
+    measures = {"bytes": 3_140_000, "milliseconds": 1.5, "largest_difference": 2.5e-5, "images": 40}
+    return {"path": path, "kept": kept, "export": 0.95, "keras": 0.975, **measures}
+
+
+def written(kind: str, folder: Path, exported: dict[str, dict[str, Any]]) -> set[str]:
+    inputs, hands = KINDS[kind]
+    write_usage(folder, bundle_of(hands), inputs, exported, Console())
+    return {file.name for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_python_is_python(kind: str) -> None:
+    inputs, hands = KINDS[kind]
+    for name in TEXTS:
+        if name.endswith(".py"):
+            text = render(name, bundle_of(hands), inputs, {}, "model.file")
+            compile(text, name, "exec")
+            assert ("def crop(" in text) == (hands > 0 and "image" in inputs)
+            assert ("PIL" in text) == ("image" in inputs)
+            assert not [line for line in text.splitlines() if "import" in line and "handshape" in line]
+            found: dict[str, Any] = {}
+            constants = [line for line in text.splitlines() if line.startswith(("CLASS_NAMES", "WITH"))]
+            exec("import math\n" + "\n".join(constants), found)
+            assert found["CLASS_NAMES"] == list(NAMES)
+            assert found["WITH_HAND"] == 0.625
+            assert found.get("WITHOUT_HAND") == (NEVER if hands else None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_javascript_is_javascript(kind: str, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("node is not installed")
+    inputs, hands = KINDS[kind]
+    page = render("example_litert.html", bundle_of(hands), inputs, {}, "model.tflite")
+    assert page.count("<script") == page.count("</script>") == 2
+    script = page.split('<script type="module">')[1].partition("</script>")[0]
+    for number, text in enumerate([render("example_onnx.mjs", bundle_of(hands), inputs, {}, "model.onnx"), script]):
+        (tmp_path / f"{number}.mjs").write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            [node, "--check", tmp_path / f"{number}.mjs"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["Example.kt", "example_litert.cpp", "example_onnx.cpp", "example_openvino.cpp"])
+def test_other_languages_are_whole(kind: str, name: str) -> None:
+    inputs, hands = KINDS[kind]
+    text = render(name, bundle_of(hands), inputs, {}, "model.file")
+    for opened, closed in ("{}", "()", "[]"):
+        assert text.count(opened) == text.count(closed)
+    assert "{{" not in text.replace('{{"', "") and "{%" not in text
+    assert ('"A\\"\\\\", "$x"' in text) == (not name.endswith(".kt"))
+    assert ('"A\\"\\\\", "\\$x"' in text) == name.endswith(".kt")
+    assert all(f'"{each}"' in text for each in (*inputs, "probabilities"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_readme_says_what_goes_in_and_what_comes_out(kind: str) -> None:
+    inputs, hands = KINDS[kind]
+    formats = {"litert-int8": record_of("model_int8.tflite"), "saved_model": record_of("saved_model")}
+    text = render(README, bundle_of(hands), inputs, formats)
+    assert json.dumps(NAMES, ensure_ascii=False) in text
+    assert "| litert-int8 | `model_int8.tflite` | 3.1 | 1.5 | 95.0 % / 97.5 % | 0.000025 | example_litert.py" in text
+    for name, shape in {"image": "[1, 96, 96, 3]", "landmarks": "[1, 21, 6]", "hand_present": "[1, 1]"}.items():
+        assert (f"| `{name}` | {shape} |" in text) == (name in inputs)
+    assert "0.625 or more" in text
+    assert ("| no hand | never | `no hand` |" in text) == (hands > 0)
+    pinned = [models.PALM, models.LANDMARKS, models.WHEEL, models.WHEEL_SHA256, *models.SHA256.values()]
+    assert all((each in text) == (hands > 0) for each in pinned)
+    assert ("Up to 2 hands" in text) == (hands == 2)
+
+
+def test_examples_open_the_first_format_that_is_there(tmp_path: Path) -> None:
+    exported = {name: record_of(f"{name}.file") for name in ("litert-int8", "litert-float16", "openvino")}
+    names = written("both streams", tmp_path, exported)
+    assert names == {README, *EXAMPLES["litert"], *EXAMPLES["openvino"]}
+    assert '"litert-float16.file"' in (tmp_path / "example_litert.py").read_text()
+    assert '"openvino/model.xml"' in (tmp_path / "example_openvino.cpp").read_text()
+
+
+def test_what_was_not_kept_has_no_example(tmp_path: Path) -> None:
+    written("whole images", tmp_path, {"onnx": record_of("model.onnx"), "litert": record_of("model.tflite")})
+    left = written("whole images", tmp_path, {"onnx": record_of("model.onnx", kept=False)})
+    assert left == set(EXAMPLES["litert"])
+
+
+def test_the_files_of_others_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / README).write_text("# My application\n")
+    (tmp_path / "example_onnx.py").mkdir()
+    names = written("whole images", tmp_path, {"onnx": record_of("model.onnx")})
+    assert names == {README, *EXAMPLES["onnx"]}
+    assert (tmp_path / README).read_text() == "# My application\n"
+    said = capsys.readouterr().err.replace("\n", "")
+    assert said.count("was not written by Handshape") == 2
