@@ -204,9 +204,9 @@ class PixelStreamTrainer:
         from handshape.training.pixels import TrainingFiles
 
         run = self._context.run
-        trainer = self._trainer(
-            rows, TrainingFiles(checkpoint=run.work / "refit_state.npz") if run else TrainingFiles()
-        )
+        files = TrainingFiles(checkpoint=run.work / "refit_state.npz") if run else TrainingFiles()
+        self._features = self._features.renewed(self._stream)
+        trainer = self._trainer(rows, files)
         trainer.run(refit_phase(self._settings.model))
         trainer.finish()
 
