@@ -67,7 +67,7 @@ class TrunkFeatures:
         self._done = self._read_done()
 
     def renewed(self, stream: PixelStream) -> TrunkFeatures:
-        """Other views of the same images, for a refit; all may lend each other backgrounds: nothing is measured on them.
+        """Other views of the same images, for a refit; all may lend each other backgrounds.
 
         On one person's video, a refit on the views that were learned from before cost strangers 2.4 points.
         """
