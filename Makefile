@@ -1,5 +1,6 @@
 # make train [DATA=folder] [ARGS='--set …']   the whole journey, on drawn hands or on your photographs
 # make test                                   everything that is checked
+# make readme                                 README as `make train` prints it now, with its pictures
 # make bench ARGS='DATA SIGNERS.csv WEIGHTS'   accuracy and time against the specification's recipe, on photographs
 # Python 3.11 to 3.13: the first that is here (TensorFlow has no wheels for later ones yet)
 CHECK := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -13,19 +14,19 @@ ARGS ?=
 INSTALL := $(if $(shell command -v uv),uv pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check) -c constraints.txt
 MAKE_VENV := $(if $(shell command -v uv),uv venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 
-.PHONY: train test lint bench clean
+.PHONY: train test lint bench readme clean
 .DELETE_ON_ERROR:
 
 ifeq ($(DATA),)
 train: $(VENV)/train-ready practice/signers.csv
-	$(BIN)/handshape train practice --set data.groups=practice/signers.csv $(ARGS)
+	$(BIN)/handshape train practice $(ARGS)
 else
 train: $(VENV)/train-ready
 	$(BIN)/handshape train "$(DATA)" $(ARGS)
 endif
 
 practice/signers.csv: | $(VENV)/train-ready
-	$(BIN)/handshape sample practice --per-class 40
+	$(BIN)/handshape sample practice
 
 test: $(VENV)/dev-ready lint
 	$(BIN)/pytest $(ARGS)
@@ -38,6 +39,10 @@ lint: $(VENV)/dev-ready
 
 bench: $(VENV)/dev-ready
 	$(BIN)/python benchmarks/digits.py $(ARGS)
+
+readme: $(VENV)/train-ready
+	rm -rf practice
+	$(BIN)/python scripts/readme.py
 
 $(VENV)/train-ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(CHECK)' || \

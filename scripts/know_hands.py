@@ -38,7 +38,7 @@ def main() -> None:
     console = Console()
     with tempfile.TemporaryDirectory() as place:
         drawn = Path(place) / "drawn"
-        draw_practice_set(drawn, options.drawn, DRAWN_SEED, None, 192, console)
+        draw_practice_set(drawn, options.drawn, DRAWN_SEED, HANDSHAPES, 192, console)
         found = [hands_of(drawn, HANDSHAPES, console), hands_of(options.letters, HANDSHAPES, console)]
     landmarks = np.concatenate([hands for hands, _ in found])
     labels = [label for _, names in found for label in names]

@@ -40,7 +40,7 @@ from handshape.hands.geometry import LANDMARKS
 from handshape.hands.inputs import Inputs
 from handshape.hands.search import hand_search
 from handshape.model.weights import OWN_FILE, StartingWeights, load_weights, pack_weights
-from handshape.practice import draw_practice_set
+from handshape.practice import HANDSHAPES, draw_practice_set
 from handshape.training.augment import Augmenter
 
 SIZE, BATCH, RATE, SMOOTHING = 128, 32, 1e-4, 0.1
@@ -117,7 +117,7 @@ class Loaded:
 def load_drawn(per_class: int, console: Console) -> Loaded:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "drawn"
-        draw_practice_set(folder, per_class, DRAWN_SEED, None, 160, console)
+        draw_practice_set(folder, per_class, DRAWN_SEED, HANDSHAPES, 160, console)
         return load_all(list_samples(folder), None, console)
 
 

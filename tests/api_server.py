@@ -82,13 +82,15 @@ def form(images: Sequence[bytes], names: Sequence[str] = ()) -> bytes:
 
 
 @contextmanager
-def running(model: object, tokens: Sequence[str] = (), workers: int = 2, **limits: float) -> Iterator[Running]:
+def running(
+    model: object, tokens: Sequence[str] = (), workers: int = 2, origins: Sequence[str] = (), **limits: float
+) -> Iterator[Running]:
     """A server for a model, stopped gracefully at the end."""
     served = load(str(model), workers, Console(quiet=True))
     events: list[dict[str, Any]] = []
     served._log = events.append
     bounds = Limits(**limits)
-    app = make_app(served, explained, Access(tokens, LOOPBACK), bounds, events.append)
+    app = make_app(served, explained, Access(tokens, LOOPBACK, origins), bounds, events.append)
     with open_socket("127.0.0.1", 0, bounds) as socket:
         server = make_server(app, bounds)
         here = Running(socket.getsockname()[1], served, server, events)

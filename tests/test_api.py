@@ -259,6 +259,51 @@ def test_web_pages_from_elsewhere_are_turned_away(server: Running):
     assert server.ask("GET", "/v1/models", Host=f"localhost:{server.port}").status == 200
 
 
+PAGE = "https://signs.example.org"
+
+
+def cors(answer: Answer) -> dict[str, str]:
+    """What an answer tells a browser about pages from elsewhere."""
+    return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+
+
+def test_pages_that_are_let_in_may_ask_and_read_the_answers(trained: Trained, photos):
+    photo = photos[0].read_bytes()
+    with running(trained.folder, tokens=[TOKEN], origins=[PAGE], bytes=100_000) as server:
+        wanted = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization"}
+        preflight = server.ask("OPTIONS", "/v1/recognize", Origin=PAGE, **wanted)  # browsers send no token with it
+        allowed = cors(preflight)
+        assert preflight.status == 200
+        assert allowed["access-control-allow-origin"] == PAGE
+        assert "POST" in allowed["access-control-allow-methods"]
+        assert "authorization" in allowed["access-control-allow-headers"].lower()
+        assert "access-control-allow-credentials" not in allowed
+        answer = server.send(photo, Origin=PAGE, Authorization=f"Bearer {TOKEN}")
+        assert answer.status == 200
+        assert answer.object["results"][0]["decision"] in {"A", "B", "L", "5", "unknown"}
+        refused = [server.send(photo, Origin=PAGE), server.send(b"x" * 200_000, Origin=PAGE)]
+        assert [each.status for each in refused] == [401, 401]
+        large = server.send(b"x" * 200_000, Origin=PAGE, Authorization=f"Bearer {TOKEN}")
+        assert large.error_code == "too_large"
+        for each in (answer, *refused, large):  # a page is to learn what is wrong
+            assert cors(each)["access-control-allow-origin"] == PAGE
+            assert "origin" in each.headers["vary"].lower()
+        assert not cors(server.send(photo, Authorization=f"Bearer {TOKEN}"))
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://elsewhere.example", "null", f"{PAGE}.evil.example", "http://signs.example.org"]
+)
+def test_other_pages_stay_outside(origin, trained: Trained):
+    with running(trained.folder, origins=[PAGE]) as server:
+        answer = server.ask("GET", "/v1/models", Origin=origin)
+        assert answer.error_code == "other_origin"
+        preflight = server.ask("OPTIONS", "/v1/recognize", Origin=origin, Access_Control_Request_Method="POST")
+        assert 400 <= preflight.status < 500
+        for each in (answer, preflight):
+            assert "access-control-allow-origin" not in each.headers
+
+
 def test_a_client_that_asks_too_often_waits(trained: Trained):
     with running(trained.folder, rate=0.001) as server:
         first, second = (server.ask("GET", "/v1/models") for _ in range(2))

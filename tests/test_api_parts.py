@@ -21,7 +21,7 @@ from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write
 from handshape.registry import Registry, open_registry, parse
 from handshape.serving.api import limits as limits_module
 from handshape.serving.api import models
-from handshape.serving.api.access import LOOPBACK, Access, read_tokens
+from handshape.serving.api.access import LOOPBACK, Access, read_origin, read_tokens
 from handshape.serving.api.errors import ApiError
 from handshape.serving.api.limits import Limits, Rate
 from handshape.serving.api.server import open_socket
@@ -73,16 +73,47 @@ def test_without_a_rate_nobody_waits():
         ({"host": "localhost:8000", "origin": "http://localhost:8000"}, None),
         ({"host": "localhost:8000", "origin": "http://localhost:9000"}, "other_origin"),
         ({"host": "localhost:8000", "origin": "http://["}, "other_origin"),
+        ({"host": "localhost:8000", "origin": "null"}, "other_origin"),
+        ({"host": "localhost:8000", "origin": "https://signs.example.org"}, None),
+        ({"host": "elsewhere.example", "origin": "https://signs.example.org"}, "wrong_host"),
+        ({"host": "localhost:8000", "origin": "http://signs.example.org"}, "other_origin"),
+        ({"host": "localhost:8000", "origin": "https://signs.example.org:8443"}, "other_origin"),
+        ({"host": "localhost:8000", "origin": "https://signs.example.org.evil.example"}, "other_origin"),
     ],
 )
 def test_names_and_origins(headers, code):
-    access = Access((), LOOPBACK)
+    access = Access((), LOOPBACK, ["https://signs.example.org"])
     if code is None:
         access.check(Headers(headers))
         return
     with pytest.raises(ApiError) as caught:
         access.check(Headers(headers))
     assert caught.value.error["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://signs.example.org", "https://signs.example.org"),
+        ("HTTPS://Signs.Example.org/", "https://signs.example.org"),
+        ("https://signs.example.org:443", "https://signs.example.org"),
+        ("http://localhost:5173", "http://localhost:5173"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("capacitor://localhost", "capacitor://localhost"),
+    ],
+)
+def test_origins_are_written_as_browsers_write_them(text, origin):
+    assert read_origin(text) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "*", "null", "signs.example.org", "localhost:5173", "https://", "//a.example"]
+    + [f"https://{rest}" for rest in ("a.example/page", "a.example?b", "a.example:none", "user@a.example", "[")],
+)
+def test_what_is_no_origin(text):
+    with pytest.raises(SettingsError, match="is not the origin of web pages"):
+        read_origin(text)
 
 
 @given(st.text())

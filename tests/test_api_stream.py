@@ -147,6 +147,15 @@ def test_who_may_open_a_stream(trained: Trained, frames):
         assert rejection(server, subprotocols=["handshape", "bearer.wrong"]) == (401, "unauthorized")
 
 
+def test_pages_that_are_let_in_may_open_a_stream(trained: Trained, frames):
+    with running(trained.folder, tokens=[TOKEN], origins=["https://signs.example.org"]) as server:
+        page = {"origin": "https://signs.example.org"}
+        assert rejection(server, **page) == (401, "unauthorized")
+        assert rejection(server, origin="https://elsewhere.example") == (403, "other_origin")
+        with open_stream(server, subprotocols=["handshape", f"bearer.{TOKEN}"], **page) as stream:
+            assert ask(stream, frames[0])["decision"]
+
+
 def test_a_stream_elsewhere_is_rejected_as_other_paths_are(trained: Trained):
     with running(trained.folder) as server:
         assert rejection(server, path="/v1/streams") == (404, "not_found")

@@ -9,6 +9,7 @@ from conftest import checked, encoded, fill
 from PIL import Image
 
 from handshape.data.checks import require_trainable, with_label_issues, with_signers
+from handshape.data.label_issues import Signs
 from handshape.errors import DataError
 from handshape.images import read_image
 
@@ -220,12 +221,12 @@ def test_suspects_join_the_report(tmp_path: Path) -> None:
     features += [[9] if sample.label == "A" else [0] for sample in samples]
     features[4] -= 9
     groups = {sample.path: sample.path for sample in samples}
-    told = with_label_issues(report, samples, features, groups)
+    told = with_label_issues(report, samples, Signs(features), groups)
     (issue,) = told.label_issues
     assert (issue.path, issue.label, issue.suggested) == (samples[4].path, "A", "B")
     assert told.as_dict()["label_issues"] == [issue.as_dict()]
     assert f"1 label is suspect, the clearest first: {samples[4].path} looks like B." in told.problems[-1]
-    assert with_label_issues(report, samples[:4], features[:4], groups).problems == ()  # too few to tell
+    assert with_label_issues(report, samples[:4], Signs(features[:4]), groups).problems == ()  # too few to tell
 
 
 def test_signers_join_the_report(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ PATIENCE = 60.0  # seconds for what takes a moment, even on a machine that is bu
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_starts_answers_and_stops(stop, trained: Trained, tmp_path: Path):
     (tmp_path / "tokens").write_text("a-token-for-these-tests\n")
+    page = "https://signs.example.org"
     command = [sys.executable, "-m", "handshape", "serve", str(trained.folder), "--port", "0", "--json"]
+    command += ["--allow-origin", "http://localhost:5173", "--allow-origin", page]
     with subprocess.Popen(
         [*command, "--token-file", str(tmp_path / "tokens")],
         stdout=subprocess.PIPE,
@@ -35,8 +37,10 @@ def test_it_starts_answers_and_stops(stop, trained: Trained, tmp_path: Path):
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(f"{address}/readyz", timeout=PATIENCE) as answer:
             assert json.load(answer) == {"status": "ready"}
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(f"{address}/v1/models", timeout=PATIENCE)
+        request = urllib.request.Request(f"{address}/v1/models", headers={"Origin": page})
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            urllib.request.urlopen(request, timeout=PATIENCE)
+        assert refused.value.headers["Access-Control-Allow-Origin"] == page
         program.send_signal(stop)
         assert program.wait(PATIENCE) == 0
         events = [json.loads(line) for line in program.stdout]
@@ -60,6 +64,7 @@ def test_a_port_that_is_taken(trained: Trained, handshape: Handshape):
         (["--host", "203.0.113.1"], "Cannot serve on"),
         (["--host", "no.such.name.invalid"], "Cannot serve on"),
         (["--workers", "0"], "--workers"),
+        (["--allow-origin", "*"], "'*' is not the origin of web pages"),
         (["--limit", "images=none"], "The limit images cannot be 'none'"),
         (["--token-file", "absent"], "Cannot read the tokens"),
     ],

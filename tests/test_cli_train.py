@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SETTINGS, Handshape, Trained, assignments, fill
+from conftest import SETTINGS, Handshape, Trained, assignments
 from helpers import copy_some, own_weights, results_of, watched_trunks
 from PIL import Image
 
@@ -16,9 +16,7 @@ pytest.importorskip("keras")
 
 from handshape.cli import main
 from handshape.config import load_settings
-from handshape.console import Console
 from handshape.export.bundle import find_bundle
-from handshape.practice import draw_practice_set
 from handshape.training import pixels
 from handshape.workflow import publish
 from handshape.workflow.run import Run, open_run, read_record
@@ -188,74 +186,9 @@ def test_a_second_training_computes_no_features(drawn: Path, home: Path, handsha
         said.append(handshape("train", drawn, "--out", tmp_path / name, "--json", *short).object)
         images.append(seen.images)
     assert images[0] == images[1] > 2 * 48  # two views of the training images, then two others of all for the refit
+    assert seen.made == 1
     assert said[0]["accuracy"] == said[1]["accuracy"]
     assert [path.name for path in home.iterdir()] == ["features"]
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
-    """Folders of photographs of other people beside those to train on, some of them of no use."""
-    draw_practice_set(tmp_path / "drawn", 3, 7, ["A"], 96, Console(quiet=True))
-    one, two, three = (path.read_bytes() for path in (tmp_path / "drawn" / "A").iterdir())
-    files = {
-        "others/A/1.jpg": one,
-        "others/A/2.jpg": two,
-        "others/L/half.jpg": one[:300],
-        "others/zebra/1.jpg": three,
-        "rooms/1.jpg": one,
-        "rooms/below/2.jpg": two,
-        "rooms/below/3.jpg": three,
-        "rooms/none.png": b"",
-        "strange/zebra/1.jpg": one,
-        "broken/A/1.jpg": b"no image",
-        "flat/1.jpg": one,
-    }
-    (tmp_path / "empty").mkdir()
-    return fill(tmp_path, files)
-
-
-def test_photographs_from_elsewhere_are_measured_without_those_that_cannot_be_read(
-    drawn, elsewhere, handshape, monkeypatch
-):
-    monkeypatch.setattr(publish, "draw_figures", lambda *args: None)
-    monkeypatch.chdir(elsewhere)
-    short = assignments(model__num_epochs=1, model__fine_tune_epochs=0)
-    outcome = handshape("train", drawn, "--external", "them=others", "--negatives", "rooms", "--json", *short)
-    assert outcome.code == 0
-    results = results_of(Path(outcome.object["run"]))
-    assert results["external"]["them"]["n"] == 2
-    assert results["decisions"]["false_accept"] in (0, 1)  # of three, two tuned
-    warnings = [line for line in outcome.err.splitlines() if line.startswith("warn: ")]
-    for left_out in ("L/half.jpg", "none.png", "zebra"):
-        assert any(left_out in line for line in warnings), left_out
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["--external", "them=strange"], "knows none of the classes"),
-        (["--external", "them=broken"], "can be read"),
-        (["--external", "them=empty"], "holds no class folders"),
-        (["--external", "them=flat"], "but no class folders"),
-        (["--external", "them=missing"], "There is no folder missing"),
-        (["--external", "others"], "Cannot use --external others"),
-        (["--external", "a=others", "--external", "a=flat"], "Cannot use --external a=flat"),
-        (["--negatives", "broken"], "photographs without a sign in broken"),
-        (["--negatives", "empty"], "photographs without a sign in empty"),
-        (["--negatives", "flat"], "photographs without a sign in flat"),
-        (["--negatives", "missing"], "There is no folder missing"),
-        (["--set", "data.negatives=[missing]"], "There is no folder missing"),
-    ],
-)
-def test_other_photographs_that_cannot_be_used_are_told_before_anything_is_learned(
-    words, told, drawn, elsewhere, handshape, monkeypatch
-):
-    monkeypatch.chdir(elsewhere)
-    outcome = handshape("train", drawn, *words, "--json", *assignments())
-    assert outcome.code == 1
-    assert told in outcome.object["error"]
-    assert "Phase 1" not in outcome.err
-    assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,19 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from conftest import hand_at
+from PIL import Image
 
 from handshape.console import Console
 from handshape.export.bundle import Bundle
 from handshape.export.usage import EXAMPLES, README, render, write_usage
 from handshape.hands import models
+from handshape.hands.inputs import load_photograph, view_of, with_hands
+from handshape.hands.landmarks import Hand
 from handshape.model.decisions import NEVER, Thresholds
+from handshape.serving.recognizer import hand_as_dict
 
 NAMES = ('A"\\', "$x", "Ünï </script>", "B")
 KINDS = {  # the inputs of a model, and how many hands are looked for
@@ -56,6 +62,39 @@ def test_python_is_python(kind: str) -> None:
             assert found["CLASS_NAMES"] == list(NAMES)
             assert found["WITH_HAND"] == 0.625
             assert found.get("WITHOUT_HAND") == (NEVER if hands else None)
+
+
+@pytest.mark.parametrize("hand", [None, hand_at(30, 40, 250), hand_at(-40, 90, 80, "Left", 7), hand_at(5, 0, 700)])
+@pytest.mark.parametrize("form", ["wide.png", "tall.png", "turned.jpg", "clear.png"])
+@pytest.mark.parametrize("kind", ["whole images", "both streams"])
+def test_examples_see_what_handshape_sees(kind: str, form: str, hand: Hand | None, tmp_path: Path) -> None:
+    inputs, hands = KINDS[kind]
+    seen = hand if hands else None
+    photograph = load_photograph(picture(tmp_path / form), 1024 if hands else 192)
+    expected = with_hands(view_of(photograph, seen, 96)[None], [seen])
+    example: dict[str, Any] = {"__name__": "example", "__file__": str(tmp_path / "example.py")}
+    exec(render("example_litert.py", bundle_of(hands), inputs, {}, "model.tflite"), example)
+    words = [hand_as_dict(seen, landmarks=True) if seen else None] if hands else []
+    given = example["inputs_of"](str(tmp_path / form), *words)
+    assert set(given) == inputs
+    assert all(value.dtype == np.float32 for value in given.values())
+    difference = np.abs(given["image"] - expected.image)
+    assert difference.max() <= 1 and (difference > 0).mean() < 0.01  # landmarks are rounded in JSON
+    if hands:
+        np.testing.assert_allclose(given["landmarks"], expected.landmarks, atol=1e-4)
+        np.testing.assert_array_equal(given["hand_present"], expected.hand_present)
+
+
+def picture(path: Path) -> Path:
+    """A photograph of noise, as its name says."""
+    shape = (27, 18) if path.stem == "tall" else (18, 27)
+    noise = np.random.default_rng(5).integers(0, 256, (*shape, 4 if path.stem == "clear" else 3), np.uint8)
+    size = (3300, 2200) if path.stem == "turned" else (shape[1] * 12, shape[0] * 12)  # a JPEG to be decoded smaller
+    exif = Image.Exif()
+    if path.stem == "turned":
+        exif[0x0112] = 6
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path, exif=exif)
+    return path
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -42,7 +42,8 @@ def half_transparent(mode: str) -> Image.Image:
 
 
 def test_extensions_are_lower_case() -> None:
-    assert {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"} == EXTENSIONS
+    assert {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".jfif"} < EXTENSIONS
+    assert {extension.lower() for extension in EXTENSIONS} == EXTENSIONS
 
 
 @pytest.mark.parametrize(

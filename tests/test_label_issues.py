@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handshape.data.label_issues import Features, find_label_issues
+from handshape.data.label_issues import Features, Signs, find_label_issues
 from handshape.data.samples import list_samples
 
 CENTRES = np.random.default_rng(1).normal(0, 4, (6, 20))
@@ -22,7 +22,7 @@ def hands(each: int = 40, signers: int = 8, seed: int = 0) -> tuple[Features, li
 
 def test_clean_labels_are_not_suspected() -> None:
     features, targets, signers = hands()
-    assert find_label_issues(features, targets, signers) == find_label_issues(features, targets) == []
+    assert find_label_issues(Signs(features), targets, signers) == find_label_issues(Signs(features), targets) == []
 
 
 @pytest.mark.parametrize("by_signer", [True, False])
@@ -31,7 +31,7 @@ def test_wrong_labels_are_found_with_the_right_ones(by_signer: bool, seed: int) 
     features, targets, signers = hands(seed=seed)
     wrong = np.random.default_rng(seed).permutation(len(targets))[:7].tolist()
     class_names = [str((int(label) + 1) % 6) if row in wrong else label for row, label in enumerate(targets)]
-    found = find_label_issues(features, class_names, signers if by_signer else None, seed)
+    found = find_label_issues(Signs(features), class_names, signers if by_signer else None, seed)
     assert sorted(issue.row for issue in found) == sorted(wrong)
     assert all(issue.suggested == targets[issue.row] for issue in found)
     assert all(0.5 < issue.confidence <= 1 for issue in found)
@@ -42,44 +42,44 @@ def test_a_mislabelled_burst_is_found_through_its_group() -> None:
     features[:6] = features[0] + np.random.default_rng(0).normal(0, 0.05, (6, 20))
     class_names = ["3"] * 6 + targets[6:]
     groups = ["burst"] * 6 + [str(row) for row in range(6, len(targets))]
-    found = {issue.row for issue in find_label_issues(features, class_names, groups)}
+    found = {issue.row for issue in find_label_issues(Signs(features), class_names, groups)}
     assert set(range(6)) <= found
     assert len(found) <= 7
     assert not set(range(6)) & {
-        issue.row for issue in find_label_issues(features, class_names)
+        issue.row for issue in find_label_issues(Signs(features), class_names)
     }  # it vouches for itself
 
 
 def test_classes_that_look_alike_accuse_each_other_of_nothing() -> None:
     features, targets, signers = hands()
     class_names = [("0" if row % 2 else "O") if label == "0" else label for row, label in enumerate(targets)]
-    assert find_label_issues(features, class_names, signers) == []
+    assert find_label_issues(Signs(features), class_names, signers) == []
 
 
 def test_scale_and_idle_columns_do_not_matter() -> None:
     features, targets, signers = hands()
     targets[3] = "5"
-    plain = find_label_issues(features, targets, signers)
+    plain = find_label_issues(Signs(features), targets, signers)
     padded = np.hstack([features * 1000 + 5, np.full((len(targets), 1), 7.0)]).astype(np.float32)
-    assert [issue.row for issue in find_label_issues(padded, targets, signers)] == [3]
+    assert [issue.row for issue in find_label_issues(Signs(padded), targets, signers)] == [3]
     assert [issue.row for issue in plain] == [3]
 
 
 @pytest.mark.parametrize("count", [0, 1, 19])
 def test_too_few_images_say_nothing(count: int) -> None:
     features, targets, _ = hands()
-    assert find_label_issues(features[:count], [targets[-row] for row in range(count)]) == []
+    assert find_label_issues(Signs(features[:count]), [targets[-row] for row in range(count)]) == []
 
 
 def test_one_class_says_nothing() -> None:
     features, targets, _ = hands()
-    assert find_label_issues(features, ["A"] * len(targets)) == []
+    assert find_label_issues(Signs(features), ["A"] * len(targets)) == []
 
 
 def test_signers_who_show_one_class_each() -> None:
     """Whoever is held out takes the class along: nothing can be learned, and nothing may be accused."""
     features, targets, _ = hands()
-    assert find_label_issues(features, targets, targets) == []
+    assert find_label_issues(Signs(features), targets, targets) == []
 
 
 @pytest.mark.photographs
@@ -91,7 +91,9 @@ def test_the_ten_known_mislabels_are_found(photographs: Path) -> None:
     digits = [sample for sample in folder.samples if sample.label in "12345"]
     pixels = [np.asarray(Image.open(folder.file(sample)).convert("L").resize((24, 24))).ravel() for sample in digits]
     found = find_label_issues(
-        np.array(pixels, np.float32), [sample.label for sample in digits], [signers[sample.path] for sample in digits]
+        Signs(np.array(pixels, np.float32)),
+        [sample.label for sample in digits],
+        [signers[sample.path] for sample in digits],
     )
     paths = [digits[issue.row].path for issue in found]
     swapped = [path for path in paths if "hand2_4_dif_seg" in path or "hand2_5_dif_seg" in path]

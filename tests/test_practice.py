@@ -11,11 +11,11 @@ from PIL import Image
 
 from handshape.console import Console
 from handshape.errors import DataError
-from handshape.practice import HANDSHAPES, SIGNERS, draw_practice_set
+from handshape.practice import HANDSHAPES, LETTERS, SIGNERS, draw_practice_set
 from handshape.practice.hand import ARM, Bones, Proportions, clothe, pose_bones
 from handshape.practice.handshapes import POSES
 from handshape.practice.people import draw_signer, habitual_pose
-from handshape.practice.poses import LASTING, PASSING, varied
+from handshape.practice.poses import FURTHEST, LASTING, PASSING, stray, varied
 from handshape.practice.raster import NOTHING, Camera, depth_map, project
 from handshape.practice.scene import photograph
 
@@ -52,6 +52,11 @@ def gap(hand: Bones, finger: int) -> float:
 
 def test_the_handshapes_are_ten_digits_and_24_letters() -> None:
     assert "".join(HANDSHAPES) == "0123456789" + "ABCDEFGHIKLMNOPQRSTUVWXY"
+
+
+def test_the_letters_are_drawn_where_nothing_else_is_asked_for(tmp_path: Path) -> None:
+    assert draw_practice_set(tmp_path, 1, 0, None, 32, QUIET) == 24
+    assert [path.name for path in sorted(tmp_path.iterdir()) if path.is_dir()] == list(LETTERS)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +139,12 @@ def test_pictures_of_a_signer_differ_less_than_signers() -> None:
         np.std([varied(pose, rng, spread).fingers for _ in range(300)], axis=0).mean() for spread in (PASSING, LASTING)
     ]
     assert 2 < spreads[0] < spreads[1] < 7  # degrees
+
+
+def test_nothing_strays_further_than_twice_its_spread() -> None:
+    strayed = stray(np.random.default_rng(0), np.full((1000, 2), [3.0, 0.5]))
+    assert np.abs(strayed).max(axis=0) == pytest.approx([3 * FURTHEST, 0.5 * FURTHEST])
+    assert strayed.std(axis=0) == pytest.approx([3, 0.5], rel=0.1)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

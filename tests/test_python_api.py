@@ -135,6 +135,8 @@ def test_sample_draws_a_set(tmp_path: Path, capsys):
     assert capsys.readouterr().err == ""
     with pytest.raises(DataError, match="not empty"):
         package.sample(drawn.folder, 1)
+    with pytest.raises(SettingsError, match="seed"):
+        package.sample(tmp_path / "new", 1, seed=-1)
 
 
 def test_check_says_what_the_command_line_says(drawn: Path, handshape: Handshape, tmp_path: Path):

@@ -87,6 +87,11 @@ def test_a_hand_is_recognised_and_described(bundle, photograph, found):
     said = answer.as_dict()["hand"]
     assert said["box"] == pytest.approx([*low, *(high - low)], abs=0.1)  # of the photograph at its full size
     assert (said["handedness"], said["score"]) == ("Right", 0.95)
+    assert answer.as_dict(landmarks=True)["hand"].items() >= said.items()
+    assert said.keys() == {"box", "handedness", "score"}
+    points = answer.as_dict(landmarks=True)["hand"]
+    np.testing.assert_allclose(points["landmarks"], hand.landmarks * 2, atol=1e-4)
+    np.testing.assert_allclose(points["world"], hand.world, atol=1e-6)
 
 
 def test_of_two_hands_the_surer_one_counts(bundle, photograph, found):

@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from handshape.data.samples import ImageFolder, Sample, list_images, list_samples, match_class_names, natural_key
+from handshape.data.samples import (
+    ImageFolder,
+    Sample,
+    find_images,
+    list_images,
+    list_samples,
+    match_class_names,
+    natural_key,
+)
 from handshape.errors import DataError
 
 
@@ -82,8 +90,13 @@ def test_what_systems_leave_behind_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_strays_are_named(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, "A/1.jpg", "A/notes.txt", "A/x/IMG_1.HEIC", "A/no_ending", "loose.png")
-    assert set(folder.strays) == {"A/notes.txt", "A/x/IMG_1.HEIC", "A/no_ending", "loose.png"}
+    folder = folder_of(
+        tmp_path, "A/1.jpg", "A/notes.txt", "A/x/IMG_1.CR2", "A/no_ending", "loose.png", "clip.mp4", "README.md"
+    )
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    folder = list_samples(tmp_path)
+    assert set(folder.strays) == {"A/notes.txt", "A/x/IMG_1.CR2", "A/no_ending", "loose.png", "clip.mp4", "lost"}
+    assert folder.beside == ("README.md",)
 
 
 def test_names_that_are_no_text_are_left_out_and_printable(tmp_path: Path) -> None:
@@ -134,6 +147,7 @@ def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
         (["train/A/1.jpg", "test/A/1.jpg"], ".", "test, train", "train"),
         (["asl_alphabet_train/A/1.jpg", "asl_alphabet_test/A.jpg"], ".", "parts", "asl_alphabet_train"),
         (["Training/A/1.jpg", "Validation/A/1.jpg"], ".", "parts", "Training"),
+        ([" /1.jpg"], ".", "is blank", "Rename"),
     ],
 )
 def test_folders_that_cannot_be_used(tmp_path: Path, paths: list[str], name: str, happened: str, fix: str) -> None:
@@ -177,17 +191,25 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         (["Ab"], ["AB", "ab"], {}),  # which of them?
         (["A", "a"], ["A", "B"], {"A": 0}),  # "A" is taken by its own name
         ([], ["A"], {}),
+        (["N\u0303"], ["B", "\u00d1"], {"N\u0303": 1}),  # how macOS stores an accent
+        (["\u00d1"], ["N\u0303"], {"\u00d1": 0}),  # a model that was trained on such names
+        ([" thumbs up"], ["fist", "Thumbs_Up"], {" thumbs up": 1}),
     ],
 )
 def test_names_of_classes_are_matched(classes: list[str], class_names: list[str], known: dict[str, int]) -> None:
     assert match_class_names(classes, class_names) == known
 
 
-def test_images_of_files_and_folders(tmp_path: Path) -> None:
+def test_images_of_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder_of(tmp_path, "A/10.jpg", "A/2.jpg", "A/.hidden.jpg", "A/notes.txt", "A/more/1.png", "empty/", "notes.txt")
-    asked = [tmp_path / name for name in ("notes.txt", "A", "absent.jpg", "empty", "a\0b.jpg")]
-    found = [str(path.relative_to(tmp_path)) for path in list_images(asked)]
-    assert found == ["notes.txt", "A/2.jpg", "A/10.jpg", "A/more/1.png", "absent.jpg", "empty", "a\0b.jpg"]
+    found = find_images([tmp_path / name for name in ("notes.txt", "A", "absent.jpg", "empty", "a\0b.jpg")])
+    names = [str(path.relative_to(tmp_path)) for path in found.files]
+    assert names == ["notes.txt", "A/2.jpg", "A/10.jpg", "A/more/1.png", "absent.jpg", "a\0b.jpg"]
+    assert found.left_out == (tmp_path / "A" / "notes.txt",)
+    ((path, error),) = found.failed
+    assert (path, error.happened) == (tmp_path / "empty", f"{tmp_path / 'empty'} holds no images.")
+    monkeypatch.chdir(tmp_path / "A")
+    assert list_images([Path()]) == (Path("2.jpg"), Path("10.jpg"), Path("more/1.png"))
 
 
 @pytest.mark.photographs

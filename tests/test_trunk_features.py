@@ -128,6 +128,18 @@ def test_they_are_found_again(trunks, tmp_path, console):
     assert (trunks.made, trunks.count()) == (2, 2 * 2)
 
 
+def test_renewed_ones_are_of_other_views_of_the_same_images(trunks, tmp_path, console):
+    first = features_in(tmp_path)
+    first.compute(np.arange(8), np.arange(8), console)
+    for known in (False, True):
+        trunks.count()
+        renewed = features_in(tmp_path).renewed(untrained_stream()) if known else first.renewed(untrained_stream())
+        renewed.compute(np.arange(8), np.arange(8), console)
+        assert (trunks.made, trunks.count()) == (1, 0 if known else 3 * 8)
+        np.testing.assert_array_equal(renewed.pooled[0], first.pooled[0])
+        assert not np.isin(renewed.pooled[1:], first.pooled[1:]).any()
+
+
 def test_programs_that_run_at_the_same_time_share_them(trunks, tmp_path, console):
     one, other = features_in(tmp_path), features_in(tmp_path)
     one.compute(NONE, rows_of(0), console)
@@ -207,6 +219,9 @@ def test_they_are_the_trunks_whatever_the_stream_learned_meanwhile(accelerator, 
     features.compute(np.arange(4), NONE, console)
     np.testing.assert_allclose(features.pooled[0], pooled, atol=5e-3)
     np.testing.assert_allclose(features.cut[0], cut, atol=5e-3, rtol=5e-3)
+    renewed = features.renewed(stream)
+    renewed.compute(np.arange(4), NONE, console)
+    np.testing.assert_array_equal(renewed.pooled[0], features.pooled[0])
 
 
 def test_the_trunk_halves_its_calls_when_memory_runs_out(console, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import logging
 import math
@@ -17,23 +18,30 @@ from handshape.errors import ImageError
 from handshape.files import why
 
 FORMATS = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "BMP": (".bmp",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".mpo"),
+    "PNG": (".png", ".apng"),
+    "BMP": (".bmp", ".dib"),
     "WEBP": (".webp",),
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),  # where pillow-heif is installed; else each is named with that remedy
 }
 EXTENSIONS = frozenset(extension for extensions in FORMATS.values() for extension in extensions)
 MAX_PIXELS = 120_000_000  # a 108-megapixel phone passes; decoded to RGB this is 360 MB
 MANY_PIXELS = 8_000_000  # an image of more is made smaller before its pixels, 4 bytes each, are copied again and again
 REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")  # modes whose pixels can be averaged
+WHITE = (1 << 16) - 1  # the largest value of 16 bits
+NARROW = 1 / 4  # of the range of 16 bits: what depth cameras and sensors of 10 to 14 bits use of it
+FEWEST_VALUES = 16  # masks and empty frames have fewer
+OUTLIERS = 0.5  # per cent at either end
 GREY = 127  # behind transparent pixels and beside images that are not square
 UNNAMED = "The image"  # the subject of messages about bytes that have no path
 
 Pixels = npt.NDArray[np.uint8]
 
 _EXPECTED = f"a whole image: {', '.join(FORMATS)}"
+_STRETCHED = "handshape stretched from"  # in what Pillow knows of an image
 _SIGNATURES = (b"\xff\xd8", b"\x89PNG", b"BM", b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
 _FOREIGN = {  # what else people find under the name of an image, by the bytes it starts with
     b"%PDF": "a PDF document",
@@ -42,21 +50,31 @@ _FOREIGN = {  # what else people find under the name of an image, by the bytes i
     b"<svg": "an SVG drawing",
     b"<?xml": "an XML document",
     b"PK\x03\x04": "a ZIP archive",
+    b"\x00\x00\x00\x0cjP": "a JPEG 2000 image",
+    b"8BPS": "a Photoshop document",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x1aE\xdf\xa3": "a video",
     b"version https://git-lfs": "a Git LFS pointer ('git lfs pull' fetches the image)",
 }
 _BRANDS = {
     b"avif": "an AVIF image",
+    b"avis": "an AVIF animation",
     b"heic": "a HEIC photograph",
     b"heix": "a HEIC photograph",
     b"mif1": "a HEIF image",
+    b"crx ": "a raw photograph",
+    **dict.fromkeys((b"isom", b"mp41", b"mp42", b"avc1", b"qt  ", b"3gp4", b"3gp5", b"M4V "), "a video"),
 }
+_HEIF = (b"heic", b"heix", b"mif1", b"hevc", b"msf1")
 
 
 def read_image(source: Path | bytes) -> Image.Image:
     """The image as upright RGB, fully decoded.
 
-    The EXIF orientation is applied, transparency is laid over neutral grey, 16-bit grey is scaled to 8 bits, and
-    of an animation the first frame is taken. The same bytes always give the same pixels.
+    The EXIF orientation is applied, transparency is laid over neutral grey, 16-bit grey is scaled to 8 bits, or
+    stretched where it uses a small part of its range, and of an animation the first frame is taken. The same bytes
+    always give the same pixels.
 
     Args:
         source: a file, or its bytes.
@@ -94,7 +112,7 @@ def open_image(source: Path | bytes, name: str = "") -> Image.Image:
     if not data:
         raise ImageError(f"{name} is empty (0 bytes).", _EXPECTED, "Copy it from its source again, or remove it.")
     try:
-        image = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
+        image = Image.open(io.BytesIO(data), formats=_readable_formats())
     except Image.DecompressionBombError:
         raise _too_large(name, "far more") from None
     except Exception:  # broken headers fail in as many ways as there are formats
@@ -153,6 +171,34 @@ def read_bytes(path: Path) -> bytes:
         ) from None
 
 
+def has_several_frames(image: Image.Image) -> bool:
+    """Whether what :func:`open_image` returned is an animation, or has pages."""
+    if image.format in ("JPEG", "HEIF"):  # phones keep a preview or a depth map behind the picture
+        return False
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # the second frame may be damaged in any way; the first is what counts
+        return False
+
+
+def stretched_from(image: Image.Image) -> int:
+    """How many of 256 grey levels the 16 bits of what :func:`decode` returned would have used; 0 if not stretched."""
+    return int(image.info.get(_STRETCHED, 0))
+
+
+@functools.cache
+def _readable_formats() -> tuple[str, ...]:
+    """Those of ``FORMATS`` that this installation reads."""
+    Image.init()
+    for module in ("pillow_heif", "pi_heif"):
+        try:
+            importlib.import_module(module).register_heif_opener(thumbnails=False)
+            break
+        except ImportError:
+            continue
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 @functools.cache
 def _hush_pillow() -> None:
     """Pillow's remarks on single files would break up the progress bars; what matters in them is an ImageError."""
@@ -176,6 +222,14 @@ def _not_an_image(name: str, data: bytes) -> ImageError:
     start = data[:64].lstrip().lower()
     kind = _BRANDS.get(data[8:12], "") if data[4:8] == b"ftyp" else ""
     kind = kind or next((words for begin, words in _FOREIGN.items() if start.startswith(begin.lower())), "")
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
+        if "HEIF" in _readable_formats():
+            return _damaged(name, f"{kind or 'a HEIF image'} whose header cannot be read")
+        return ImageError(
+            f"{name} is {kind or 'a HEIF image'}, which takes pillow-heif to read.",
+            _EXPECTED,
+            "pip install pillow-heif, or convert it to JPEG.",
+        )
     if kind:
         return ImageError(f"{name} is {kind}.", _EXPECTED, "Convert it to JPEG or PNG, or remove it.")
     if data.startswith(_SIGNATURES):
@@ -223,8 +277,30 @@ def _in_eight_bits(image: Image.Image) -> Image.Image:
         raise _UnknownRangeError
     if not image.mode.startswith("I;16"):
         return image
-    nearest = ((np.arange(1 << 16, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    return Image.fromarray(nearest[np.asarray(image)])
+    values = np.asarray(image)
+    low, high = _used_range(values)
+    levels = np.arange(1 << 16, dtype=np.int64)
+    nearest = ((levels.clip(low, high) - low) * 255 + (high - low) // 2) // (high - low)
+    grey = Image.fromarray(nearest.astype(np.uint8)[values])
+    if high < WHITE:
+        seen = values[values > 0]
+        grey.info[_STRETCHED] = round(int(seen.max()) * 255 / WHITE) - round(int(seen.min()) * 255 / WHITE) + 1
+    return grey
+
+
+def _used_range(values: npt.NDArray[np.uint16]) -> tuple[int, int]:
+    """The values that become black and white: all that 16 bits hold, or what is used of them, where that is little.
+
+    Depth cameras write 0, some also the largest value, where they see nothing.
+    """
+    step = max(1, math.isqrt(values.size) // 512)
+    seen = values[::step, ::step]
+    seen = seen[(seen > 0) & (seen < WHITE)]
+    if len(seen) and len(np.unique(seen)) >= FEWEST_VALUES:
+        low, high = (int(value) for value in np.percentile(seen, (OUTLIERS, 100 - OUTLIERS)))
+        if high < NARROW * WHITE and high - low >= FEWEST_VALUES:
+            return low, high
+    return 0, WHITE
 
 
 def _times_too_large(size: tuple[int, int], least: tuple[int, int]) -> int:

@@ -5,14 +5,13 @@ Progress goes where the command line's goes, or into the cell of a notebook; ``q
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-
 import handshape.export  # noqa: F401  # the package of this name: imported later, it would take the function's place
 
+TYPE_CHECKING = False  # as typing's, whose import would take longer than all the rest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import TypeAlias
+    from typing import Any, Literal, TypeAlias
 
     from handshape.api.measured import CrossValidationResult, EvaluationResult, TrainingResult
     from handshape.api.results import CheckResult, ExportResult, PracticeSet
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 def sample(
     out: AnyPath,
-    per_class: int = 60,
+    per_class: int = 48,
     classes: Sequence[str] | None = None,
     *,
     size: int = 160,
@@ -37,21 +36,25 @@ def sample(
 
     Args:
         out: a new or empty folder.
-        per_class: images a class.
-        classes: digits and static letters of American fingerspelling; None draws all 34.
+        per_class: images a class; 48 signers sign in turn.
+        classes: of the ten digits and 24 static letters of American fingerspelling; None draws the letters.
         size: side of the images in pixels.
         seed: decides every picture; another one draws other people.
         quiet: only warnings.
 
     Raises:
         DataError: the folder is not empty or cannot be written, or a class is unknown.
+        SettingsError: the seed is negative.
     """
     from pathlib import Path
 
     from handshape.api.results import PracticeSet
     from handshape.console import Console
+    from handshape.errors import SettingsError
     from handshape.practice import draw_practice_set
 
+    if seed < 0:
+        raise SettingsError(f"The seed cannot be {seed}.", "0 or more")
     return PracticeSet(Path(out), draw_practice_set(Path(out), per_class, seed, classes, size, Console(quiet)))
 
 

@@ -22,8 +22,9 @@ def add_parser(verbs: Verbs) -> None:
         "check",
         run,
         "what is wrong with these photographs",
-        "Reads every image and reports broken, misnamed, tiny, duplicate and similar files, empty and uneven "
-        "classes. Finds the hands, and reports classes where few are found and labels that are probably wrong. "
+        "Reads every image and reports broken, misnamed, tiny, blank, duplicate and similar files, empty and uneven "
+        "classes, and folders that are no classes. Finds the hands, and reports classes where few or two are found, "
+        "labels that are probably wrong, and classes that are one handshape. "
         "Changes nothing.",
         [
             "handshape check photos",
@@ -71,6 +72,8 @@ def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Co
     if report.label_issues:
         issues = [(each.path, each.label, each.suggested, f"{each.confidence:.0%}") for each in report.label_issues]
         console.table("Suspect labels", ("image", "lies in", "looks like", "sure"), issues)
+    if report.beside:
+        console.detail(f"beside the class folders, not read: {', '.join(report.beside)}")
     for problem in report.problems:
         console.warn(problem)
     verdict = "nothing is wrong" if report.ok else f"{len(report.problems)} findings"

@@ -103,6 +103,7 @@ def show_left_out(result: ExternalEvaluation, data: Path, console: Console) -> N
     for names, what in (
         (dataset.left_out, "classes the model does not know"),
         (dataset.report.corrupt, "unreadable images"),
+        (dataset.report.strays, "files that are no images by their names"),
     ):
         if names:
             console.warn(f"Left out, {what}: {', '.join(names[:NAMED])}{' …' if len(names) > NAMED else ''}")

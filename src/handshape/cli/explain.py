@@ -35,7 +35,7 @@ def add_parser(verbs: Verbs) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
-    """Draws one PNG an image and goes on after a bad image; 1 when no image could be read."""
+    """Draws one PNG an image and goes on after a bad image; 1 when one could not be read."""
     from handshape.files import write_bytes
     from handshape.registry import resolve
     from handshape.serving.recognizer import recognizer_of

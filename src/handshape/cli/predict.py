@@ -35,7 +35,7 @@ def add_parser(verbs: Verbs) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
-    """Goes on after a bad image; 1 when no image could be read."""
+    """Goes on after a bad image; 1 when one could not be read."""
     from handshape.registry import resolve
     from handshape.serving.recognizer import recognizer_of
 

@@ -22,13 +22,15 @@ def add_parser(verbs: Verbs) -> None:
         "sample",
         run,
         "draw a practice set",
-        "Draws hands: the ten digits and the 24 static letters of American fingerspelling, by drawn signers with "
-        "different skin, light, views and rooms. The same seed draws the same pictures.",
-        ["handshape sample practice", "handshape sample practice --per-class 20 --classes A B C --seed 7"],
+        "Draws hands: the 24 static letters of American fingerspelling, or digits where they are asked for, by drawn "
+        "signers with different skin, light, views and rooms. The same seed draws the same pictures.",
+        ["handshape sample practice", "handshape sample digits --classes 0 1 2 3 4 5 6 7 8 9 --per-class 20 --seed 7"],
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="a new or empty folder")
-    parser.add_argument("--per-class", type=int, default=60, metavar="N", help="images a class (default: 60)")
-    parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these (default: all 34)")
+    parser.add_argument(
+        "--per-class", type=int, default=48, metavar="N", help="images a class (default: 48, one a signer)"
+    )
+    parser.add_argument("--classes", nargs="+", metavar="CLASS", help="some of 0-9 A-Y, no J (default: the letters)")
     parser.add_argument("--size", type=int, default=160, metavar="PIXELS", help="side of the images (default: 160)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every picture (default: 0)")
 
@@ -42,8 +44,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         raise SettingsError(f"The seed cannot be {options.seed}.", "0 or more")
     count = draw_practice_set(options.out, options.per_class, options.seed, options.classes, options.size, console)
     console.status("done", f"Drew {count} images")
-    signers = options.out / "signers.csv"
-    console.status("hint", f"Train on it: handshape train {quoted(options.out)} --set data.groups={quoted(signers)}")
+    console.status("hint", f"Train on it: handshape train {quoted(options.out)}")
     if options.json:
-        console.emit({"folder": str(options.out), "images": count, "signers": str(signers)})
+        console.emit({"folder": str(options.out), "images": count, "signers": str(options.out / "signers.csv")})
     return 0

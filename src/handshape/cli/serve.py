@@ -54,12 +54,19 @@ def add_parser(verbs: Verbs) -> None:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="another name it answers to, behind a proxy"
     )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="web pages of it may use the server, e.g. https://signs.example.org",
+    )
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Answers until SIGINT or SIGTERM, which is how a server ends well: 0."""
     from handshape.cli.serve_log import log_to, problems_said
-    from handshape.serving.api.access import LOOPBACK, Access, read_tokens
+    from handshape.serving.api.access import LOOPBACK, Access, read_origin, read_tokens
     from handshape.serving.api.app import make_app
     from handshape.serving.api.server import make_server, open_socket
 
@@ -67,10 +74,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
         raise SettingsError(f"--workers cannot be {options.workers}.", "1 or more", "Leave it out for one a core.")
     is_private = options.host in LOOPBACK
     tokens = read_tokens(options.token_file) if options.token_file else []
+    origins = [read_origin(text) for text in options.allow_origin]
     limits = limits_from(options.limits, is_private)
     served = load(options.model or newest_run(Path("runs")), options.workers, console)
     hosts = {*LOOPBACK, *options.allow_host} if is_private or options.allow_host else set()
-    app = make_app(served, explained, Access(tokens, hosts), limits, log_to(console))
+    app = make_app(served, explained, Access(tokens, hosts, origins), limits, log_to(console))
     with open_socket(options.host, options.port, limits) as socket, problems_said(console):
         host = f"[{options.host}]" if ":" in options.host else options.host
         console.status("done", f"Serving {served.name} on http://{host}:{socket.getsockname()[1]} (Ctrl-C stops it)")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from handshape.errors import ImageError
+from handshape.errors import HandshapeError, ImageError
 
 if TYPE_CHECKING:
     from handshape.console import Console
@@ -67,21 +67,33 @@ def given_path(word: str) -> Path:
 
 
 def for_each_image(options: argparse.Namespace, console: Console, answer: Callable[[Path], None]) -> int:
-    """Answers for one image after the other and goes on after a bad one; 1 when no image could be read."""
-    from handshape.data.samples import list_images
+    """Answers for one image after the other, and says what it leaves out; 1 when an image or a folder failed."""
+    from handshape.data.messages import left_out_in_words
+    from handshape.data.samples import find_images
 
-    failed = 0
-    paths = list(list_images(options.images))
-    for path in paths:
+    found = find_images(options.images)
+    failed = len(found.failed)
+    for path in found.files:
         try:
             answer(path)
         except ImageError as error:
             failed += 1
-            if options.json:
-                console.emit({"path": str(path), "error": error.text})
-            else:
-                console.error(error)
-    return 1 if failed == len(paths) else 0
+            _tell_failed(path, error, options.json, console)
+    for path, problem in found.failed:
+        _tell_failed(path, problem, options.json, console)
+    if found.left_out:
+        console.warn(left_out_in_words([str(path) for path in found.left_out]))
+    if options.json:
+        for path in found.left_out:
+            console.emit({"path": str(path), "left_out": "no image by its name"})
+    return 1 if failed else 0
+
+
+def _tell_failed(path: Path, error: HandshapeError, to_json: bool, console: Console) -> None:
+    if to_json:
+        console.emit({"path": str(path), "error": error.text})
+    else:
+        console.error(error)
 
 
 def show_decisions(decisions: DecisionReport, console: Console) -> None:

@@ -33,7 +33,7 @@ class Problem:
     @property
     def text(self) -> str:
         """Both in one line."""
-        return f"{self.what} {self.remedy}"
+        return f"{self.what} {self.remedy}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,40 @@ class SignerCount:
 
 
 @dataclass(frozen=True)
+class Traits:
+    """What is odd about usable images, by the images that are so.
+
+    Attributes:
+        blank: one colour and nothing else.
+        faint: for each image of a few grey levels, how many of 256.
+        stretched: for each 16-bit image that was stretched, how many of 256 grey levels it would have used.
+        two_tone: black and white without grey.
+        sequences: of several frames or pages, of which the first is taken.
+    """
+
+    blank: Paths = ()
+    faint: Mapping[str, int] = field(default_factory=dict)
+    stretched: Mapping[str, int] = field(default_factory=dict)
+    two_tone: Paths = ()
+    sequences: Paths = ()
+
+    @property
+    def odd(self) -> Paths:
+        """Images in which no hand can be expected."""
+        return (*self.blank, *self.faint, *self.stretched, *self.two_tone)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The values for JSON."""
+        return {
+            "blank": list(self.blank),
+            "faint": dict(self.faint),
+            "stretched": dict(self.stretched),
+            "two_tone": list(self.two_tone),
+            "several_frames": list(self.sequences),
+        }
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """What a check found. Paths are relative to the folder.
 
@@ -95,7 +129,13 @@ class CheckReport:
         digests: SHA-256 of each usable image.
         similarity: how alike the usable images are, row by row.
         thumbnails: [N, 256] uint8, what near-duplicates of the usable images are told by.
+        traits: what is odd about usable images.
+        beside: papers that lie beside the class folders, which nobody reads.
+        alike_names: groups of class folders whose names people read alike.
         label_issues: labels that are probably wrong, the clearest first; None where nobody looked for them.
+        twins: pairs of classes that look the same; None where nobody looked for them.
+        two_hands: classes in which a second hand is seen, each with in how many images; None where no hands were
+            looked for.
         signers: what each signer showed; empty where it is not known who signed what.
         findings: the problems, those that prevent training first.
     """
@@ -111,7 +151,12 @@ class CheckReport:
     digests: Mapping[str, str]
     similarity: Similarity = field(repr=False, compare=False)
     thumbnails: NDArray[np.uint8] = field(repr=False, compare=False)
+    traits: Traits = field(default_factory=Traits)
+    beside: Paths = ()
+    alike_names: tuple[Paths, ...] = ()
     label_issues: tuple[LabelIssue, ...] | None = None
+    twins: tuple[tuple[str, str], ...] | None = None
+    two_hands: Mapping[str, int] | None = None
     signers: Mapping[str, SignerCount] = field(default_factory=dict)
     findings: tuple[Problem, ...] = ()
 
@@ -199,10 +244,15 @@ class CheckReport:
             "near_duplicate_share": round(self.near_duplicate_share, 4),
             "near_conflicts": [list(group) for group in self.near_conflicts],
             "label_issues": None if self.label_issues is None else [issue.as_dict() for issue in self.label_issues],
+            "twins": None if self.twins is None else [list(pair) for pair in self.twins],
+            "two_hands": None if self.two_hands is None else dict(self.two_hands),
             "signers": {signer: count.as_dict() for signer, count in self.signers.items()},
             "tiny": list(self.tiny),
             "misnamed": list(self.misnamed),
             "strays": list(self.strays),
+            "beside": list(self.beside),
+            "alike_names": [list(names) for names in self.alike_names],
+            "traits": self.traits.as_dict(),
             "imbalance": round(self.imbalance, 3),
             "problems": list(self.problems),
             "ok": self.ok,

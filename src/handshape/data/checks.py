@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem
+from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem, Traits
 from handshape.data.groups import count_signers
-from handshape.data.label_issues import Features, find_label_issues
+from handshape.data.hand_problems import label_issue_problems, signer_problems, twin_problems, two_hand_problems
+from handshape.data.label_issues import Judgement, Signs
 from handshape.data.near_duplicates import SIDE, similarity
-from handshape.data.problems import MIN_IMAGES, find_problems, label_issue_problems, signer_problems
-from handshape.data.reading import Inspection
+from handshape.data.problems import MIN_IMAGES, find_problems
+from handshape.data.reading import BLANK_LEVELS, FAINT_LEVELS, Inspection
 from handshape.data.samples import ImageFolder, Sample
 from handshape.errors import DataError
+from handshape.hands.landmarks import Hand
 
-__all__ = ["CheckReport", "Problem", "check_folder", "require_trainable", "with_label_issues", "with_signers"]
+__all__ = [
+    "CheckReport",
+    "Problem",
+    "check_folder",
+    "require_trainable",
+    "with_label_issues",
+    "with_signers",
+    "with_two_hands",
+]
+
+FEW_SECOND, SECOND = 2, 0.15  # images of a class, and share of them: a second hand seen so often belongs to the sign
 
 
 def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> CheckReport:
@@ -43,30 +55,50 @@ def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> Chec
         digests={sample.path: inspection.digest for sample, inspection in usable},
         similarity=similarity([inspection.thumbnail for _, inspection in usable]),
         thumbnails=np.frombuffer(b"".join(each.thumbnail for _, each in usable), np.uint8).reshape(-1, SIDE * SIDE),
+        traits=_traits(usable),
+        beside=folder.beside,
+        alike_names=folder.alike,
     )
-    return replace(report, findings=find_problems(report, folder.root))
+    return replace(report, findings=find_problems(report, folder))
 
 
-def with_label_issues(
-    report: CheckReport, samples: Sequence[Sample], features: Features, groups: Mapping[str, str], seed: int = 0
-) -> CheckReport:
-    """The report with the labels that are probably wrong, and with what to do about them.
+def with_two_hands(report: CheckReport, hands: Sequence[Hand | None]) -> CheckReport:
+    """The report with the classes in which a second hand is seen, and with what that means.
 
     Args:
         report: of a folder.
-        samples: those in which a hand was found; the others are not judged.
-        features: of these hands, ``[N, D]`` float32, such as their landmarks and world landmarks.
+        hands: of its usable images. About half of the second hands are seen.
+    """
+    shown = [(sample.label, hand) for sample, hand in zip(report.usable_samples, hands, strict=True) if hand]
+    found, second = Counter(label for label, _ in shown), Counter(label for label, hand in shown if hand.has_company)
+    two_hands = {
+        label: second[label] for label in report.classes if second[label] >= max(FEW_SECOND, SECOND * found[label])
+    }
+    report = replace(report, two_hands=two_hands)
+    return replace(report, findings=(*report.findings, *two_hand_problems(report, found)))
+
+
+def with_label_issues(
+    report: CheckReport, samples: Sequence[Sample], signs: Signs, groups: Mapping[str, str], seed: int = 0
+) -> CheckReport:
+    """The report with labels that are probably wrong and classes that are one handshape, and with what to do.
+
+    Args:
+        report: of a folder.
+        samples: those that are judged: a hand was found in them, and no second one belongs to the sign.
+        signs: of these, such as the shape of their landmarks.
         groups: by path, as :func:`~handshape.data.groups.group_samples` finds them. A mislabelled burst that is not
             known to be one vouches for itself.
         seed: of the cross-validation.
     """
     targets = [sample.label for sample in samples]
-    found = find_label_issues(features, targets, [groups[sample.path] for sample in samples], seed)
+    judgement = Judgement(signs, targets, [groups[sample.path] for sample in samples], seed)
     label_issues = tuple(
-        LabelIssue(samples[issue.row].path, targets[issue.row], issue.suggested, issue.confidence) for issue in found
+        LabelIssue(samples[issue.row].path, targets[issue.row], issue.suggested, issue.confidence)
+        for issue in judgement.issues
     )
-    report = replace(report, label_issues=label_issues)
-    return replace(report, findings=(*report.findings, *label_issue_problems(report)))
+    report = replace(report, label_issues=label_issues, twins=judgement.twins)
+    return replace(report, findings=(*report.findings, *label_issue_problems(report), *twin_problems(report)))
 
 
 def with_signers(report: CheckReport, groups: Mapping[str, str]) -> CheckReport:
@@ -93,6 +125,20 @@ def require_trainable(report: CheckReport) -> None:
             f"at least two classes, each with {MIN_IMAGES} usable images or more",
             "\n".join(dict.fromkeys(problem.remedy for problem in fatal)),
         )
+
+
+def _traits(usable: Sequence[tuple[Sample, Inspection]]) -> Traits:
+    def those(holds: Callable[[Inspection], bool]) -> Paths:
+        return tuple(sample.path for sample, inspection in usable if holds(inspection))
+
+    plain = [(sample.path, each) for sample, each in usable if not each.stretched_from]
+    return Traits(
+        blank=tuple(path for path, each in plain if each.levels <= BLANK_LEVELS),
+        faint={path: each.levels for path, each in plain if BLANK_LEVELS < each.levels <= FAINT_LEVELS},
+        stretched={sample.path: each.stretched_from for sample, each in usable if each.stretched_from},
+        two_tone=those(lambda each: each.is_two_tone),
+        sequences=those(lambda each: each.is_sequence),
+    )
 
 
 def _duplicates(usable: Sequence[tuple[Sample, Inspection]]) -> tuple[Paths, ...]:

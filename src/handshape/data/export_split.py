@@ -114,7 +114,7 @@ def _taken(target: Path, what: str) -> RunError:
 def _fill(
     target: Path, samples: Sequence[Sample], class_names: Sequence[str], folder: ImageFolder, placer: _Placer, bar: Bar
 ) -> None:
-    for label in class_names:
+    for label in set(class_names) - {sample.label for sample in samples}:
         (target / label).mkdir()
     for sample in samples:
         place = target / sample.path

@@ -1,13 +1,16 @@
-"""Suspect labels: photographs that a classifier which never saw them reads as another sign. Pure NumPy.
+"""Suspect labels, and classes that are one handshape, by classifiers that never saw the image they judge. Pure NumPy.
 
 After confident learning (Northcutt, Jiang and Chuang 2021), with a kernel ridge on random Fourier features (Rahimi and
-Recht 2007), which needs one linear system a fold.
+Recht 2007), which needs one linear system a fold. A single classifier takes what it reads badly for a wrong label: of
+1,342 drawn hands it accused 61. So several signs must speak against a label: the landmarks and, where there is one, the
+picture of the hand, each judged by other people's images and by all other images; among the drawn hands 10 are left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +20,29 @@ _MIN_GROUPS = 3  # with fewer, folds by group would leave too little to learn fr
 _MIN_IMAGES = 20  # below, nothing learned from them says anything
 _FREQUENCIES = 384  # of random features; 256 find as much, less evenly
 _RIDGE = 0.1  # of the mean eigenvalue
+
+_LEARNED = 0.2  # what images of a class get on average; below, other people's images do not tell what it looks like
 _SURE = 0.8  # of the probability that images of the suggested class get on average
-_GAP = 0.35  # the least probability by which the suggested class leads
-_TWINS = 0.4  # classes whose typical images get this much of each other's probability: 0 and O, 2 and V, 6 and W
+_GAP = 0.25  # the least probability by which the suggested class leads, by the landmarks of other people
+_DOUBT, _DOUBT_OF_ERRORS = (
+    0.17,
+    0.67,
+)  # what the signs must lead by on average: where all is told apart; more for errors
+_PICTURE = 0.5  # what the picture's signs count beside the landmarks'
+_UNTOLD = 0.3  # of two classes' images are taken for the other by their pictures: these say nothing of the two
+_VETO = -0.15  # the lead of the picture below which it speaks for the label
+_CLEAR = 0.9  # what the hand's own score must be
+_CONFUSED = 0.12  # of two classes' images are taken for the other: such pairs accuse each other of nothing
+_BURST, _BURST_PICTURE = 0.24, 0.3  # of a class's images may be wrong in one burst; by how much the picture must lead
+
+SAME_HANDSHAPE = (("0", "O"), ("2", "V"), ("6", "W"), ("9", "F"))  # of American fingerspelling, whatever a set shows
+_TWINS, _TWINS_EACH = 0.25, 0.15  # of the images taken for the other class: of both on average, and of each
+_KNOWN_TWINS, _KNOWN_TWINS_EACH = 0.1, 0.05  # the same of pairs that are called as the same handshapes
+_TWIN_IMAGES = 12  # of each class; with fewer, chance decides
 
 Features = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -40,30 +60,181 @@ class IssueRow:
     confidence: float
 
 
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """What speaks for and against the labels of N images.
+
+    Attributes:
+        landmarks: [N, D] float32, the shape of each hand; any scale a column.
+        pictures: [N, E] float32, what :func:`~handshape.data.picture_features.picture_features` makes of their crops;
+            None without crops.
+        scores: [N], how surely each is a hand, 0-1; None where nobody knows.
+    """
+
+    landmarks: Features
+    pictures: Features | None = None
+    scores: npt.NDArray[np.floating] | None = None
+
+
 def find_label_issues(
-    features: Features, targets: Sequence[str], groups: Sequence[str] | None = None, seed: int = 0
+    signs: Signs, targets: Sequence[str], groups: Sequence[str] | None = None, seed: int = 0
 ) -> list[IssueRow]:
     """The images whose label is probably wrong, the clearest first.
 
-    An image is judged by a classifier learned from other people's images: those of other groups where there are at
-    least three, else other images. Classes that look alike by nature accuse each other of nothing.
+    Classes that look alike by nature accuse each other of nothing.
 
     Args:
-        features: ``[N, D]`` float32, such as the landmarks of each hand; any scale a column.
+        signs: of the images.
         targets: the label of each image.
         groups: who signed each image, or its burst. Without it, a mislabelled burst vouches for itself.
         seed: of the random features and folds.
     """
-    class_names, classes = np.unique(np.asarray(targets, str), return_inverse=True)
-    if len(class_names) < 2 or len(classes) < _MIN_IMAGES:
-        return []
-    random = np.random.default_rng(seed)
-    folds = _folds(classes, groups, random)
-    probabilities = _out_of_fold(_lifted(_scaled(features), random), classes, len(class_names), folds)
-    return [
-        IssueRow(row, str(class_names[suggested]), float(np.clip(probabilities[row, suggested], 0, 1)))
-        for row, suggested in _disagreements(probabilities, classes)
-    ]
+    return Judgement(signs, targets, groups, seed).issues
+
+
+def find_twins(signs: Signs, targets: Sequence[str], seed: int = 0) -> tuple[tuple[str, str], ...]:
+    """Pairs of classes that are told apart hardly better than by chance, the most alike first: 0 and O, 2 and V.
+
+    Each image is judged by all the others, also those of the same person: what is not even told apart so is the same
+    handshape, or cannot be seen in these images.
+    """
+    return Judgement(signs, targets, None, seed).twins
+
+
+def are_one_handshape(one: str, other: str) -> bool:
+    """Whether two classes are called as a digit and a letter that are signed alike."""
+    names = {one.strip().upper(), other.strip().upper()}
+    return any(names == set(pair) for pair in SAME_HANDSHAPE)
+
+
+class Judgement:
+    """What is judged once, for issues and twins alike; the arguments are those of :func:`find_label_issues`."""
+
+    def __init__(self, signs: Signs, targets: Sequence[str], groups: Sequence[str] | None, seed: int) -> None:
+        self._signs, self._groups, self._seed = signs, groups, seed
+        self._names, self._classes = np.unique(np.asarray(targets, str), return_inverse=True)
+        self._rows = np.arange(len(self._classes))
+        self._is_possible = len(self._names) > 1 and len(self._classes) >= _MIN_IMAGES
+
+    @cached_property
+    def issues(self) -> list[IssueRow]:
+        """The images whose label is probably wrong, the clearest first."""
+        if not self._is_possible:
+            return []
+        by_others = self._by_landmarks
+        suggested, may_be = self._candidates(by_others)
+        lead, lead_by_all = self._lead(by_others, suggested), self._lead(self._all_landmarks, suggested)
+        is_burst = self._bursts(suggested, may_be)
+        doubt, weight = lead + np.where(is_burst, np.maximum(lead, lead_by_all), lead_by_all), np.full(len(lead), 2.0)
+        accused = may_be & self._is_clear & (self._confusion[self._classes, suggested] < _CONFUSED)
+        if self._by_pictures is not None and self._all_pictures is not None:
+            tells = _both_ways(self._all_pictures, self._classes)[self._classes, suggested] < _UNTOLD
+            seen, seen_by_all = self._lead(self._by_pictures, suggested), self._lead(self._all_pictures, suggested)
+            seen_by_all = np.where(is_burst, np.maximum(seen, seen_by_all), seen_by_all)
+            doubt = doubt + np.where(tells, _PICTURE * (seen + seen_by_all), 0)
+            weight = weight + np.where(tells, 2 * _PICTURE, 0)
+            accused &= (seen > _VETO) | ~tells
+        errors = 1 - float((self._all_landmarks.argmax(axis=1) == self._classes).mean())
+        accused &= doubt > weight * (_DOUBT + _DOUBT_OF_ERRORS * errors)
+        rows = np.flatnonzero(accused)
+        return [
+            IssueRow(row, str(self._names[suggested[row]]), float(np.clip(by_others[row, suggested[row]], 0, 1)))
+            for row in rows[np.argsort(-lead[rows], kind="stable")].tolist()
+        ]
+
+    @cached_property
+    def twins(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of classes that are told apart hardly better than by chance, the most alike first."""
+        if not self._is_possible:
+            return ()
+        counts = np.bincount(self._classes)
+        taken = _taken_for(self._all_landmarks, self._classes)
+        each = np.minimum(taken, taken.T)
+        both = np.minimum.reduce([_both_ways(one, self._classes) for one in self._all_signs])
+        known = np.array([[are_one_handshape(str(a), str(b)) for b in self._names] for a in self._names])
+        alike = (each >= np.where(known, _KNOWN_TWINS_EACH, _TWINS_EACH)) & (
+            both >= np.where(known, _KNOWN_TWINS, _TWINS)
+        )
+        pairs = np.argwhere(np.triu(alike & (np.minimum.outer(counts, counts) >= _TWIN_IMAGES), 1))
+        most_first = sorted(pairs.tolist(), key=lambda pair: -both[pair[0], pair[1]])
+        return tuple((str(self._names[one]), str(self._names[other])) for one, other in most_first)
+
+    @cached_property
+    def _by_landmarks(self) -> Features:
+        return self._judged(self._signs.landmarks, self._groups)
+
+    @cached_property
+    def _all_landmarks(self) -> Features:
+        return self._judged(self._signs.landmarks, None)
+
+    @cached_property
+    def _by_pictures(self) -> Features | None:
+        return None if self._signs.pictures is None else self._judged(self._signs.pictures, self._groups)
+
+    @cached_property
+    def _all_pictures(self) -> Features | None:
+        return None if self._signs.pictures is None else self._judged(self._signs.pictures, None)
+
+    @property
+    def _all_signs(self) -> list[Features]:
+        """What each kind of sign says, judged by all other images."""
+        return [each for each in (self._all_landmarks, self._all_pictures) if each is not None]
+
+    def _judged(self, features: Features, groups: Sequence[str] | None) -> Features:
+        random = np.random.default_rng(self._seed)
+        folds = _folds(self._classes, groups, random)
+        return _out_of_fold(_lifted(_scaled(features), random), self._classes, len(self._names), folds)
+
+    def _candidates(self, probabilities: Features) -> tuple[Numbers, Booleans]:
+        """The best other class of each image, and whether it clearly beats the label."""
+        others = probabilities.copy()
+        others[self._rows, self._classes] = -np.inf
+        suggested = others.argmax(axis=1)
+        own = probabilities[self._rows, self._classes]
+        usual = np.array([own[self._classes == label].mean() for label in range(len(self._names))])
+        best = others[self._rows, suggested]
+        is_learned = usual[self._classes] > _LEARNED
+        return suggested, (best - own > _GAP) & (best >= _SURE * usual[suggested]) & is_learned
+
+    def _lead(self, probabilities: Features, suggested: Numbers) -> Features:
+        """By how much the suggested class beats the label of each image."""
+        return np.asarray(probabilities[self._rows, suggested] - probabilities[self._rows, self._classes])
+
+    def _bursts(self, suggested: Numbers, may_be: Booleans) -> Booleans:
+        """Images whose own burst must not vouch for them: a small part of a class, all of it taken for another one."""
+        if self._groups is None:
+            return np.zeros(len(self._rows), bool)
+        _, group_of, sizes = np.unique(np.asarray(self._groups, str), return_inverse=True, return_counts=True)
+        moves = self._classes * len(self._names) + suggested
+        moved = np.bincount(moves[may_be], minlength=len(self._names) ** 2)[moves]
+        is_burst = (sizes[group_of] > 1) & (moved <= _BURST * np.bincount(self._classes)[self._classes])
+        if self._by_pictures is not None:
+            is_burst &= self._lead(self._by_pictures, suggested) > _BURST_PICTURE
+        return np.asarray(is_burst)
+
+    @property
+    def _is_clear(self) -> Booleans:
+        scores = self._signs.scores
+        return np.ones(len(self._rows), bool) if scores is None else np.asarray(scores >= _CLEAR)
+
+    @cached_property
+    def _confusion(self) -> Features:
+        """The share of two classes' images that all signs take for the other class, [C, C]."""
+        return np.asarray(np.minimum.reduce([_both_ways(each, self._classes) for each in self._all_signs]), np.float32)
+
+
+def _taken_for(probabilities: Features, classes: Numbers) -> Features:
+    """The share of each class's images for which another class is more probable than theirs, [C, C]."""
+    own = probabilities[np.arange(len(classes)), classes]
+    count = probabilities.shape[1]
+    taken = [(probabilities[classes == label] > own[classes == label, None]).mean(axis=0) for label in range(count)]
+    return np.array(taken, np.float32)
+
+
+def _both_ways(probabilities: Features, classes: Numbers) -> Features:
+    """The share of two classes' images for which the other class is more probable than theirs, [C, C]."""
+    taken = _taken_for(probabilities, classes)
+    return np.asarray((taken + taken.T) / 2, np.float32)
 
 
 def _folds(classes: Numbers, groups: Sequence[str] | None, random: np.random.Generator) -> Numbers:
@@ -113,20 +284,3 @@ def _ridge(features: Features, wanted: Features, held: Features) -> Features:
     system = known.T @ known
     system[np.diag_indices(len(system))] += _RIDGE * np.trace(system) / len(system) + np.float32(1e-6)
     return np.asarray((held - centre) @ np.linalg.solve(system, known.T @ (wanted - mean)) + mean, np.float32)
-
-
-def _disagreements(probabilities: Features, classes: Numbers) -> Iterator[tuple[int, int]]:
-    """Row and suggested class where the label is clearly beaten, the widest gap first."""
-    rows = np.arange(len(classes))
-    own = probabilities[rows, classes]
-    others = probabilities.copy()
-    others[rows, classes] = -np.inf
-    suggested = others.argmax(axis=1)
-    best = others[rows, suggested]
-    count = probabilities.shape[1]
-    usual = np.array([own[classes == label].mean() for label in range(count)])
-    typical = np.array([np.median(probabilities[classes == label], axis=0) for label in range(count)])
-    is_twin = (typical + typical.T)[classes, suggested] >= _TWINS
-    clear = np.flatnonzero((best - own > _GAP) & (best >= _SURE * usual[suggested]) & ~is_twin)
-    for row in clear[np.argsort(own[clear] - best[clear], kind="stable")].tolist():
-        yield row, int(suggested[row])

@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable
 
-from handshape.data.check_report import CheckReport, Problem
-from handshape.data.messages import counted, some
+from handshape.data.check_report import CheckReport, Paths, Problem
+from handshape.data.messages import counted, endings, some, what_to_do_with
+from handshape.data.names import label_of, told_apart
 from handshape.data.reading import TINY_SIDE
-from handshape.data.samples import subfolders
+from handshape.data.samples import ImageFolder, inner_folder
 
 MAX_IMBALANCE = 3.0
 MANY_NEAR_DUPLICATES = 0.1  # of all images; fewer hardly change what a test says
 MIN_SIGNERS = 3  # one each for training, validation and test
+MOST = 0.5  # of the images
+MANY_CLASSES, EVERYWHERE = 3, 0.5  # classes, and their share: no sign is photographed so
 MIN_IMAGES = 3  # so that training, validation and test can each have one
 
 
-def find_problems(report: CheckReport, root: Path) -> tuple[Problem, ...]:
-    """The problems behind the figures of a report, those that prevent training first."""
-    return (*_fatal(report, root), *_about_files(report), *_about_classes(report), *_about_near_copies(report))
-
-
-def label_issue_problems(report: CheckReport) -> tuple[Problem, ...]:
-    """What to do about the suspect labels of a report, if it has any."""
-    if not report.label_issues:
-        return ()
-    named = [f"{issue.path} looks like {issue.suggested}" for issue in report.label_issues]
-    count = len(named)
+def find_problems(report: CheckReport, folder: ImageFolder) -> tuple[Problem, ...]:
+    """The problems behind the figures of a report on a folder, those that prevent training first."""
     return (
-        Problem(
-            f"{counted(count, 'label is', 'labels are')} suspect, the clearest first: {some(named)}.",
-            f"Look at {'it' if count == 1 else 'them'}, and move what lies in the wrong class; what is only signed in "
-            "an unusual way should stay.",
-        ),
+        *_fatal(report, folder),
+        *_about_names(folder),
+        *_about_files(report),
+        *_about_pictures(report),
+        *_about_classes(report),
+        *_about_near_copies(report),
     )
 
 
-def signer_problems(report: CheckReport) -> tuple[Problem, ...]:
-    """What to do about classes that too few of the signers of a report show."""
-    if not report.signers:
-        return ()
-    absent = Counter(label for count in report.signers.values() for label in count.absent)
-    shown = {label: len(report.signers) - absent[label] for label in report.usable_classes}
-    rare = [f"{label} ({count})" for label, count in shown.items() if count < MIN_SIGNERS]
-    if not rare:
-        return ()
-    return (
-        Problem(
-            f"{counted(len(rare), 'class is', 'classes are')} shown by fewer than {MIN_SIGNERS} signers: {some(rare)}.",
-            "Training, validation and test each need another person: add photographs by other people.",
-        ),
-    )
-
-
-def _fatal(report: CheckReport, root: Path) -> Iterable[Problem]:
+def _fatal(report: CheckReport, folder: ImageFolder) -> Iterable[Problem]:
     counts = report.usable_counts
     if not report.usable_classes:
         yield Problem("There is not one usable image.", "Add photographs, in one folder a class.", fatal=True)
         return
     if len(report.usable_classes) == 1:
-        yield Problem(f"Only one class has usable images: {report.usable_classes[0]}.", _second_class(root), fatal=True)
+        yield Problem(
+            f"Only one class has usable images: {report.usable_classes[0]}.", _second_class(folder), fatal=True
+        )
     broken = [label for label, count in counts.items() if count == 0 and report.classes[label]]
     if broken:
         yield Problem(
@@ -78,13 +56,31 @@ def _fatal(report: CheckReport, root: Path) -> Iterable[Problem]:
         )
 
 
-def _second_class(root: Path) -> str:
+def _second_class(folder: ImageFolder) -> str:
     """People often name the folder above the one that holds the classes."""
-    folders = subfolders(root)
-    inner = subfolders(root / folders[0]) if len(folders) == 1 else ()
-    if len(inner) > 1:
-        return f"{folders[0]} holds folders itself ({some(inner)}); if those are the classes, use {root / folders[0]}."
+    inner = inner_folder(folder)
+    if inner is not None:
+        return f"It holds folders itself; if those are the classes, use {inner}."
     return "Add a folder with photographs of another sign."
+
+
+def _about_names(folder: ImageFolder) -> Iterable[Problem]:
+    if folder.note:
+        yield Problem(folder.note, "")
+    for names in folder.alike:
+        told = ", ".join(map(told_apart, names))
+        labels = tuple(dict.fromkeys(map(label_of, names)))
+        if len(labels) == 1:
+            yield Problem(
+                f"{len(names)} folders are one class, for their names differ only in spaces or in how accents are "
+                f"stored: {told}.",
+                f"Their images are taken together as {labels[0]}; put them into one folder.",
+            )
+        else:
+            yield Problem(
+                f"The names of {len(names)} class folders differ only in case, spaces or accents: {told}.",
+                "They are learned as different signs; if they are one, put their images into one folder.",
+            )
 
 
 def _about_files(report: CheckReport) -> Iterable[Problem]:
@@ -92,15 +88,16 @@ def _about_files(report: CheckReport) -> Iterable[Problem]:
         named = some([f"{path}: {reason.removeprefix('is ')}" for path, reason in report.reasons.items()], between="; ")
         yield Problem(
             f"{counted(len(report.reasons), 'image', 'images')} of {report.images:,} cannot be used ({named}).",
-            "What cannot be used is left out; copy it from its source again, or remove it.",
+            "What cannot be used is left out; "
+            + ("'pip install pillow-heif' makes HEIC readable; " if _lack_heif(report) else "")
+            + "copy it from its source again, or remove it.",
         )
     if report.strays:
-        kinds = Counter(PurePosixPath(path).suffix.lower() or "no ending" for path in report.strays)
-        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(3))
         yield Problem(
             f"{counted(len(report.strays), 'file does', 'files do')} not have the name of an image or lie outside the "
-            f"class folders ({listed}): {some(report.strays)}.",
-            "Such files are left out; save photographs as JPEG or PNG inside a class folder.",
+            f"class folders ({endings(report.strays)}): {some(report.strays)}.",
+            f"Such files are left out; {what_to_do_with(report.strays) or 'save photographs as JPEG or PNG'}, inside a "
+            "class folder.",
         )
     if report.misnamed:
         yield Problem(
@@ -108,11 +105,59 @@ def _about_files(report: CheckReport) -> Iterable[Problem]:
             f"{some(report.misnamed)}.",
             "Such images are used all the same; rename them, because other programs may refuse them.",
         )
-    if report.tiny:
+
+
+def _lack_heif(report: CheckReport) -> bool:
+    return any("pillow-heif" in reason for reason in report.reasons.values())
+
+
+def _about_pictures(report: CheckReport) -> Iterable[Problem]:
+    """What the pictures themselves are, where that is the cause of what goes wrong with them."""
+    if len(report.tiny) > MOST * report.usable:
+        yield Problem(
+            f"{counted(len(report.tiny), 'image has', 'images have')} a side under {TINY_SIDE} pixels, most of the "
+            "set: it is one of small pictures, as Sign MNIST is.",
+            "In so few pixels no hand is found, so whole images are learned, and photographs will not be recognised "
+            "by it; look for the set in its original size.",
+        )
+    elif report.tiny:
         yield Problem(
             f"{counted(len(report.tiny), 'image has', 'images have')} a side under {TINY_SIDE} pixels: "
             f"{some(report.tiny)}.",
             "Such images are used, but hardly show fingers; replace them by larger ones.",
+        )
+    traits = report.traits
+    if traits.blank:
+        yield Problem(
+            f"{counted(len(traits.blank), 'image shows', 'images show')} one colour and nothing else: "
+            f"{some(traits.blank)}.",
+            "Such images teach nothing; see whether the camera was covered or a conversion failed, and remove them.",
+        )
+    if traits.faint:
+        yield Problem(
+            f"{counted(len(traits.faint), 'image uses', 'images use')} only {_span(traits.faint.values())} of 256 grey "
+            f"levels: {some(tuple(traits.faint))}.",
+            "Masks and depth images saved with 8 bits look so: save them over the whole range.",
+        )
+    if traits.stretched:
+        yield Problem(
+            f"{counted(len(traits.stretched), 'image is', 'images are')} stored with 16 bits, of which "
+            f"{_span(traits.stretched.values())} of 256 grey levels would be left, as of depth images: "
+            f"{some(tuple(traits.stretched))}.",
+            "Each is stretched over the whole range by its own darkest and brightest values, here, in training and "
+            "when it is recognised; save them so yourself if distances must stay comparable.",
+        )
+    if traits.two_tone:
+        yield Problem(
+            f"{counted(len(traits.two_tone), 'image is', 'images are')} black and white without grey: "
+            f"{some(traits.two_tone)}.",
+            "In thresholded pictures and drawings hands are seldom found; use the photographs that they were made of.",
+        )
+    if traits.sequences:
+        yield Problem(
+            f"{counted(len(traits.sequences), 'file holds', 'files hold')} several frames or pages: "
+            f"{some(traits.sequences)}.",
+            "The first of each is taken; save the others as images of their own, if they show the sign.",
         )
 
 
@@ -123,10 +168,12 @@ def _about_classes(report: CheckReport) -> Iterable[Problem]:
             f"{counted(count, 'class folder holds', 'class folders hold')} no images: {some(report.empty_classes)}.",
             "Empty classes are left out; add photographs, or remove the folder.",
         )
-    if report.conflicts:
+    everywhere, conflicts = _everywhere(report, report.conflicts)
+    yield from everywhere
+    if conflicts:
         yield Problem(
-            f"{counted(len(report.conflicts), 'image lies', 'images lie')} in more than one class, byte for byte: "
-            f"{some(_equations(report.conflicts))}.",
+            f"{counted(len(conflicts), 'image lies', 'images lie')} in more than one class, byte for byte: "
+            f"{some(_equations(conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
     copies = [group for group in report.duplicates if group not in report.conflicts]
@@ -149,11 +196,12 @@ def _about_classes(report: CheckReport) -> Iterable[Problem]:
 
 
 def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
-    if report.near_conflicts:
-        count = len(report.near_conflicts)
+    everywhere, conflicts = _everywhere(report, report.near_conflicts)
+    yield from everywhere
+    if conflicts:
         yield Problem(
-            f"{counted(count, 'picture lies', 'pictures lie')} in more than one class, stored anew: "
-            f"{some(_equations(report.near_conflicts))}.",
+            f"{counted(len(conflicts), 'picture lies', 'pictures lie')} in more than one class, stored anew: "
+            f"{some(_equations(conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
     if report.near_duplicate_share >= MANY_NEAR_DUPLICATES:
@@ -166,5 +214,30 @@ def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
         )
 
 
-def _equations(groups: Iterable[tuple[str, ...]]) -> list[str]:
+def _everywhere(report: CheckReport, groups: Iterable[Paths]) -> tuple[list[Problem], list[Paths]]:
+    """What to do about each picture that lies in very many classes, and the other groups of copies."""
+    class_of = {sample.path: sample.label for sample in report.usable_samples}
+    many = max(MANY_CLASSES, EVERYWHERE * len(report.usable_classes))
+    problems, others = [], []
+    for group in groups:
+        classes = len({class_of[path] for path in group})
+        if classes < many:
+            others.append(group)
+            continue
+        problems.append(
+            Problem(
+                f"One picture lies in {classes} of {len(report.usable_classes)} classes: {some(group)}.",
+                "It is no photograph of a sign but a placeholder, a logo or what a failed download leaves: remove all "
+                "its copies.",
+            )
+        )
+    return problems, others
+
+
+def _span(numbers: Collection[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _equations(groups: Iterable[Paths]) -> list[str]:
     return [" = ".join(group) for group in groups]

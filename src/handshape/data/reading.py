@@ -26,17 +26,37 @@ from handshape.images import FORMATS, UNNAMED, Pixels
 MEMORY_LIMIT = 500_000_000  # bytes; above it the pixels live in a file, and the system keeps in memory what is in use
 TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
 WORKERS = 2  # threads that decode
+SAMPLED = 64  # pixels a side that tones are counted in
+OUTLIERS = 0.005  # of the pixels at either end: noise
+BLANK_LEVELS, FAINT_LEVELS = 6, 24  # of 256: what the noise of a covered camera takes; what nobody can see
+NEAR_TONE, BETWEEN = 24, 0.03  # grey levels that JPEG spreads one tone over; pixels between two such tones
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What opening one image showed; ``reason`` is empty when it is usable."""
+    """What opening one image showed.
+
+    Attributes:
+        reason: why it cannot be used; empty where it can.
+        digest: SHA-256 of the file.
+        thumbnail: what near-duplicates are told by.
+        is_tiny: a side is under ``TINY_SIDE``.
+        is_misnamed: it is of another format than its name says.
+        is_sequence: it holds several frames or pages.
+        is_two_tone: nearly all pixels are of the darkest or the brightest grey.
+        levels: grey levels from its dark to its bright pixels, where they are few, else 256.
+        stretched_from: how many of 256 grey levels its 16 bits would have used; 0 where they were not stretched.
+    """
 
     reason: str = ""
     digest: str = ""
     thumbnail: bytes = b""
     is_tiny: bool = False
     is_misnamed: bool = False
+    is_sequence: bool = False
+    is_two_tone: bool = False
+    levels: int = 256
+    stretched_from: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +123,30 @@ def _read(file: Path, side: int) -> tuple[Inspection, Photograph | None]:
         photograph = load_photograph(file, side)
     except ImageError as error:
         return Inspection(error.happened.removeprefix(str(file)).removeprefix(UNNAMED).strip(" .")), None
+    levels, is_two_tone = _tones(photograph.pixels)
     inspection = Inspection(
         digest=photograph.digest.hex(),
         thumbnail=thumbnail(Image.fromarray(photograph.pixels)),
         is_tiny=photograph.shorter_side < TINY_SIDE,
         is_misnamed=file.suffix.lower() not in FORMATS[photograph.format],
+        is_sequence=photograph.is_sequence,
+        is_two_tone=is_two_tone,
+        levels=levels,
+        stretched_from=photograph.stretched_from,
     )
     return inspection, photograph
+
+
+def _tones(pixels: Pixels) -> tuple[int, bool]:
+    """How many grey levels lie between dark and bright, if few, and whether hardly any pixel lies between the two."""
+    step = max(1, min(pixels.shape[:2]) // SAMPLED)
+    some = pixels[::step, ::step].astype(np.uint16)
+    counts = np.bincount(((some[..., 0] + 2 * some[..., 1] + some[..., 2]) // 4).ravel(), minlength=256)
+    share = counts.cumsum() / counts.sum()
+    dark, bright = int(np.searchsorted(share, OUTLIERS)), int(np.searchsorted(share, 1 - OUTLIERS))
+    between = counts[dark + NEAR_TONE + 1 : bright - NEAR_TONE].sum() / counts.sum()
+    levels = bright - dark + 1
+    return levels if levels <= FAINT_LEVELS else 256, bool(bright - dark > 4 * NEAR_TONE and between < BETWEEN)
 
 
 class _Pictures:

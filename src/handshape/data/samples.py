@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from handshape.errors import DataError
-from handshape.images import EXTENSIONS
+from handshape.data.layout import EXPECTED, Layout, Use
+from handshape.data.listing import entries_of, files_below, identity, is_folder, is_image, is_text, printable
+from handshape.data.messages import counted, left_out_in_words, some
+from handshape.data.names import alike_names, label_of, match_class_names, natural_key
+from handshape.data.pixel_table import is_pixel_table, pictures_command
+from handshape.errors import DataError, HandshapeError
 
-_LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
-_PART_WORDS = re.compile(r"(?<![a-z])(?:(train|training)|test|testing|val|valid|validation)(?![a-z])")
-_LAYOUT = "one folder a class, with its images inside: DATA/A/1.jpg, DATA/B/2.jpg …"
+__all__ = [
+    "FoundImages",
+    "ImageFolder",
+    "Sample",
+    "find_images",
+    "inner_folder",
+    "list_images",
+    "list_samples",
+    "match_class_names",
+    "natural_key",
+]
 
-Identity = tuple[int, int]  # device and inode: the same folder under whatever name
+# fmt: off
+PAPERS = frozenset({  # what people keep beside class folders, and nobody takes for photographs
+    ".csv", ".tsv", ".txt", ".md", ".rst", ".json", ".jsonl", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".xml",
+    ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".odt", ".py", ".ipynb", ".m", ".r", ".sh",
+    ".bat", ".log", ".bib",
+})
+# fmt: on
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 @dataclass(frozen=True)
@@ -24,8 +42,8 @@ class Sample:
     """One image and the class it shows.
 
     Attributes:
-        path: where it is, relative to the folder, with forward slashes.
-        label: its class.
+        path: where it is, relative to the folder, with forward slashes, as the disk spells it.
+        label: its class, as :func:`~handshape.data.names.label_of` spells it.
     """
 
     path: str
@@ -38,19 +56,25 @@ class ImageFolder:
 
     Attributes:
         root: the folder.
-        classes: every class folder in natural order ("2" before "10"), the empty ones too.
+        classes: every class in natural order ("2" before "10"), those without an image too.
         samples: every image by name, class by class.
         strays: files that are left out: no image by name, outside the class folders, or with unreadable names.
+        beside: papers that lie beside the class folders, such as README.md.
+        alike: groups of class folders whose names people read alike: of other case, spaces or form of accents.
+        note: what is odd about the layout; "" where nothing.
     """
 
     root: Path
     classes: tuple[str, ...]
     samples: tuple[Sample, ...]
     strays: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    alike: tuple[tuple[str, ...], ...] = ()
+    note: str = ""
 
     @property
     def empty_classes(self) -> tuple[str, ...]:
-        """Class folders without a single image."""
+        """Classes without a single image."""
         return tuple(label for label, count in self.counts().items() if count == 0)
 
     def counts(self) -> dict[str, int]:
@@ -63,72 +87,98 @@ class ImageFolder:
         return self.root / sample.path
 
 
-def list_samples(root: Path) -> ImageFolder:
+@dataclass(frozen=True)
+class FoundImages:
+    """What stands for the images that somebody named.
+
+    Attributes:
+        files: those to read, in the order in which they were named, and whatever files were named.
+        left_out: files of these folders that are no images by their names.
+        failed: what is wrong with each folder that holds no image or cannot be read.
+    """
+
+    files: tuple[Path, ...]
+    left_out: tuple[Path, ...]
+    failed: tuple[tuple[Path, HandshapeError], ...]
+
+
+def list_samples(root: Path, use: Use = "train", groups: str = "auto", known: Sequence[str] = ()) -> ImageFolder:
     """The classes and images of a folder. Hidden files and those that systems leave behind are passed over.
 
     Linked folders are followed, but never back into a folder that is being read.
 
+    Args:
+        root: the folder.
+        use: what for: of a set in parts, the training part is proposed, or the test part.
+        groups: who signed what, as the setting data.groups: "folder" says that folders within classes are people.
+        known: names of classes, where a model knows some; what is called so is a class.
+
     Raises:
-        DataError: the folder is missing, is a file, cannot be read or holds no class folders.
+        DataError: the folder is missing, is a file, cannot be read, or holds something else than class folders.
     """
     entries = _root_entries(root)
-    folders = [entry for entry in entries if _is_folder(entry)]
+    folders = [entry for entry in entries if is_folder(entry)]
     if not folders:
-        raise _no_classes(root, entries)
-    _refuse_parts(root, folders)
+        raise _no_classes(root, [entry.name for entry in entries], sum(map(is_image, entries)))
     samples: list[Sample] = []
-    strays = [entry.name for entry in entries if _is_image(entry)]
+    loose = [entry.name for entry in entries if not is_folder(entry)]
+    strays = [name for name in loose if not _is_paper(name) or not (root / name).exists()]
     for folder in folders:
-        if not _is_text(folder.name):
-            raise _bad_class_name(folder.name)
-        for path, is_image in _files_below(folder.path, folder.name, frozenset({_identity(root)})):
-            if is_image and _is_text(path):
-                samples.append(Sample(path, folder.name))
+        label = label_of(folder.name)
+        if not label or not is_text(folder.name):
+            raise _bad_class_name(folder.path)
+        for below, says_image in files_below(folder.path, frozenset({identity(root)})):
+            path = f"{folder.name}/{below}"
+            if says_image and is_text(path):
+                samples.append(Sample(path, label))
             else:
                 strays.append(path)
-    classes = tuple(folder.name for folder in folders)
-    return ImageFolder(root, classes, tuple(samples), tuple(_printable(path) for path in strays))
+    names = [folder.name for folder in folders]
+    note = Layout(root, (sample.path for sample in samples)).require_classes(use, groups, known)
+    order = {label: number for number, label in enumerate(dict.fromkeys(map(label_of, names)))}
+    return ImageFolder(
+        root,
+        tuple(order),
+        tuple(sorted(samples, key=lambda sample: order[sample.label])),  # one class may have two folders
+        tuple(map(printable, strays)),
+        tuple(printable(name) for name in loose if name not in strays),
+        alike_names(names),
+        note,
+    )
 
 
-def subfolders(folder: Path) -> tuple[str, ...]:
-    """Names of the folders right below, in natural order.
-
-    Raises:
-        DataError: the folder cannot be read.
-    """
-    return tuple(entry.name for entry in _entries(folder) if _is_folder(entry))
+def inner_folder(folder: ImageFolder, use: Use = "train") -> Path | None:
+    """The folder below that holds the classes, where people named the one above it."""
+    return Layout(folder.root, (sample.path for sample in folder.samples)).inner_folder(use)
 
 
-def match_class_names(classes: Sequence[str], class_names: Sequence[str]) -> dict[str, int]:
-    """The model's number of each class it knows: the same name, else the only one that differs just in case."""
-    exact = {label: number for number, label in enumerate(class_names)}
-    folded: dict[str, list[int]] = {}
-    for number, label in enumerate(class_names):
-        folded.setdefault(label.casefold(), []).append(number)
-    known = {}
-    for name in classes:
-        alike = folded.get(name.casefold(), [])
-        if name in exact:
-            known[name] = exact[name]
-        elif len(alike) == 1 and class_names[alike[0]] not in classes:
-            known[name] = alike[0]
-    return known
-
-
-def list_images(paths: Sequence[Path]) -> Iterator[Path]:
-    """Files as they are; folders as the images anywhere below them, but for hidden ones and those of systems."""
+def find_images(paths: Sequence[Path]) -> FoundImages:
+    """Files as they are; folders as the images anywhere below them, listed as class folders are."""
+    files: list[Path] = []
+    left_out: list[Path] = []
+    failed: list[tuple[Path, HandshapeError]] = []
     for path in paths:
         if not _is_directory(path):
-            yield path
+            files.append(path)
             continue
-        found = [path.parent / name for name, is_image in _files_below(str(path), path.name, frozenset()) if is_image]
-        yield from found or [path]  # reading an empty folder then says what is wrong, and the others still run
+        try:
+            below = [(path / name, says_image) for name, says_image in files_below(path)]
+        except DataError as error:
+            failed.append((path, error))
+            continue
+        images = [file for file, says_image in below if says_image]
+        others = [file for file, says_image in below if not says_image]
+        if images:
+            files += images
+            left_out += others
+        else:
+            failed.append((path, _no_images(path, others)))
+    return FoundImages(tuple(files), tuple(left_out), tuple(failed))
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key that puts "2" before "10" and capitals before small letters."""
-    pieces = re.findall(r"[0-9]+|[^0-9]+", name)
-    return tuple((0, int(piece), piece) if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces)
+def list_images(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The files of :func:`find_images`."""
+    return find_images(paths).files
 
 
 def _root_entries(root: Path) -> list[os.DirEntry[str]]:
@@ -136,37 +186,24 @@ def _root_entries(root: Path) -> list[os.DirEntry[str]]:
         near = next((parent for parent in root.absolute().parents if parent.exists()), root)
         raise DataError(
             f"There is no folder {root}.",
-            _LAYOUT,
+            EXPECTED,
             f"Check the spelling; the part that exists is {near}. 'handshape sample OUT' draws a practice set.",
         )
     if not root.is_dir():
-        raise DataError(f"{root} is a file.", f"a folder: {_LAYOUT}", _unpack_hint(root))
-    return _entries(root)
+        raise DataError(f"{root} is a file.", f"a folder: {EXPECTED}", _file_hint(root))
+    return entries_of(root)
 
 
-def _unpack_hint(root: Path) -> str:
-    if root.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
+def _file_hint(root: Path) -> str:
+    if root.suffix.lower() in ARCHIVES:
         return "Unpack it first, then name the folder that holds the class folders."
+    if is_pixel_table(root):
+        return f"It is a table of pixels; make pictures of it: {pictures_command(root)}"
     return f"Name the folder that holds the class folders, perhaps {root.absolute().parent.parent}."
 
 
-def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    """What lies in a folder, in natural order, without hidden and system files."""
-    try:
-        with os.scandir(folder) as found:
-            kept = [entry for entry in found if not _is_passed_over(entry.name)]
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise DataError(
-            f"The folder {folder} cannot be read: {cause}.",
-            "a folder that you may list and read",
-            "Change its permissions, or copy the photographs to a folder of your own.",
-        ) from None
-    return sorted(kept, key=lambda entry: natural_key(entry.name))
-
-
-def _is_passed_over(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
+def _is_paper(name: str) -> bool:
+    return PurePath(name).suffix.lower() in PAPERS or "." not in name
 
 
 def _is_directory(path: Path) -> bool:
@@ -176,87 +213,41 @@ def _is_directory(path: Path) -> bool:
         return False
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    """By name; a broken link counts, so that it is reported, but a pipe would be read for ever."""
-    if Path(entry.name).suffix.lower() not in EXTENSIONS:
-        return False
-    try:
-        return entry.is_symlink() or entry.is_file()
-    except OSError:
-        return False
-
-
-def _no_classes(root: Path, entries: list[os.DirEntry[str]]) -> DataError:
-    images = sum(_is_image(entry) for entry in entries)
-    if images:
+def _no_classes(root: Path, names: Sequence[str], images: int) -> DataError:
+    """What to tell of a folder without folders."""
+    papers = [name for name in names if _is_paper(name)]
+    table = next((root / name for name in papers if is_pixel_table(root / name)), None)
+    if table:
         return DataError(
-            f"{root} holds {images} images but no class folders.",
-            _LAYOUT,
-            f"Move the images of each sign into a folder of its name; if {root} is itself one class, "
-            f"name the folder above it: {root.absolute().parent}",
+            f"{root} holds no class folders but a table of pixels, {table.name}.",
+            EXPECTED,
+            f"Make pictures of it: {pictures_command(table)}",
         )
+    if images:
+        fix = f"Move the images of each sign into a folder of its name; if {root} is itself one class, name the folder "
+        fix += f"above it: {root.absolute().parent}"
+        if papers:
+            fix += f". What {some(papers)} may say of them is not read."
+        return DataError(f"{root} holds {counted(images, 'image', 'images')} but no class folders.", EXPECTED, fix)
+    archives = [name for name in names if PurePath(name).suffix.lower() in ARCHIVES]
+    if archives:
+        fix = f"Unpack {some(archives)} first."
+    else:
+        fix = "Make a folder for each sign and put its photographs inside; 'handshape sample OUT' draws a practice set."
+    return DataError(f"{root} holds no class folders.", EXPECTED, fix)
+
+
+def _bad_class_name(folder: str) -> DataError:
+    what = "not readable text" if PurePath(folder).name.strip() else "blank"
     return DataError(
-        f"{root} holds no class folders.",
-        _LAYOUT,
-        "Make a folder for each sign and put its photographs inside; 'handshape sample OUT' draws a practice set.",
+        f"The name of the class folder '{printable(folder)}' is {what}.", "names in UTF-8", "Rename the folder."
     )
 
 
-def _refuse_parts(root: Path, folders: list[os.DirEntry[str]]) -> None:
-    """Folders named train, test … that hold folders are parts of a data set, not classes."""
-    words = [_PART_WORDS.search(folder.name.lower()) for folder in folders]
-    if not all(words):
-        return
-    training = [folder.name for folder, word in zip(folders, words, strict=True) if word and word.group(1)]
-    if training and subfolders(root / training[0]):
-        raise DataError(
-            f"{root} holds parts of a data set ({', '.join(folder.name for folder in folders)}), not classes.",
-            _LAYOUT,
-            f"Name the part to use, for example {root / training[0]}; the program splits it itself.",
-        )
-
-
-def _bad_class_name(name: str) -> DataError:
+def _no_images(folder: Path, others: Sequence[Path]) -> DataError:
+    if not others:
+        return DataError(f"{folder} holds no images.", fix="Name images, or a folder that holds some.")
     return DataError(
-        f"The name of the class folder '{_printable(name)}' is not readable text.",
-        "names in UTF-8",
-        "Rename the folder.",
+        f"{folder} holds no images, but {left_out_in_words([str(file) for file in others])}",
+        fix="Name images, or a folder that holds some.",
     )
-
-
-def _files_below(folder: str, relative: str, above: frozenset[Identity]) -> Iterator[tuple[str, bool]]:
-    """Each file as (path relative to the root, whether its name says image)."""
-    here = _identity(folder)
-    if here in above:
-        return
-    for entry in _entries(folder):
-        path = f"{relative}/{entry.name}"
-        if _is_folder(entry):
-            yield from _files_below(entry.path, path, above | {here})
-        else:
-            yield path, _is_image(entry)
-
-
-def _identity(folder: Path | str) -> Identity:
-    status = Path(folder).stat()
-    return status.st_dev, status.st_ino
-
-
-def _is_text(name: str) -> bool:
-    """Whether the name is UTF-8; other bytes can be neither printed nor written to a CSV file."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()

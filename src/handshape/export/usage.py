@@ -27,15 +27,8 @@ EXAMPLES = {  # of each runtime, which is the first word of a format's name
     "saved_model": ("example_saved_model.py",),
 }
 OPENED = {"openvino": "openvino/model.xml"}  # what is opened of a format that is a folder; else its path
-SHOWN = {
-    "path",
-    "bytes",
-    "milliseconds",
-    "images",
-    "keras",
-    "export",
-    "largest_difference",
-}  # of a format, in README.md
+# what README.md shows of a format
+SHOWN = {"path", "bytes", "milliseconds", "images", "keras", "export", "largest_difference"}
 
 Exported = Mapping[str, Mapping[str, Any]]  # what is recorded of each format, by its name
 

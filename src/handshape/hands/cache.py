@@ -23,7 +23,8 @@ from handshape.hands.landmarks import LANDMARKS, Hand
 
 KEEP_EVERY_S = 5.0
 MANY_SHARDS = 16  # more than these become one
-COLUMNS = 8 + 6 * LANDMARKS  # found, box, handedness (negative: left), presence, landmarks, world: 134 float32
+# found (2: with company), box, handedness (negative: left), presence, landmarks, world: 134 float32
+COLUMNS = 8 + 6 * LANDMARKS
 
 Digest = bytes  # SHA-256 of a file's content
 
@@ -119,7 +120,7 @@ def _packed(hand: Hand | None) -> NDArray[np.float32]:
     row = np.zeros(COLUMNS, np.float32)
     if hand is not None:
         side = -1 if hand.handedness == "Left" else 1
-        row[:8] = (1, *hand.box, side * hand.handedness_score, hand.score)
+        row[:8] = (1 + hand.has_company, *hand.box, side * hand.handedness_score, hand.score)
         row[8:] = np.concatenate([hand.landmarks.ravel(), hand.world.ravel()])
     return row
 
@@ -136,4 +137,5 @@ def _unpacked(row: NDArray[np.float32]) -> Hand | None:
         handedness="Left" if handedness < 0 else "Right",
         handedness_score=abs(handedness),
         score=float(row[7]),
+        has_company=bool(row[0] > 1),
     )

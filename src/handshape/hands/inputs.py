@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from handshape.hands.crops import crop_hand
 from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand
 from handshape.hands.landmarks import Hand
-from handshape.images import Pixels, decode, name_of, open_image, read_bytes
+from handshape.images import (
+    Pixels,
+    decode,
+    has_several_frames,
+    name_of,
+    open_image,
+    read_bytes,
+    stretched_from,
+)
 
 LARGE = 1024  # pixels; a large image is decoded a whole number of times smaller where both sides keep this much
 
@@ -29,6 +37,8 @@ class Photograph:
         digest: SHA-256 of its file, by which the hand cache knows it.
         format: a key of :data:`handshape.images.FORMATS`; "" where it never was a file.
         shorter_side: in pixels, at its full size.
+        is_sequence: whether its file holds several frames or pages, of which this is the first.
+        stretched_from: how many of 256 grey levels its 16 bits would have used; 0 where they were not stretched.
     """
 
     pixels: Pixels
@@ -36,6 +46,8 @@ class Photograph:
     digest: bytes = b""
     format: str = ""
     shorter_side: int = 0
+    is_sequence: bool = False
+    stretched_from: int = 0
 
     def mirrored(self) -> Photograph:
         """The same photograph mirrored left to right, which the hand cache tells from this one."""
@@ -104,9 +116,18 @@ def load_photograph(source: Path | bytes, side: int = LARGE) -> Photograph:
     content = source if isinstance(source, bytes) else read_bytes(source)
     image = open_image(content, name_of(source))
     width, height = image.size
-    pixels = np.asarray(decode(image, name_of(source), (side, side)))
-    scale = max(width, height) / max(pixels.shape[:2])
-    return Photograph(pixels, scale, hashlib.sha256(content).digest(), image.format or "", min(width, height))
+    is_sequence = has_several_frames(image)
+    decoded = decode(image, name_of(source), (side, side))
+    pixels = np.asarray(decoded)
+    return Photograph(
+        pixels,
+        scale=max(width, height) / max(pixels.shape[:2]),
+        digest=hashlib.sha256(content).digest(),
+        format=image.format or "",
+        shorter_side=min(width, height),
+        is_sequence=is_sequence,
+        stretched_from=stretched_from(decoded),
+    )
 
 
 def enough_pixels(size: int, finds_hands: bool) -> int:

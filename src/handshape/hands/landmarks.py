@@ -40,6 +40,7 @@ class Hand:
         handedness: which hand it is in an unmirrored photograph (MediaPipe's own word assumes a mirrored one).
         handedness_score: 0.5 to 1.
         score: 0 to 1, how sure the network is that this is a hand.
+        has_company: whether another hand was seen beside it; False also where nobody looked.
     """
 
     box: Box
@@ -48,6 +49,7 @@ class Hand:
     handedness: Literal["Left", "Right"]
     handedness_score: float
     score: float
+    has_company: bool = False
 
     @property
     def next_box(self) -> Box:

@@ -88,7 +88,7 @@ def _is_ready(hand: Hand | Future[Hand | None] | None) -> bool:
 
 def find_in_photograph(finder: HandFinder, photograph: Photograph) -> Hand | None:
     """The clearest hand of a photograph, in pixels of its full size."""
-    hand = next(iter(finder.find(photograph.pixels)), None)
+    hand = finder.find_clearest(photograph.pixels)
     return hand.scaled(photograph.scale) if hand else None
 
 

@@ -23,6 +23,7 @@ from handshape.practice.people import draw_signer
 from handshape.practice.scene import photograph
 
 HANDSHAPES: tuple[str, ...] = tuple(POSES)
+LETTERS = tuple(label for label in HANDSHAPES if label.isalpha())  # digits aside: 0 is an O, 2 a V, 6 a W, 9 an F
 SIGNERS = 48
 GOLDEN = 0.618034  # steps of this share spread the signers evenly over all skin tones, however few there are
 MIN_SIDE, SIDE, MAX_SIDE = 32, 160, 1024  # pixels: the least, the usual, the most
@@ -37,7 +38,7 @@ def draw_practice_set(
     alone, so that a larger set begins with the smaller one.
 
     Args:
-        classes: some of HANDSHAPES; None draws them all.
+        classes: some of HANDSHAPES; None draws the LETTERS.
         size: side of the images in pixels.
 
     Returns:
@@ -67,7 +68,7 @@ def draw_practice_set(
 
 
 def _checked(per_class: int, classes: Sequence[str] | None, size: int) -> tuple[str, ...]:
-    class_names = HANDSHAPES if classes is None else tuple(dict.fromkeys(classes))
+    class_names = LETTERS if classes is None else tuple(dict.fromkeys(classes))
     unknown = [label for label in class_names if label not in POSES]
     if unknown or not class_names:
         named = f"No handshape is called {', '.join(map(repr, unknown))}." if unknown else "No handshape was named."

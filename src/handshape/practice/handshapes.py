@@ -86,23 +86,22 @@ POSES: dict[str, tuple[Pose, ...]] = {
         Pose((_up(2), _up(1), _up(-1), _up(-4)), Thumb(_INTO_PALM, RING, 0, (4, -24, 20)), View(16)),
     ),
     "C": (
-        Pose(_alike(34, 50, 28), Thumb(_FACING_TIPS, INDEX, 3, (-4, -62, 10), _BENT_DOWN), View(58)),
-        Pose(_alike(42, 44, 26), Thumb(_FACING_TIPS, INDEX, 3, (-2, -62, 4), _BENT_DOWN), View(84)),
+        Pose(_alike(26, 42, 22), Thumb(_FACING_TIPS, INDEX, 3, (-4, -70, 10), _BENT_DOWN), View(58)),
+        Pose(_alike(28, 38, 22), Thumb(_FACING_TIPS, INDEX, 3, (-2, -70, 4), _BENT_DOWN), View(80)),
         Pose(_alike(24, 42, 26), Thumb((0.76, 0.4, 0.5), INDEX, 3, (14, -66, 0), _BENT_DOWN), View(30)),
-        Pose(_alike(40, 32, 24), Thumb(_FACING_TIPS, INDEX, 3, (-2, -60, -6), _BENT_DOWN), View(76, roll=-10)),
-        Pose(_alike(36, 44, 26), Thumb(_FACING_TIPS, INDEX, 3, (-2, -60, 4), _BENT_DOWN), View(-84, roll=10)),
+        Pose(_alike(30, 30, 18), Thumb(_FACING_TIPS, INDEX, 3, (-2, -70, -6), _BENT_DOWN), View(70, roll=-10)),
+        Pose(_alike(28, 40, 22), Thumb(_FACING_TIPS, INDEX, 3, (-2, -70, 4), _BENT_DOWN), View(-80, roll=10)),
     ),
     "D": (
         Pose((_up(0), *_alike(62, 66, 34)[1:]), _on_tip(MIDDLE, (0.46, 0.6, 0.66)), View(20)),
         Pose((_up(0), *_alike(80, 94, 46)[1:]), Thumb((0.46, 0.6, 0.66), MIDDLE, 2.7, (4, -2, 12)), View(-4)),
         Pose((_up(0, 8), *_alike(68, 78, 40)[1:]), Thumb((0.46, 0.6, 0.66), MIDDLE, 2.8, (4, -4, 8)), View(4)),
-        Pose((_up(0, 10), *_alike(58, 56, 30)[1:]), Thumb(_FACING_TIPS, MIDDLE, 3, (4, -8, 2), _BENT_DOWN), View(64)),
+        Pose((_up(0, 6), *_alike(66, 60, 32)[1:]), Thumb(_FACING_TIPS, MIDDLE, 3, (4, -8, 2), _BENT_DOWN), View(46)),
     ),
     "E": (
         Pose(_alike(44, 106, 54), Thumb((0.46, 0.56, 0.68), RING, 3, (4, -11, 6))),
         Pose(_alike(26, 102, 46), Thumb((0.5, 0.56, 0.66), MIDDLE, 3, (-4, -20, 8))),
         Pose(_alike(18, 92, 44), Thumb((0.54, 0.54, 0.64), MIDDLE, 3, (6, -28, 6)), View(pitch=14)),
-        Pose(_alike(62, 106, 40), Thumb((0.4, 0.56, 0.72), RING, 3, (2, -4, 12))),
     ),
     "F": (
         Pose((Finger(2, 52, 62, 32), _up(3), _up(-2), _up(-8)), _on_tip(INDEX, (0.55, 0.6, 0.6)), View(12)),
@@ -111,7 +110,6 @@ POSES: dict[str, tuple[Pose, ...]] = {
     "G": (
         Pose((_up(0, 14), *_LAST_THREE), _BEFORE_INDEX, _PALM_SIDE),
         Pose((_up(0, 12), *_LAST_THREE), _ALONG_INDEX, _PALM_SIDE),
-        Pose((_up(0, 52), *_LOOSE_THREE), Thumb((0.34, 0.6, 0.72), INDEX, 1.6, (6, -24, 14)), View(-84, roll=40)),
         Pose((_up(0, 74), *_LAST_THREE), Thumb(_BESIDE, INDEX, 1.2, (18, -6, 4)), View(94, 60, -8)),
         Pose((_up(0, 44), *_LAST_THREE), Thumb(_BESIDE, INDEX, 1.2, (14, 0, 6)), _BACK_SIDE),
     ),
@@ -119,7 +117,6 @@ POSES: dict[str, tuple[Pose, ...]] = {
         Pose((*_CLOSED_V, *_LAST_TWO), _OVER_RING, _PALM_SIDE),
         Pose((*_CLOSED_V, *_LAST_TWO), _ALONG_INDEX, _PALM_SIDE),
         Pose((_up(-3, 50), _up(2, 46), _fist(2, 80), _fist(6, 80)), _OVER_RING, _BACK_SIDE),
-        Pose((_up(-3, 26), _up(2, 24), *_LAST_TWO), _OVER_RING, View(150, 20, -60)),
     ),
     "I": (
         Pose((*_FISTS[:3], _up(-6)), _OVER_MIDDLE),
@@ -127,9 +124,8 @@ POSES: dict[str, tuple[Pose, ...]] = {
     ),
     "K": (
         Pose((_up(7), Finger(-5, 40, 5, 4), *_LAST_TWO), Thumb(_BETWEEN, MIDDLE, 0.85, (9, 0, 9)), View(-16)),
-        Pose((_up(10), Finger(-8, 24, 5, 4), *_LAST_TWO), Thumb(_BETWEEN, MIDDLE, 0.35, (10, 2, 12)), View(4)),
+        Pose((_up(10), Finger(-8, 30, 5, 4), *_LAST_TWO), Thumb(_BETWEEN, MIDDLE, 0.35, (10, 2, 12)), View(4)),
         Pose((_up(9), Finger(-7, 32, 5, 4), *_LAST_TWO), Thumb(_BETWEEN, MIDDLE, 0.6, (9, 0, 10)), View(0, -14)),
-        Pose((_up(5, 6), Finger(-8, 48, 8, 4), *_LAST_TWO), Thumb(_BETWEEN, MIDDLE, 0.7, (9, 0, 9)), View(-46)),
     ),
     "L": (
         Pose((_up(1), *_LAST_THREE), Thumb(_SPREAD, INDEX, 0, (66, -22, 12))),
@@ -137,41 +133,35 @@ POSES: dict[str, tuple[Pose, ...]] = {
     ),
     "M": (
         Pose((_over(-2), _over(0), _over(3), _fist(7)), Thumb((0.05, 0.72, 0.69), RING, 1.6, (-12, 2, -4))),
-        Pose((_fist(-2, 66), _fist(-1, 68), _fist(2, 70), _fist(6, 102)), Thumb(_DEEP, LITTLE, 1, (10, 10, 4))),
+        Pose((_over(-2, 64), _over(0, 66), _over(3, 68), _fist(8, 98)), Thumb(_DEEP, LITTLE, 1, (12, 10, 2))),
         Pose((*_alike(66, 92, 34)[:3], _fist(7, 90)), Thumb((0.1, 0.6, 0.78), RING, 2.5, (-10, -6, -12))),
         Pose((*_alike(86, 12, 8)[:3], _fist(7)), Thumb(_DEEP, RING, 1, (-10, -4, -14)), _HANGING, wrist=-60),
-        Pose((*_alike(78, 14, 8)[:3], _fist(7)), Thumb(_DEEP, RING, 1, (-10, -4, -14)), View(pitch=92), wrist=-66),
     ),
     "N": (
         Pose((_over(-2), _over(0), _fist(3), _fist(7)), Thumb((0.2, 0.68, 0.7), MIDDLE, 1.5, (-11, 2, -1))),
-        Pose((_fist(-2, 66), _fist(-1, 68), _fist(2, 98), _fist(6, 98)), Thumb(_DEEP, RING, 1, (11, 11, 4))),
+        Pose((_over(-2, 64), _over(0, 66), _fist(4, 96), _fist(8, 96)), Thumb(_DEEP, RING, 1, (12, 10, 2))),
         Pose((*_alike(64, 88, 30)[:2], _fist(2, 94), _fist(7, 92)), Thumb(_OPPOSED, MIDDLE, 2.5, (-10, -6, -12))),
         Pose((*_alike(86, 12, 8)[:2], *_LAST_TWO), Thumb(_DEEP, MIDDLE, 1, (-10, -4, -14)), _HANGING, wrist=-60),
-        Pose((*_alike(78, 14, 8)[:2], *_LAST_TWO), Thumb(_DEEP, MIDDLE, 1, (-10, -4, -14)), View(pitch=92), wrist=-66),
     ),
     "O": (
         Pose(_alike(48, 68, 38), Thumb((0.4, 0.5, 0.77), INDEX, 3, (-4, -12, 1), _BENT_DOWN), View(72)),
-        Pose(_alike(54, 48, 28), Thumb((0.4, 0.5, 0.77), INDEX, 3, (-4, -12, 0), _BENT_DOWN), View(86, roll=-10)),
-        Pose(_alike(58, 40, 32), Thumb((0.42, 0.45, 0.79), INDEX, 3, (-2, -14, 0), _BENT_DOWN), View(90, roll=-10)),
-        Pose(_alike(40, 62, 36), Thumb((0.42, 0.52, 0.75), INDEX, 3, (-4, -16, 2), _BENT_DOWN), View(62)),
+        Pose(_alike(57, 52, 30), Thumb((0.4, 0.5, 0.77), INDEX, 3, (-4, -12, 0), _BENT_DOWN), View(86, roll=-10)),
+        Pose(_alike(60, 46, 32), Thumb((0.42, 0.45, 0.79), INDEX, 3, (-2, -14, 0), _BENT_DOWN), View(90, roll=-10)),
+        Pose(_alike(46, 64, 36), Thumb((0.42, 0.52, 0.75), INDEX, 3, (-4, -16, 2), _BENT_DOWN), View(62)),
         Pose(_alike(52, 56, 32), Thumb((0.4, 0.5, 0.77), INDEX, 3, (-4, -12, 1), _BENT_DOWN), View(-84, roll=10)),
     ),
     "P": (
         Pose((_up(4, 12), Finger(-4, 66, 8, 6), *_LAST_TWO), _UNDER_MIDDLE, View(-80, roll=84), wrist=-46),
-        Pose((_up(4, 16), Finger(-4, 74, 14, 8), *_LAST_TWO), _UNDER_MIDDLE, View(-112, roll=100), wrist=-56),
-        Pose((_up(8, 16), Finger(-4, 80, 10, 6), *_LAST_TWO), _UNDER_MIDDLE, _HANGING, wrist=-60),
-        Pose((_up(9, 32), Finger(-6, 70, 10, 6), *_LAST_TWO), _UNDER_MIDDLE, View(pitch=112), wrist=-80),
+        Pose((_up(4, 16), Finger(-4, 74, 14, 8), *_LAST_TWO), _UNDER_MIDDLE, View(-98, roll=94), wrist=-52),
     ),
     "Q": (
         Pose((_up(0, 40), *_LAST_THREE), _APART_FROM_INDEX, View(-76, roll=118), wrist=-40),
-        Pose((_up(0, 40), *_LOOSE_THREE), _APART_FROM_INDEX, View(-116, roll=130), wrist=-50),
-        Pose((Finger(0, 86, 12, 8), *_LAST_THREE), Thumb(_OPPOSED, INDEX, 1.6, (22, -12, 0)), _HANGING, wrist=-60),
-        Pose((_up(0, 66), *_LAST_THREE), Thumb(_OPPOSED, INDEX, 1.5, (20, -12, 6)), View(pitch=104), wrist=-76),
+        Pose((_up(0, 40), *_LOOSE_THREE), _APART_FROM_INDEX, View(-98, roll=124), wrist=-46),
     ),
     "R": (
-        Pose((Finger(-11, 20, 5, 4), Finger(16, -2, 14, 8), *_LAST_TWO), _OVER_RING),
-        Pose((Finger(-9, 22, 5, 4), Finger(13, 2, 12, 8), *_LAST_TWO), _OVER_RING, View(-14)),
-        Pose((Finger(-12, 24, 6, 5), Finger(18, 2, 16, 10), *_LAST_TWO), _ON_RING, View(14)),
+        Pose((Finger(-12, 20, 5, 4), Finger(18, -2, 14, 8), *_LAST_TWO), _OVER_RING),
+        Pose((Finger(-12, 22, 5, 4), Finger(17, 2, 12, 8), *_LAST_TWO), _OVER_RING, View(-14)),
+        Pose((Finger(-13, 24, 6, 5), Finger(20, 2, 16, 10), *_LAST_TWO), _ON_RING, View(14)),
     ),
     "S": (
         Pose(_FISTS, _OVER_MIDDLE),
@@ -179,18 +169,17 @@ POSES: dict[str, tuple[Pose, ...]] = {
         Pose(_FISTS, Thumb((0.24, 0.56, 0.79), RING, 1.5, (6, 0, 15)), View(14)),
     ),
     "T": (
-        Pose((_over(-1), *_LAST_THREE), Thumb((0.5, 0.7, 0.52), INDEX, 1.25, (-11, 4, 2))),
-        Pose((_fist(-2, 66), _fist(-1, 96), _fist(2, 94), _fist(6, 94)), Thumb(_BETWEEN, MIDDLE, 1, (11, 13, 3))),
-        Pose((_over(-2, 58), _fist(-1, 92), _fist(2, 92), _fist(6, 92)), Thumb(_BETWEEN, MIDDLE, 1, (11, 13, 3))),
+        Pose((_over(7, 62), _fist(-2, 94), _fist(2, 92), _fist(6, 92)), Thumb(_BETWEEN, MIDDLE, 1, (10, 24, 8))),
+        Pose((_over(9, 60), _fist(-2, 92), _fist(2, 92), _fist(6, 92)), Thumb(_BETWEEN, MIDDLE, 1, (9, 20, 14))),
     ),
     "U": (
         Pose((*_CLOSED_V, *_LAST_TWO), _OVER_RING),
         Pose((_up(-2), _up(1), *_LAST_TWO), _ON_RING, View(-14)),
-        Pose((_up(-4, 12), _up(3, 14), *_LAST_TWO), _OVER_RING, View(4, -8)),
+        Pose((_up(-4, 8), _up(3, 9), *_LAST_TWO), _OVER_RING, View(6)),
     ),
     "V": (
         Pose((_up(13), _up(-11), *_LAST_TWO), _OVER_RING, View(10, roll=4)),
-        Pose((_up(9), _up(-8), *_LAST_TWO), _ON_RING, View(-10)),
+        Pose((_up(11), _up(-10), *_LAST_TWO), _ON_RING, View(-10)),
     ),
     "W": (
         Pose((_up(15), _up(2), _up(-13), _fist(6, 76)), _OVER_LITTLE, View(-8)),
@@ -198,8 +187,8 @@ POSES: dict[str, tuple[Pose, ...]] = {
     ),
     "X": (
         Pose((Finger(0, 14, 84, 52), *_LAST_THREE), _OVER_MIDDLE, View(-38)),
-        Pose((Finger(0, 10, 70, 44), *_LAST_THREE), _OVER_MIDDLE, View(4)),
-        Pose((Finger(0, 26, 74, 40), *_LAST_THREE), _OVER_MIDDLE, View(-76, roll=30)),
+        Pose((Finger(0, 10, 74, 46), *_LAST_THREE), _OVER_MIDDLE, View(-20)),
+        Pose((Finger(0, 26, 74, 40), *_LAST_THREE), _OVER_MIDDLE, View(-56, roll=14)),
     ),
     "Y": (
         Pose((*_FISTS[:3], _up(-16)), _ASIDE),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from handshape.practice.hand import Proportions
 from handshape.practice.handshapes import POSES
-from handshape.practice.poses import LASTING, Pose, varied
+from handshape.practice.poses import LASTING, Pose, stray, varied
 from handshape.practice.rooms import ROOMS
 from handshape.practice.shading import Skin
 
@@ -68,7 +68,7 @@ def draw_signer(rng: np.random.Generator, tone: float) -> Signer:
         tint=_tint(rng),
         warmth=float(rng.uniform(-0.8, 1)),
         brightness=float(rng.uniform(0.85, 1.25)),
-        lean=rng.normal([6, -10, 0], [8, 12, 5]).astype(np.float32),
+        lean=(np.array([6, -6, 0]) + stray(rng, [6, 6, 4])).astype(np.float32),
         habits=int(rng.integers(2**31)),
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 Vector = tuple[float, float, float]
 
@@ -69,23 +70,29 @@ class Spread(NamedTuple):
     wrist: float
 
 
-LASTING = Spread(Finger(2, 4, 5, 4), 3, 3, View(12, 9, 9), 8)  # from signer to signer
-PASSING = Spread(Finger(1.6, 3, 3.5, 3), 1.5, 1.5, View(10, 8, 7), 9)  # from picture to picture
-FURTHEST = 30  # degrees that a hand is turned away from its usual view
+LASTING = Spread(Finger(2, 4, 5, 4), 2, 3, View(8, 6, 6), 8)  # from signer to signer
+PASSING = Spread(Finger(1.6, 3, 3.5, 3), 1.5, 1.5, View(7, 6, 5), 9)  # from picture to picture
+FURTHEST = 2  # standard deviations; a few that stray further are what nobody can read
 
 
 def varied(pose: Pose, rng: np.random.Generator, spread: Spread) -> Pose:
     """A pose near this one, drawn by chance."""
-    together = rng.normal(0, spread.together) * np.array([0, 1, 1, 1])
+    together = stray(rng, spread.together) * np.array([0, 1, 1, 1])
     index, middle, ring, little = (
-        Finger(*(np.array(finger) + together + rng.normal(0, spread.finger))) for finger in pose.fingers
+        Finger(*(np.array(finger) + together + stray(rng, spread.finger))) for finger in pose.fingers
     )
     root, offset = _near(pose.thumb.root, rng, 0.03), _near(pose.thumb.offset, rng, spread.thumb)
     thumb = replace(pose.thumb, root=root, offset=offset)
-    view = View(*(np.array(pose.view) + rng.normal(0, spread.view).clip(-FURTHEST, FURTHEST)))
-    return Pose((index, middle, ring, little), thumb, view, pose.wrist + float(rng.normal(0, spread.wrist)))
+    view = View(*(np.array(pose.view) + stray(rng, spread.view)))
+    return Pose((index, middle, ring, little), thumb, view, pose.wrist + float(stray(rng, spread.wrist)))
+
+
+def stray(rng: np.random.Generator, spread: ArrayLike) -> NDArray[np.float64]:
+    """How far from 0, drawn by chance: each with its standard deviation, none further than twice that."""
+    spread = np.asarray(spread, np.float64)
+    return rng.standard_normal(spread.shape).clip(-FURTHEST, FURTHEST) * spread
 
 
 def _near(vector: Vector, rng: np.random.Generator, spread: float) -> Vector:
-    x, y, z = (np.array(vector) + rng.normal(0, spread, 3)).tolist()
+    x, y, z = (np.array(vector) + stray(rng, [spread] * 3)).tolist()
     return x, y, z

@@ -71,9 +71,10 @@ class TrunkFeatures:
 
         On one person's video, a refit on the views that were learned from before cost strangers 2.4 points.
         """
-        folder = self._folder.with_name(f"{self._folder.name}-renewed")
-        cells = np.zeros_like(self.cells)
-        return TrunkFeatures(stream, self.augmenter, cells, self._seed + 1, self._runtime, folder)
+        cells, folder = np.zeros_like(self.cells), self._folder / "renewed"
+        made = TrunkFeatures(stream, self.augmenter, cells, self._seed + 1, self._runtime, folder)
+        made._model, made._trunk = self._model, self._trunk  # the stream's own tail has learned since
+        return made
 
     def trunk(self, console: Console) -> Trunk:
         """The trunk as a function, made when it is first asked for."""

@@ -18,20 +18,28 @@ from numpy.typing import NDArray
 from handshape.config import Settings
 from handshape.console import Console
 from handshape.data.check_report import CheckReport
-from handshape.data.checks import check_folder, require_trainable, with_label_issues
+from handshape.data.checks import check_folder, require_trainable
 from handshape.data.groups import Groups, group_samples, require_rule
-from handshape.data.messages import some
+from handshape.data.messages import left_out_in_words, some
 from handshape.data.problems import MIN_IMAGES
 from handshape.data.reading import Readings, read_files
-from handshape.data.samples import ImageFolder, Sample, list_images, list_samples, match_class_names, natural_key
+from handshape.data.samples import (
+    ImageFolder,
+    Sample,
+    find_images,
+    inner_folder,
+    list_samples,
+    match_class_names,
+    natural_key,
+)
 from handshape.data.splits import Rows
 from handshape.errors import DataError
-from handshape.hands.geometry import right_hand, shape_features
 from handshape.hands.inputs import Inputs
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
 from handshape.model.decisions import is_negative_name
 from handshape.workflow.context import Context
+from handshape.workflow.label_signs import add_label_issues
 
 MIN_FOUND = 0.5  # of the images; with fewer hands, whole images say more
 MIN_NEGATIVES = 2  # one to tune on, one to test with
@@ -121,7 +129,7 @@ def load(settings: Settings, context: Context) -> Dataset:
     console, path = context.console, Path(settings.data.original_data_dir)
     with context.watch.stage("read"):
         console.status("check", f"Reading {path}")
-        folder = list_samples(path)
+        folder = list_samples(path, groups=settings.data.groups)
         require_rule(folder, settings.data.groups)
         search = find_search(settings, console)
         readings = read_samples(folder, search, settings.model.img_size, console)
@@ -143,7 +151,7 @@ def load(settings: Settings, context: Context) -> Dataset:
     with context.watch.stage("group"):
         groups = group_samples(folder, report.usable_samples, settings.data.groups, report.digests, report.similarity)
         groups.announce(console)
-        checked = add_label_issues(report, readings.hands, groups)
+        checked = add_label_issues(report, readings, groups)
         for text in checked.problems[len(report.problems) :]:
             console.warn(text)
     dataset = _dataset(folder, checked, readings, groups, search)
@@ -157,7 +165,7 @@ def load_external(
 
     Args:
         path: a folder with one folder of images a class.
-        class_names: of the model; names are compared without regard to case where need be.
+        class_names: of the model; names are compared without regard to case, spaces and forms of accents.
         search: finds hands; None for a model of whole images.
         size: side of the model's input in pixels.
         console: shows the progress.
@@ -165,15 +173,11 @@ def load_external(
     Raises:
         DataError: folder and model share no class, or no image can be read.
     """
-    folder = list_samples(path)
+    folder = list_samples(path, use="measure", known=class_names)
     number_of = match_class_names(folder.classes, class_names)
     known = replace(folder, samples=tuple(sample for sample in folder.samples if sample.label in number_of))
     if not known.samples:
-        raise DataError(
-            f"The model knows none of the classes in {folder.root}: {', '.join(folder.classes)}.",
-            f"some of {', '.join(class_names)}",
-            "Rename the class folders, or choose the model that knows them.",
-        )
+        raise _nothing_known(folder, class_names)
     readings = read_samples(known, search, size, console)
     report = check_folder(known, readings.inspections)
     if not report.usable:
@@ -205,6 +209,7 @@ def load_externals(paths: Mapping[str, Path], dataset: Dataset, size: int, conso
         for words, what in (
             (each.left_out, "classes that are not trained"),
             (each.report.corrupt, "unreadable images"),
+            (each.report.strays, "files that are no images by their names"),
         ):
             if words:
                 console.warn(f"Left out of {name}, {what}: {some(words, 10)}.")
@@ -215,14 +220,19 @@ def load_negatives(folders: Sequence[str], search: HandSearch | None, size: int,
     """Photographs without a sign, of all these folders; None where no folder is named.
 
     Raises:
-        DataError: a folder is missing, or fewer than two photographs can be read.
+        DataError: a folder is missing or holds no image, or fewer than two photographs can be read.
     """
     if not folders:
         return None
     for folder in folders:
         if not Path(folder).is_dir():
             raise DataError(f"There is no folder {folder} of photographs without a sign.")
-    files = list(list_images([Path(folder) for folder in folders]))
+    found = find_images([Path(folder) for folder in folders])
+    for _, error in found.failed:
+        raise error
+    if found.left_out:
+        console.warn(f"Photographs without a sign: {left_out_in_words([str(file) for file in found.left_out])}")
+    files = found.files
     readings = read_files(files, search, size, console, "Reading photographs without a sign")
     unusable = [str(file) for file, each in zip(files, readings.inspections, strict=True) if each.reason]
     if len(files) - len(unusable) < MIN_NEGATIVES:
@@ -271,13 +281,13 @@ def possible_settings(settings: Settings, dataset: Dataset) -> Settings:
     return settings.model_copy(update={"hands": hands, "model": model})
 
 
-def add_label_issues(report: CheckReport, hands: Sequence[Hand | None], groups: Groups) -> CheckReport:
-    """The report with the labels that the shape of the hand speaks against; as it was where no hand is known."""
-    shown = [(sample, hand) for sample, hand in zip(report.usable_samples, hands, strict=True) if hand]
-    if not shown:
-        return report
-    landmarks = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for _, hand in shown]
-    return with_label_issues(report, [sample for sample, _ in shown], shape_features(np.stack(landmarks)), groups.of)
+def _nothing_known(folder: ImageFolder, class_names: Sequence[str]) -> DataError:
+    inner = inner_folder(folder, "measure")
+    return DataError(
+        f"The model knows none of the classes in {folder.root}: {', '.join(folder.classes)}.",
+        f"some of {', '.join(class_names)}",
+        f"If the classes lie deeper, name {inner}." if inner else "Rename the class folders, or choose another model.",
+    )
 
 
 def _dataset(

@@ -98,6 +98,7 @@ class ExternalEvaluation:
             "decisions": self.decisions.as_dict(),
             "left_out": list(dataset.left_out),
             "unreadable": list(dataset.report.corrupt),
+            "strays": list(dataset.report.strays),
             "left_out_photographs": self.left_out,
             "seen_in_training": int(self.is_seen.sum()),
             "external": self.is_external,

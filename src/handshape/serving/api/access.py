@@ -1,10 +1,11 @@
-"""Who may ask: tokens, and no web pages from elsewhere."""
+"""Who may ask: tokens, and which web pages."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +17,7 @@ from handshape.serving.api.errors import ApiError
 SHORTEST = 16  # characters of a token
 SUBPROTOCOL = "handshape"  # of a stream; browsers give the token in a second one, as they cannot set headers
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+USUAL_PORTS = {"http": 80, "https": 443}  # browsers leave these out of an origin
 
 
 class Access:
@@ -25,11 +27,13 @@ class Access:
         tokens: any of them opens the door; none at all leaves it open.
         hosts: names the server answers to; none answers to all. A page from elsewhere whose name was made to point to
             this machine is turned away by it.
+        origins: other addresses whose web pages may ask, as :func:`read_origin` gives them.
     """
 
-    def __init__(self, tokens: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
+    def __init__(self, tokens: Iterable[str] = (), hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self._digests = [_digest(token) for token in tokens]
         self._hosts = frozenset(host.lower() for host in hosts)
+        self.origins = frozenset(origins)
 
     def check(self, headers: Headers) -> None:
         """Passes where a request may go on.
@@ -42,10 +46,10 @@ class Access:
             message = "This server does not answer to that name."
             raise ApiError(403, "wrong_host", message, fix="Start it with --allow-host NAME.")
         origin = headers.get("origin")
-        if origin is not None and _split(origin).netloc.lower() != host.lower():
+        if origin is not None and origin not in self.origins and _split(origin).netloc.lower() != host.lower():
             message = "Web pages from other origins may not use this server."
             expected = "a page of this server's own address, or a program that is no browser"
-            fix = "Let a proxy serve the page and this server under one address."
+            fix = "Start it with --allow-origin ORIGIN, or let a proxy serve the page and it under one address."
             raise ApiError(403, "other_origin", message, expected, fix)
         digest = _digest(_token(headers))
         is_known = sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all of them are compared
@@ -71,6 +75,25 @@ def read_tokens(file: Path) -> list[str]:
     if not tokens or any(len(token) < SHORTEST or not token.isascii() or " " in token for token in tokens):
         raise _no_tokens(f"{file} has no tokens that are safe to use.", file)
     return tokens
+
+
+def read_origin(text: str) -> str:
+    """An origin as browsers write it: a scheme and a host, with the port where it is not the scheme's usual one.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    with suppress(ValueError):  # a port that is none
+        scheme, address, path, query, fragment = parts = urlsplit(text.lower())
+        port = "" if parts.port in (None, USUAL_PORTS.get(scheme)) else f":{parts.port}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        if scheme and host and "@" not in address and path in ("", "/") and not query + fragment:
+            return f"{scheme}://{host}{port}"
+    raise SettingsError(
+        f"'{text}' is not the origin of web pages.",
+        "scheme, host and perhaps port, such as https://signs.example.org or http://localhost:5173",
+        "Look at the address in the browser, and leave out what stands behind the host and the port.",
+    )
 
 
 def _no_tokens(happened: str, file: Path) -> SettingsError:

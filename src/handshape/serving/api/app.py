@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, WebSocket
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from handshape import __version__
@@ -58,4 +59,17 @@ def make_app(served: Served, explain: Explain, access: Access, limits: Limits, l
         await stream(socket, state)
 
     add_error_handlers(app)
-    return RequestMiddleware(app, access, limits, metrics, log)
+    return _for_pages(RequestMiddleware(app, access, limits, metrics, log), access.origins)
+
+
+def _for_pages(app: ASGIApp, origins: Collection[str]) -> ASGIApp:
+    """Tells browsers that pages of these origins may read every answer, errors as well, and send a token."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=sorted(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization"],
+        expose_headers=["Retry-After"],
+    )
