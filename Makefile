@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
 ARGS ?=
-# uv where it is installed, else pip; the exact versions that were tested
-INSTALL := $(if $(shell command -v uv),uv pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q --disable-pip-version-check) -c constraints.txt
+# uv where it is installed, else pip; the exact versions that were tested. Both show what they fetch
+INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) -c constraints.txt
 MAKE_VENV := $(if $(shell command -v uv),uv venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 
 .PHONY: train test lint bench readme clean
@@ -48,12 +48,13 @@ $(VENV)/train-ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(CHECK)' || \
 	  { echo "Training needs Python 3.11, 3.12 or 3.13; none was found. With another name: make train PYTHON=/path/to/python3.12"; exit 1; }
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(MAKE_VENV); }
-	@echo "Installing Handshape and what training needs (once, some minutes)"
+	@echo "Installing Handshape and what training needs: some 450 MB to download, 2 GB on the disk; once, some minutes"
 	@$(INSTALL) -e '.[train]'
+	@echo "Installed: $(VENV) takes $$(du -sh $(VENV) | cut -f1)"
 	@touch $@
 
 $(VENV)/dev-ready: $(VENV)/train-ready
-	@echo "Installing what the tests need (once)"
+	@echo "Installing what the tests need: some 0.6 GB more on the disk; once"
 	@$(INSTALL) -e '.[dev]'
 	@touch $@
 

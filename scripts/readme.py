@@ -3,9 +3,9 @@
 usage: python scripts/readme.py [--printed FILE] [--check]
 
 FILE holds what ``make train`` printed in this folder; without it, ``make train`` is run. Progress, which differs from
-run to run, is not shown, and of the table only the first rows. The check compares line by line: words and counts must
-be the same; shares, which another machine's arithmetic may move, may differ by TOLERANCE; and lines that name the best
-or worst of something are left out. Exit code 1 where README and run disagree.
+run to run, is not shown, nor the epochs, and of the table only the first rows. The check compares line by line: words
+and counts must be the same; shares, which another machine's arithmetic may move, may differ by TOLERANCE; and moments,
+times and lines that name the best or worst of something are left out. Exit code 1 where README and run disagree.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ROWS = 3  # of the table
 TOLERANCE = 0.02
 
 FIRST = r"\S*handshape (sample|train) practice"
-FLEETING = re.compile(r"^   .*: [\d,]+ of [\d,]+, \d+ s left|^Fetching the hand models")
+FLEETING = re.compile(r"^   .*: [\d,]+ of [\d,]+, \d+ s left|^   epoch \d+/\d+: |^Fetching the hand models")
 ROW = re.compile(r"^  \S+ +\d+ +[01]\.\d{3} ")
 VARYING = re.compile(
-    rf"{ROW.pattern}|^ +…$|^warn: .*suspect|^Training the landmark stream"
+    rf"{ROW.pattern}|^ +…$|^warn: .*suspect|^Training the (landmark|hand) stream"
     r"|^   (kept epoch|People differ|best classes|hardest classes)"
 )
-MOMENT = re.compile(r"\d{8}_\d{6}(_\d+)?")
+MOMENT, TIME = re.compile(r"\d{8}_\d{6}(_\d+)?"), re.compile(r"\bin (\d+ h |\d+ min )?[\d.]+ (s|min)$")
 NUMBER = re.compile(r"\d[\d,.]*\d%?|\d%?")
 
 
@@ -113,8 +113,10 @@ def disagreements(readme: Sequence[str], fresh: Sequence[str]) -> list[str]:
 
 
 def comparable(lines: Sequence[str]) -> list[str]:
-    """Without lines that name the best or worst of something, in one spacing, the moment aside."""
-    return [" ".join(MOMENT.sub("MOMENT", line).split()) for line in lines if not VARYING.match(line)]
+    """Without lines that name the best or worst of something, in one spacing, moments and times aside."""
+    return [
+        " ".join(TIME.sub("in TIME", MOMENT.sub("MOMENT", line)).split()) for line in lines if not VARYING.match(line)
+    ]
 
 
 def near(one: str, other: str) -> bool:

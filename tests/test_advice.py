@@ -3,7 +3,7 @@ import pytest
 
 from handshape.evaluation.metrics import measure
 from handshape.evaluation.slices import Coverage, Slice, Slices
-from handshape.reporting.advice import MAX_ADVICE, Advice, advise
+from handshape.reporting.advice import MAX_ADVICE, Advice, ClassFindings, advise
 
 LABELS = ("L", "M", "N", "O")
 
@@ -107,12 +107,31 @@ def test_photographs_from_elsewhere_are_asked_for_or_learned_from() -> None:
 @pytest.mark.parametrize(
     ("twins", "text"),
     [
-        ([("M", "N")], "M and N show the same handshape: join them or keep one."),
-        ([("M", "N"), ("L", "O")], "M and N, L and O show the same handshape, pair by pair: join them or keep one."),
+        ([("O", "0")], "O and 0 show the same handshape: join them or keep one."),
+        ([("0", "O"), ("V", "2")], "0 and O, V and 2 show the same handshape, pair by pair: join them or keep one."),
+        (
+            [("M", "N")],
+            "M and N look the same in these photographs: if they are one handshape, join them or keep one; if not, "
+            "see whether the photographs show what tells them apart.",
+        ),
     ],
 )
 def test_twins_are_to_be_joined_not_photographed_again(twins: list[tuple[str, str]], text: str) -> None:
-    found = texts(confusion((1, 2, 40), (0, 1, 19)), twins=twins)
-    assert found[0] == text
+    found = texts(confusion((1, 2, 40), (0, 1, 19)), classes=ClassFindings(twins))
+    assert text in found
+    assert any("more of M and N" in each for each in found) is (twins != [("M", "N")])
+    assert any("more of L and M" in each for each in found)
+
+
+def test_what_is_named_as_one_handshape_and_confused_is_to_be_joined() -> None:
+    metrics = measure(np.eye(2)[[1, 0] * 20], np.arange(40) % 2, ("2", "V"))
+    assert [each.text for each in advise(metrics)] == ["2 and V show the same handshape: join them or keep one."]
+    told = advise(metrics, classes=ClassFindings([("V", "2")]))
+    assert [each.text for each in told] == ["2 and V show the same handshape: join them or keep one."]
+
+
+def test_signs_of_two_hands_are_not_to_be_photographed_more() -> None:
+    found = texts(confusion((1, 2, 40), (0, 1, 19)), classes=ClassFindings(two_handed=("M", "N")))
+    assert found[0].startswith("Two hands are seen in M, N, and one of them is looked at: show one hand alone")
     assert not any("more of M and N" in each for each in found)
     assert any("more of L and M" in each for each in found)

@@ -296,6 +296,20 @@ def test_a_card_says_what_was_measured_on_whom():
     assert "went on learning" not in card
 
 
+@pytest.mark.parametrize(
+    ("streams", "words"),
+    [
+        (["landmarks", "hand"], "of each sees 21 landmarks and the last feature map of the landmark network."),
+        (["landmarks", "pixels"], "of each sees a crop of 128x128 pixels and 21 landmarks."),
+        (["pixels"], "of each sees a crop of 128x128 pixels."),
+        (None, "of each sees a crop of 128x128 pixels and 21 landmarks."),
+    ],
+)
+def test_a_card_says_what_the_model_sees(streams: list[str] | None, words: str):
+    card = card_of(facts(settings={"model": {"streams": streams}}) if streams else facts())
+    assert words in card
+
+
 def test_a_card_says_what_is_not_known():
     card = card_of(facts(signers=None, measures={}, learned_from_all=True, thresholds=Thresholds(NEVER).as_dict()))
     assert "How many people are in them is not known." in card

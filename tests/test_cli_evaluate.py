@@ -61,14 +61,16 @@ def test_the_result_goes_to_stdout_and_nothing_is_written(
     before = listing(tmp_path, others)
     outcome = handshape("evaluate", run, others, *(["--quiet"] if quiet else []))
     assert outcome.code == 0
-    headline, answers, *_ = outcome.out.splitlines()
+    table, _, told = outcome.out.partition("\n\nother people: ")
+    headline, answers, *_ = f"other people: {told}".splitlines()
     found = re.fullmatch(
         r"other people: (\S+)% right, (\d+) of 12 photographs of 3 classes \(95% interval \d+ to \d+%\)", headline
     )
     assert found and float(found[1]) == pytest.approx(100 * int(found[2]) / 12, abs=0.06)
-    assert answers.startswith("It names a sign in ")
+    assert answers.startswith("   It names a sign in ")
     assert "classes the model does not know: Y" in outcome.err
-    assert ("most often read as" in outcome.err) == (not quiet)
+    assert "most often read as" in table
+    assert ("Evaluated in " in outcome.err) == (not quiet)
     assert listing(tmp_path, others) == before
 
 

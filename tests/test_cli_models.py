@@ -63,7 +63,7 @@ def test_from_a_run_to_production_and_back(trained: Trained, other: Path, handsh
     listed = {"name": "drawn", "versions": [1, 2], "aliases": {"production": 2, "staging": 2}}
     for words in (("--json",), ("--json", "list"), ("list", "--json")):
         assert handshape("models", *words).object["models"] == [listed]
-    assert "drawn@production is drawn@1" in handshape("models", "rollback", "drawn").err
+    assert handshape("models", "rollback", "drawn").out == "drawn@production is now drawn@1\n"
     shown = handshape("models", "show", "drawn", "--json").object
     assert [version["aliases"] for version in shown["versions"]] == [["production"], ["staging"]]
     assert [version["source"] for version in shown["versions"]] == [str(trained.folder), str(other)]
@@ -75,7 +75,8 @@ def test_from_a_run_to_production_and_back(trained: Trained, other: Path, handsh
         "promote",
         "rollback",
     ]
-    assert "rollback" in handshape("models", "show", "drawn").err
+    assert "rollback" in handshape("models", "show", "drawn").out
+    assert "production 1, staging 2" in handshape("models", "--quiet").out
     refused = handshape("models", "remove", "drawn@2", "--json")
     assert refused.code == 1
     assert "in use as staging" in refused.object["error"]
@@ -102,8 +103,8 @@ def test_every_verb_takes_a_name_and_a_zip(trained: Trained, handshape: Handshap
     assert handshape("explain", tmp_path / "drawn.zip", image, "--out", tmp_path / "seen").code == 0
     again = handshape("models", "add", tmp_path / "drawn.zip", "--json")
     assert (again.object["model"], again.object["new"]) == ("drawn@1", False)
-    assert "drawn@1 is" in again.err
-    assert "it was there already" in again.err
+    again = handshape("models", "add", tmp_path / "drawn.zip").out
+    assert again.startswith("drawn@1 is ") and "it was there already" in again
     folder = Path(handshape("models", "path", "drawn").out.strip())
     assert find_bundle(folder).sha256 == find_bundle(trained.folder).sha256
     assert handshape("models", "path", "drawn", "--json").object == {"model": "drawn", "path": str(folder)}
@@ -178,6 +179,16 @@ def test_a_zip_that_cannot_be_written(trained: Trained, handshape: Handshape, tm
     assert "--out" not in outcome.object["error"]
 
 
+def test_a_run_that_lies_elsewhere_may_be_meant(handshape: Handshape, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("runs/first", "bundles"):
+        Path(folder).mkdir(parents=True)
+    Path("runs/first/run.json").write_text("{}")
+    for word, meant in (("first", "runs/first"), ("runs/frist", "runs/first"), ("bundels", "bundles")):
+        assert f"Did you mean {meant}?" in handshape("predict", word, "x.jpg").err
+    assert "Add one: handshape models add" in handshape("predict", "asl", "x.jpg").err
+
+
 def test_compare_what_was_measured(trained: Trained, other: Path, handshape: Handshape):
     compared = handshape("models", "compare", trained.folder, other, "--json").object["models"]
     assert [side["model"] for side in compared] == [str(trained.folder), str(other)]
@@ -185,8 +196,8 @@ def test_compare_what_was_measured(trained: Trained, other: Path, handshape: Han
     assert compared[0]["accuracy, test"] == find_bundle(trained.folder).details["accuracy"]["test"]
     assert compared[1]["accuracy, test"] is None
     people = handshape("models", "compare", trained.folder, other)
-    assert "knows: Elle" in people.err
-    assert "name some to measure both on" in people.err
+    assert "knows: Elle" in people.out
+    assert "To measure both on the same, name a folder" in people.err
 
 
 def test_compare_on_the_same_photographs(trained: Trained, other: Path, handshape: Handshape):
@@ -198,9 +209,9 @@ def test_compare_on_the_same_photographs(trained: Trained, other: Path, handshap
     assert data["both_right"] + data["only_first_right"] == right[0] - l_right
     assert data["both_right"] + data["only_second_right"] == right[1]
     assert data["difference"] == pytest.approx((right[1] - (right[0] - l_right)) / 36)
-    people = handshape("models", "compare", trained.folder, other, trained.data).err
+    people = handshape("models", "compare", trained.folder, other, trained.data).out
     assert "points better" in people or "equally often" in people
-    assert "on 36 photographs of" in people
+    assert "On 36 photographs of" in people
 
 
 def test_compare_on_what_neither_knows_both(trained: Trained, other: Path, handshape: Handshape, tmp_path: Path):

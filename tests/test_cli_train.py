@@ -158,8 +158,11 @@ def test_uneven_classes_a_settings_file_and_the_split_as_folders(
     small = ["--set", "model.img_size=96", "--set", "augmentation.views=1", "--set", "model.weights=none"]
     outcome = handshape(*words, *small)
     assert outcome.code == 0
-    assert outcome.out == ""
-    assert "'my runs/" in outcome.err  # the next commands can be pasted
+    assert outcome.out.startswith("Test images\n")
+    assert "   handshape predict 'my runs/" in outcome.out  # the next commands can be pasted
+    epoch = r"   epoch 1/1: accuracy [\d.]+%, loss [\d.]+; validation [\d.]+%, loss [\d.]+; [\d.]+ s"
+    assert re.search(rf"^{epoch}$", outcome.err, re.MULTILINE)
+    assert re.search(r"^Trained in [\d.]+ s$", outcome.err, re.MULTILINE)
     (run,) = (tmp_path / "my runs").iterdir()
     settings = load_settings(config_file=open_run(run, Run).config)
     assert (settings.model.num_epochs, settings.model.fine_tune_epochs, settings.data.layout) == (1, 0, "link")

@@ -126,8 +126,8 @@ def test_check_names_what_is_wrong(drawn: Path, handshape: Handshape, tmp_path: 
     assert found["duplicates"] == [["A/A_0001.jpg", "B/other.jpg"]]
     assert found["ok"] is False
     people = handshape("check", data)
-    assert people.out == ""
-    assert "byte for byte" in people.err
+    assert "byte for byte" in people.out
+    assert people.out == handshape("check", data, "--quiet").out
 
 
 def test_check_of_what_cannot_be_trained_on(handshape: Handshape, tmp_path: Path):
@@ -186,8 +186,9 @@ def test_predict_equals_keras_and_evaluate(trained: Trained, handshape: Handshap
     bundle = find_bundle(trained.folder)
     outcome = handshape("predict", trained.folder, trained.data, "--json")
     assert outcome.code == 0
-    answers = outcome.objects
+    *answers, left_out = outcome.objects
     assert len(answers) == 48
+    assert left_out == {"path": str(trained.data / "signers.csv"), "left_out": "no image by its name"}
     images = np.stack([square_of(Path(answer["path"]), bundle.size) for answer in answers])
     model = keras.models.load_model(bundle.keras, compile=False)
     expected = np.asarray(model.predict(images.astype(np.float32), verbose=0)["probabilities"])
@@ -218,19 +219,20 @@ def test_predict_goes_on_after_a_bad_image(trained: Trained, handshape: Handshap
     broken.write_bytes(b"\xff\xd8\xff\xe0")
     good = trained.data / "A" / "A_0001.jpg"
     outcome = handshape("predict", trained.folder, broken, good, missing, "--json")
-    assert outcome.code == 0
+    assert outcome.code == 1
     assert [set(answer) for answer in outcome.objects[::2]] == [{"path", "error"}] * 2
     assert [answer["path"] for answer in outcome.objects] == [str(broken), str(good), str(missing)]
     assert outcome.objects[1]["decision"]
     people = handshape("predict", trained.folder, broken, good)
-    assert people.code == 0
+    assert people.code == 1
     assert people.out.startswith(f"{good}: ")
     assert people.out.count("\n") == 1
     assert "broken Ä.jpg" in people.err
     assert handshape("predict", trained.folder, broken, missing, "--json").code == 1
     assert handshape("predict", trained.folder, tmp_path / "nowhere").code == 1
     too_long = handshape("predict", trained.folder, "a" * 300, good, "--json")
-    assert (too_long.code, set(too_long.objects[0])) == (0, {"path", "error"})
+    assert (too_long.code, set(too_long.objects[0])) == (1, {"path", "error"})
+    assert len(too_long.objects) == 2
 
 
 def test_predict_writes_names_that_are_no_text(trained: Trained, handshape: Handshape, tmp_path: Path):
@@ -276,8 +278,8 @@ def test_sample_for_machines(handshape: Handshape, tmp_path: Path):
 
 def test_sample_says_how_to_train_on_it(handshape: Handshape, tmp_path: Path):
     outcome = handshape("sample", tmp_path / "practice set", "--per-class", 1, "--classes", "A", "--size", 64)
-    assert outcome.out == ""
-    assert f"handshape train '{tmp_path}/practice set' --set data.groups=" in outcome.err
+    assert outcome.out == f"Drew 1 image into {tmp_path}/practice set\n"
+    assert f"handshape train '{tmp_path}/practice set'" in outcome.err
 
 
 def test_doctor(handshape: Handshape):
@@ -290,9 +292,9 @@ def test_doctor(handshape: Handshape):
     assert {"backend", "device", "mixed precision", "XLA", "memory growth", "workers", "queue"} <= topics
     assert all(decision["why"] for decision in found["chosen"])
     people = handshape("doctor")
-    assert people.out == ""
+    assert people.err == ""
     for told in ("memory runs out", "training is too slow", "no GPU is used", "poor accuracy"):
-        assert told in people.err
+        assert told in people.out
 
 
 def test_doctor_finds_a_missing_backend(handshape: Handshape, monkeypatch):
@@ -301,6 +303,31 @@ def test_doctor_finds_a_missing_backend(handshape: Handshape, monkeypatch):
     assert outcome.code == 1
     assert outcome.object["ok"] is False
     assert "'abacus'" in outcome.object["fix"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["check", "{near}"], "{data}"),
+        (["predict", "{model}", "{near}/A/A_0001.jpg"], "{data}/A/A_0001.jpg"),
+        (["evaluate", "{model}", "{near}"], "{data}"),
+        (["evaluate", "{model}x", "{data}"], "{model}"),
+        (["train", "{near}"], "{data}"),
+        (["train", "{data}", "--negatives", "{near}"], "{data}"),
+        (["train", "{data}", "--external", "other={near}"], "{data}"),
+        (["train", "{data}", "--profile", "gtx1560"], "gtx1650"),
+        (["train", "--resume", "{model}x"], "{model}"),
+        (["export", "{model}", "--to", "litert", "--data", "{near}"], "{data}"),
+        (["serve", "{model}", "--limit", "imges=3"], "images"),
+    ],
+)
+def test_what_was_mistyped_may_be_guessed(words: list[str], meant: str, trained: Trained, handshape, tmp_path: Path):
+    data = tmp_path / "photographs"
+    shutil.copytree(trained.data, data)
+    names = {"data": data, "near": tmp_path / "photogrphs", "model": trained.folder}
+    outcome = handshape(*(word.format(**names) for word in words))
+    assert outcome.code == 1
+    assert f"Did you mean {meant.format(**names)}?" in outcome.err
 
 
 def test_quiet_says_only_what_went_wrong(drawn: Path, trained: Trained, handshape: Handshape):

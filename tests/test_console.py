@@ -1,13 +1,14 @@
-"""What is printed where: people read stderr, machines stdout, the log file keeps everything."""
+"""What is printed where: results on stdout, all else on stderr; the log file keeps everything."""
 
 import io
 import json
 import re
+import shlex
 import sys
 
 import pytest
 
-from handshape.console import Console
+from handshape.console import Console, duration
 from handshape.errors import HandshapeError
 
 ERROR = HandshapeError("It broke [here].", "whole [things]", "Mend it.")
@@ -20,7 +21,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A terminal on stderr; returns a function that makes a console on it."""
+    """A terminal on stdout and stderr; returns a function that makes a console on it."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -29,9 +30,15 @@ def terminal(monkeypatch):
         monkeypatch.setenv("COLUMNS", str(width))
         screen = Terminal()
         monkeypatch.setattr(sys, "stderr", screen)
+        monkeypatch.setattr(sys, "stdout", screen)
         return Console(**options), screen
 
     return make
+
+
+def plain(screen: Terminal) -> str:
+    """What stands on a terminal, without its colours and movements."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
 
 
 def test_emoji_on_a_terminal_plain_elsewhere(terminal, capsys, monkeypatch):
@@ -55,15 +62,26 @@ def test_emoji_on_a_terminal_plain_elsewhere(terminal, capsys, monkeypatch):
         assert screen.getvalue() == "Looking\nwarn: careful\n"
 
 
-def test_quiet_says_only_warnings_and_errors(capsys):
-    console = Console(quiet=True)
-    console.status("check", "a")
-    console.detail("b")
-    console.table("c", ("d",), [("e",)])
-    list(console.track([1, 2], "f"))
-    assert capsys.readouterr().err == ""
-    console.warn("g")
-    assert capsys.readouterr().err == "warn: g\n"
+def test_results_go_to_stdout_and_all_else_to_stderr(capsys):
+    for quiet, to_json in ((False, False), (True, False), (False, True)):
+        console = Console(quiet, to_json)
+        console.status("check", "status")
+        console.detail("detail")
+        console.epoch("epoch")
+        console.hint("hint", "handshape")
+        console.done("Checked")
+        list(console.track([1, 2], "bar"))
+        console.warn("careful")
+        console.table("title", ("name",), [("cell",)])
+        console.result("chart", "result")
+        console.result("", "part")
+        console.command("handshape 'a b'")
+        console.say("answer")
+        said = capsys.readouterr()
+        status = "status\n   detail\n   epoch\nhint handshape\nChecked in 0.0 s\n"
+        assert said.err == ("" if quiet else status) + "warn: careful\n"
+        shown = "title\n\n  name\n ──────\n  cell\n\nresult\n   part\n   handshape 'a b'\nanswer\n"
+        assert said.out == ("" if to_json else shown)
 
 
 def test_an_error_goes_to_machines_too(capsys):
@@ -73,22 +91,28 @@ def test_an_error_goes_to_machines_too(capsys):
     assert "It broke" in said.err
 
 
-@pytest.mark.parametrize("width", [40, 80, 160])
-def test_tables_fit_and_lose_nothing(width, terminal):
+@pytest.mark.parametrize("width", [40, 50, 80, 160])
+def test_tables_fit_and_break_between_words(width, terminal):
     console, screen = terminal(width)
-    figures = ("class", "images", "precision", "recall", "F1")
-    console.table("Test", figures, [("A", 12, "0.125", "1.000", "0.250"), ("double hand", 3, "0.5", "0.5", "0.5")])
-    said = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    rows = [("A", "/a/long/path/of/a/photograph.jpg", "because its neighbours look like it"), ("B b", "short", "-")]
+    console.table("A title of several words that is longer than forty columns", ("class", "image", "what is why"), rows)
+    said = plain(screen)
     assert max(map(len, said.splitlines())) <= width
-    assert "…" not in said
-    for text in ("0.125", "1.000", "0.250", "12"):
-        assert text in said
+    assert {"short", *rows[0][1].split(), *rows[0][2].split()} <= {*said.replace(",", "").split()}
 
 
-def test_words_stand_left_and_figures_right(terminal):
-    console, screen = terminal(160)
+def test_a_table_in_a_file_keeps_a_line_a_row(capsys):
+    console = Console()
+    console.table("T", ("name", "path"), [("A", "word " * 60), ("B", "x" * 300)])
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == 7
+    assert not [line for line in said.splitlines() if line != line.rstrip()]
+
+
+def test_words_stand_left_and_figures_right(capsys):
+    console = Console()
     console.table("T", ("what", "why", "share"), [("a", "because of x", "1.0%"), ("b", "no", "10.0%")])
-    first, second = (line.rstrip() for line in screen.getvalue().splitlines() if "%" in line)
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "%" in line)
     assert second.index("no") == first.index("because")
     assert first.endswith(" 1.0%")
     assert second.endswith("10.0%")
@@ -98,9 +122,9 @@ def test_words_stand_left_and_figures_right(terminal):
 @pytest.mark.parametrize("width", [40, 60, 80, 130])
 def test_bars_fit_the_terminal(width, terminal):
     console, screen = terminal(width)
-    with console.progress("views through the trunk", 1000) as bar:
+    with console.progress("views of the images", 1000) as bar:
         bar.advance(250, note="accuracy 0.950, validation 0.925")
-    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()).replace("\r", "\n").splitlines()
+    lines = plain(screen).replace("\r", "\n").splitlines()
     shown = [line for line in lines if line.startswith("   views")]
     assert any("250/1000" in line and "left" in line for line in shown)
     assert max(map(len, lines)) <= width
@@ -116,6 +140,13 @@ def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].strip() == "drawing: 2 of 10, 48 s left"
     assert len(lines) == 4
+    console = Console()
+    with console.progress("drawing", 10) as bar:
+        for number in range(10):
+            now[0] += 6
+            console.epoch(f"{number}")  # where there is something to read, the bar is silent
+            bar.advance()
+    assert len(capsys.readouterr().err.splitlines()) == 10
 
 
 def test_the_log_keeps_everything_from_the_start(tmp_path, capsys):
@@ -171,12 +202,33 @@ def test_closed_stdout_is_no_error(monkeypatch):
 def test_long_lines_break_between_words_on_a_terminal_alone(terminal):
     text = "A sentence that is longer than the narrow screen on which it stands, and names /a/path/that/stays/whole."
     console, screen = terminal(40)
-    console.warn(text)
-    console.paragraph(text)
-    shown = screen.getvalue()
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
-    assert max(map(len, plain.splitlines())) <= 40
-    assert plain.split().count("/a/path/that/stays/whole.") == 2
+    ways = (lambda text: console.status("check", text), console.detail, console.warn, console.hint)
+    for say in (*ways, lambda text: console.result("done", text), lambda text: console.result("", text)):
+        say(text)
+    console.error(HandshapeError(text, text, text))
+    assert max(map(len, plain(screen).splitlines())) <= 40
+    assert plain(screen).split().count("/a/path/that/stays/whole.") == 9
     console, screen = terminal(40, term="dumb")
     console.warn(text)
     assert screen.getvalue() == f"warn: {text}\n"
+
+
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_a_command_can_be_copied_from_a_narrow_terminal(width, terminal):
+    command = "handshape evaluate 'my runs/20261125_101500' OTHER_PHOTOS --out a-folder-for-the-report"
+    console, screen = terminal(width)
+    console.hint("To see which photographs are read wrongly:", command)
+    console.command(command)
+    hint, first, second = plain(screen).partition("   handshape")
+    copied = (first + second).replace("\\\n", " ")
+    assert max(map(len, plain(screen).splitlines())) <= width
+    assert [shlex.split(line) for line in copied.splitlines()] == [shlex.split(command)] * 2
+    assert " ".join(hint.split()[1:]) == "To see which photographs are read wrongly:"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (9.9, "9.9 s"), (9.96, "10 s"), (74.4, "74 s"), (121, "2 min 1 s"), (7260, "2 h 1 min")],
+)
+def test_times_in_words(seconds, words):
+    assert duration(seconds) == words

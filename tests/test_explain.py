@@ -91,7 +91,7 @@ def test_goes_on_after_a_bad_image(trained: Trained, handshape: Handshape, tmp_p
     broken.write_bytes(b"\xff\xd8\xff\xe0")
     out = tmp_path / "pictures"
     outcome = handshape("explain", trained.folder, broken, good, "--out", out, "--json")
-    assert outcome.code == 0
+    assert outcome.code == 1
     assert [set(answer) & {"error", "file"} for answer in outcome.objects] == [{"error"}, {"file"}]
     assert [file.name for file in out.iterdir()] == ["A_0001.explained.png"]
     assert handshape("explain", trained.folder, broken, "--out", out).code == 1
@@ -168,6 +168,24 @@ def test_the_heat_of_a_left_hand_is_that_of_a_right_one_in_a_mirror():
     middle = SIDE // 2
     assert right[:, :middle].sum() > 2 * right[:, middle:].sum()
     assert left == pytest.approx(right[:, ::-1], abs=0.05)
+
+
+@pytest.mark.parametrize("handedness", ["Right", "Left"])
+def test_the_heat_of_the_hand_stream_lies_where_the_landmark_network_looked(handedness: str):
+    """In ``Hand.box``, which is larger than the crop and turned otherwise; of a left hand in a mirror."""
+    x, y = hand().landmarks[12, :2]  # this place is to be hot
+    box = Box(SIDE * 0.55, SIDE * 0.55, SIDE * 0.9, SIDE * 0.9, 0.3)
+    across, down = (x - box.x, y - box.y) @ np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    column, row = (7 * (np.array([across, down]) / box.width + 0.5)).astype(int)
+    features = np.zeros((7, 7, 384), np.float32)
+    features[row, column if handedness == "Right" else 6 - column, 0] = 1.0
+    weights = np.zeros((384, 2), np.float32)
+    weights[0] = 1, -1
+    found = replace(hand(handedness), box=box)
+    laid = onto_photograph(where_it_looked(features, weights, 0, found), crop_box(found), SIDE, SIDE)
+    hottest = np.array(np.unravel_index(laid.argmax(), laid.shape))
+    assert np.abs(hottest - (y, x)).max() < box.width / 7
+    assert where_it_looked(features, weights, 0, None) is None  # without a hand it saw nothing
 
 
 def test_heat_lies_on_the_hand_alone_or_there_is_none():

@@ -45,6 +45,7 @@ class Exported:
     model: Path
     folder: Path
     photographs: dict[str, Path]
+    sees_image: bool = True
 
     @property
     def plain(self) -> dict[str, Path]:
@@ -84,13 +85,26 @@ def whole(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exporte
 
 
 @pytest.fixture(scope="module")
+def usual(models: HandModels, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A network of the streams that models usually have."""
+    return with_streams({"landmarks": (0, 2, 0), "hand": (0, 2, 0)}, tmp_path_factory.mktemp("usual"))
+
+
+@pytest.fixture(scope="module")
 def with_hands(models: HandModels, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """A network of both streams as it is before training, whose answers are far apart."""
-    place = tmp_path_factory.mktemp("hands")
+    """A network of every stream."""
+    counts = {"landmarks": (0, 2, 0), "hand": (0, 2, 0), "pixels": (4, 4, 0)}
+    return with_streams(counts, tmp_path_factory.mktemp("hands"))
+
+
+def with_streams(counts: dict[str, tuple[float, ...]], place: Path) -> Exported:
+    """A network as it is before training, whose answers are far apart; ``counts`` are the columns of its fusion."""
     start_on_cpu()
-    settings = ModelSettings(img_size=SIZE, streams=["pixels", "landmarks"])  # type: ignore[call-arg]
+    settings = ModelSettings(img_size=SIZE, streams=list(counts))  # type: ignore[call-arg,arg-type]
     classifier = build_classifier(NAMES, settings, find_weights("own", SIZE, Console(quiet=True)))
-    classifier.fusion.set_weights([np.array([[4, 0], [4, 2], [0, 0]], np.float32)])
+    classifier.fusion.set_weights([np.array(list(counts.values()), np.float32).T])
+    if classifier.prior is not None:
+        classifier.prior.set_weights([np.log([[0.1, 0.2, 0.6, 0.1]])])
     classifier.model.save(place / "model.keras")
     description = ModelDescription(NAMES, SIZE, Thresholds(0.3, 0.9), 1)
     content = litert.convert(classifier.model)
@@ -101,12 +115,12 @@ def with_hands(models: HandModels, tmp_path_factory: pytest.TempPathFactory) -> 
     right = Image.open(place / "drawn" / "L" / "L_0001.jpg").convert("RGB")
     none = Image.new("RGB", (240, 120), (90, 120, 160))
     photographs = saved(place / "photographs", right=right, left=ImageOps.mirror(right), none=none)
-    return Exported(place / "bundle", place / "exports", photographs)
+    return Exported(place / "bundle", place / "exports", photographs, "pixels" in counts)
 
 
-@pytest.fixture(params=["whole", "with_hands"])
+@pytest.fixture(params=["whole", "usual", "with_hands"])
 def exported(request: pytest.FixtureRequest) -> Exported:
-    """Each of the two models."""
+    """Each of the three models."""
     return request.getfixturevalue(request.param)
 
 
@@ -120,10 +134,11 @@ def predictions(exported: Exported, handshape: Handshape) -> dict[str, dict[str,
     return said
 
 
-def words_for(photograph: Path) -> list[str]:
+def words_for(photograph: Path, exported: Exported) -> list[str]:
     """What an example is called with."""
-    has_hand = json.loads(photograph.with_suffix(".json").read_text())["hand"]
-    return [str(photograph), str(photograph.with_suffix(".json"))] if has_hand else [str(photograph)]
+    hand = photograph.with_suffix(".json")
+    has_hand = json.loads(hand.read_text())["hand"] or not exported.sees_image
+    return [str(photograph)] * exported.sees_image + [str(hand)] * bool(has_hand)
 
 
 def said_by(*command: object, folder: Path | None = None) -> str:
@@ -158,7 +173,7 @@ def test_python(runtime: str, exported: Exported, handshape: Handshape) -> None:
         assert hands == {"right": "Right", "left": "Left", "none": None}
     asked = list(exported.photographs.items())[: 1 if runtime == "saved_model" else None]  # TensorFlow starts slowly
     for name, photograph in asked:
-        require_json(said_by(sys.executable, example, *words_for(photograph)), predicted[name])
+        require_json(said_by(sys.executable, example, *words_for(photograph, exported)), predicted[name])
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +204,7 @@ def test_javascript_in_node(exported: Exported, packages: Path, handshape: Hands
     beside(exported, packages)
     predicted = predictions(exported, handshape)
     for name, photograph in exported.plain.items():
-        require_json(said_by("node", example, *words_for(photograph)), predicted[name])
+        require_json(said_by("node", example, *words_for(photograph, exported)), predicted[name])
 
 
 class Page(SimpleHTTPRequestHandler):
@@ -249,10 +264,11 @@ def test_javascript_in_a_browser(exported: Exported, packages: Path, handshape: 
     beside(exported, packages)
     predicted = predictions(exported, handshape)
     for name, photograph in exported.plain.items():
-        files = [Path(word) for word in words_for(photograph)]
+        files = [Path(word) for word in words_for(photograph, exported)]
         for file in files:
             shutil.copy(file, exported.folder)
-        query = "&".join(f"{kind}={file.name}" for kind, file in zip(("photo", "hand"), files, strict=False))
+        kinds = ("photo", "hand") if exported.sees_image else ("hand",)
+        query = "&".join(f"{kind}={file.name}" for kind, file in zip(kinds, files, strict=False))
         require_json(shown(browser, exported.folder, query, tmp_path / name), predicted[name])
 
 
@@ -271,13 +287,15 @@ def test_cpp(exported: Exported, handshape: Handshape, tmp_path: Path) -> None:
     said_by(compiler, "-std=c++17", "-O2", *warnings, exported.folder / "example_openvino.cpp", *where, "-o", program)
     predicted = predictions(exported, handshape)
     for name, photograph in exported.plain.items():
-        words = [tmp_path / "photograph.ppm"]
-        Image.open(photograph).convert("RGB").save(words[0])
+        words = []
+        if exported.sees_image:
+            words.append(tmp_path / "photograph.ppm")
+            Image.open(photograph).convert("RGB").save(words[0])
         hand = predicted[name]["hand"]
         if hand:
             words.append(tmp_path / "hand.txt")
             points = [value for point in hand["landmarks"] + hand["world"] for value in point]
-            words[1].write_text(" ".join(map(str, [hand["handedness"], *points])))
+            words[-1].write_text(" ".join(map(str, [hand["handedness"], *points, hand["features"]])))
         decision, *lines = said_by(program, *words, folder=exported.folder).splitlines()
         probabilities = {line.split()[1]: float(line.split()[0]) for line in lines}
         require_same(decision, probabilities, predicted[name])
@@ -290,11 +308,13 @@ def test_every_export_names_its_inputs_and_outputs(with_hands: Exported) -> None
     bundle = find_bundle(with_hands.model)
     network = Interpreter(str(with_hands.folder / "model.tflite"))
     (signature,) = network.get_signature_list().values()
-    assert set(signature["inputs"]) == {"image", "landmarks", "hand_present"}
+    assert set(signature["inputs"]) == {"image", "landmarks", "hand_present", "hand_features"}
     assert set(signature["outputs"]) == {"probabilities", "features"}
     answer = network.get_signature_runner()(
         image=np.zeros((1, SIZE, SIZE, 3), np.float32),
         landmarks=np.zeros((1, 21, 6), np.float32),
         hand_present=np.zeros((1, 1), np.float32),
+        hand_features=np.zeros((1, 7, 7, 192), np.float32),
     )
+    assert answer["features"].shape == (1, 7, 7, 384)
     assert answer["probabilities"].shape == (1, len(bundle.class_names))

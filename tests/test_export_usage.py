@@ -1,8 +1,10 @@
 """What is written beside exports, of models of every kind: whole, filled in, and nobody else's."""
 
 import json
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ from PIL import Image
 from handshape.console import Console
 from handshape.export.bundle import Bundle
 from handshape.export.usage import EXAMPLES, README, render, write_usage
-from handshape.hands import models
+from handshape.hands import models as pinned
+from handshape.hands.finder import HandFinder
 from handshape.hands.inputs import load_photograph, view_of, with_hands
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, WITH_FEATURES_SHA256, Hand
+from handshape.hands.models import HandModels
 from handshape.model.decisions import NEVER, Thresholds
 from handshape.serving.recognizer import hand_as_dict
 
@@ -26,6 +30,8 @@ KINDS = {  # the inputs of a model, and how many hands are looked for
     "crops": (frozenset({"image"}), 2),
     "both streams": (frozenset({"image", "landmarks", "hand_present"}), 1),
     "landmarks": (frozenset({"landmarks", "hand_present"}), 1),
+    "landmarks and hand": (frozenset({"landmarks", "hand_present", "hand_features"}), 1),
+    "every stream": (frozenset({"image", "landmarks", "hand_present", "hand_features"}), 1),
 }
 TEXTS = [name for names in EXAMPLES.values() for name in names]
 
@@ -54,6 +60,7 @@ def test_python_is_python(kind: str) -> None:
             text = render(name, bundle_of(hands), inputs, {}, "model.file")
             compile(text, name, "exec")
             assert ("def crop(" in text) == (hands > 0 and "image" in inputs)
+            assert ("def features(" in text) == ("base64" in text) == ("hand_features" in inputs)
             assert ("PIL" in text) == ("image" in inputs)
             assert not [line for line in text.splitlines() if "import" in line and "handshape" in line]
             found: dict[str, Any] = {}
@@ -66,10 +73,11 @@ def test_python_is_python(kind: str) -> None:
 
 @pytest.mark.parametrize("hand", [None, hand_at(30, 40, 250), hand_at(-40, 90, 80, "Left", 7), hand_at(5, 0, 700)])
 @pytest.mark.parametrize("form", ["wide.png", "tall.png", "turned.jpg", "clear.png"])
-@pytest.mark.parametrize("kind", ["whole images", "both streams"])
+@pytest.mark.parametrize("kind", ["whole images", "every stream"])
 def test_examples_see_what_handshape_sees(kind: str, form: str, hand: Hand | None, tmp_path: Path) -> None:
     inputs, hands = KINDS[kind]
-    seen = hand if hands else None
+    features = np.random.default_rng(3).normal(0, 4, FEATURES).astype(np.float16)
+    seen = replace(hand, features=features) if hands and hand else None
     photograph = load_photograph(picture(tmp_path / form), 1024 if hands else 192)
     expected = with_hands(view_of(photograph, seen, 96)[None], [seen])
     example: dict[str, Any] = {"__name__": "example", "__file__": str(tmp_path / "example.py")}
@@ -83,6 +91,7 @@ def test_examples_see_what_handshape_sees(kind: str, form: str, hand: Hand | Non
     if hands:
         np.testing.assert_allclose(given["landmarks"], expected.landmarks, atol=1e-4)
         np.testing.assert_array_equal(given["hand_present"], expected.hand_present)
+        np.testing.assert_array_equal(given["hand_features"], expected.hand_features)
 
 
 def picture(path: Path) -> Path:
@@ -134,13 +143,43 @@ def test_the_readme_says_what_goes_in_and_what_comes_out(kind: str) -> None:
     text = render(README, bundle_of(hands), inputs, formats)
     assert json.dumps(NAMES, ensure_ascii=False) in text
     assert "| litert-int8 | `model_int8.tflite` | 3.1 | 1.5 | 95.0 % / 97.5 % | 0.000025 | example_litert.py" in text
-    for name, shape in {"image": "[1, 96, 96, 3]", "landmarks": "[1, 21, 6]", "hand_present": "[1, 1]"}.items():
+    shapes = {"image": "[1, 96, 96, 3]", "landmarks": "[1, 21, 6]", "hand_present": "[1, 1]"}
+    for name, shape in (shapes | {"hand_features": "[1, 7, 7, 192]"}).items():
         assert (f"| `{name}` | {shape} |" in text) == (name in inputs)
+    assert all((words in text) == ("hand_features" in inputs) for words in (WITH_FEATURES_SHA256, "get_tensor(157)"))
+    assert ("## Crops" in text) == (hands > 0 and not inputs.isdisjoint({"image", "hand_features"}))
+    headings = {re.sub(r"[^\w ]", "", line.lstrip("# ")).replace(" ", "-").lower() for line in text.splitlines()}
+    assert set(re.findall(r"\(#([\w-]+)\)", text)) <= headings
     assert "0.625 or more" in text
     assert ("| no hand | never | `no hand` |" in text) == (hands > 0)
-    pinned = [models.PALM, models.LANDMARKS, models.WHEEL, models.WHEEL_SHA256, *models.SHA256.values()]
-    assert all((each in text) == (hands > 0) for each in pinned)
+    files = [pinned.PALM, pinned.LANDMARKS, pinned.WHEEL, pinned.WHEEL_SHA256, *pinned.SHA256.values()]
+    assert all((each in text) == (hands > 0) for each in files)
     assert ("Up to 2 hands" in text) == (hands == 2)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_readme_says_how_features_are_read(mirror: bool, models: HandModels, drawn: Path) -> None:
+    """Its words as arithmetic, on the square that the JSON of a hand names."""
+    shown = np.asarray(Image.open(drawn / "5" / "5_0001.jpg").convert("RGB"))
+    photograph = np.ascontiguousarray(shown[:, ::-1]) if mirror else shown
+    (hand,) = HandFinder(models).find(photograph)
+    said = hand_as_dict(hand, landmarks=True)
+    x, y, width, angle = said["square"]
+    steps = ((np.arange(224) + 0.5) / 224 - 0.5) * width
+    u, v = np.meshgrid(steps, steps)
+    columns, rows = x + u * np.cos(angle) - v * np.sin(angle), y + u * np.sin(angle) + v * np.cos(angle)
+    example: dict[str, Any] = {"__name__": "example", "__file__": "example.py"}
+    exec(render("example_litert.py", bundle_of(1), KINDS["every stream"][0], {}, "model.tflite"), example)
+    crop = np.floor(example["bilinear"](photograph.astype(float), columns - 0.5, rows - 0.5))
+    if said["handedness"] == "Left":
+        crop = crop[:, ::-1]
+    text = render(README, bundle_of(1), KINDS["every stream"][0], {"onnx": record_of("model.onnx")})
+    code = text.split("```python")[1].partition("```")[0].replace(pinned.LANDMARKS, str(models.landmarks))
+    read: dict[str, Any] = {"crop": (crop[None] / 255).astype(np.float32)}
+    exec(code, read)
+    assert said["handedness"] == ("Left" if mirror else "Right")
+    difference = np.abs(read["hand_features"][0] - example["features"](said))
+    assert difference.max() < 0.05 * np.ptp(example["features"](said))
 
 
 def test_examples_open_the_first_format_that_is_there(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What joins the streams: learned weights, and the model that carries them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,11 +16,13 @@ from handshape.config import ModelSettings
 from handshape.hands.geometry import hand_size
 from handshape.hands.inputs import Inputs
 from handshape.hands.known_hands import load_known_hands
-from handshape.model.classifier import build_classifier, fused_scores, fusion_inputs, fusion_kernel, in_float32
-from handshape.training.fusion import USUAL, fit_fusion, pull_of
+from handshape.hands.landmarks import FEATURES
+from handshape.model.classifier import PIXELS, Classifier, build_classifier, fused_scores, fusion_inputs, in_float32
+from handshape.training.fusion import fit_fusion, pull_of, usual_kernel
 
 LABELS = ("A", "B", "C")
-WEIGHTS = np.array([1.3, 0.7, -0.2, 1.6, 0.4])
+EVERY = ("landmarks", "hand", "pixels")
+KERNEL = np.array([[0, 0, 1.3], [1.6, 0.9, 0.7], [0.4, -0.3, -0.2]], np.float32)  # columns as in EVERY
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -37,25 +41,37 @@ def people(rng: np.random.Generator, count: int, with_hand: float = 0.8) -> tupl
     return rng.integers(0, 5, count), present, present * np.exp(rng.uniform(2, 6, (count, 1)))
 
 
-def misery(pixels, landmarks, present, size, targets, weights, pull) -> float:
-    """What the weights are to make small, from the definition alone."""
-    scores = fused_scores(pixels, landmarks, fusion_inputs(present, size) @ fusion_kernel(weights).astype(np.float64))
+def misery(said: dict[str, np.ndarray], present, size, targets, kernel, pull) -> float:
+    """What a kernel is to make small, from the definition alone."""
+    scores = fused_scores(list(said.values()), fusion_inputs(present, size) @ kernel.astype(np.float64))
     likelihood = softmax(scores)[np.arange(len(targets)), targets]
-    return -np.log(likelihood).sum() + pull / 2 * np.square(weights - USUAL).sum()
+    return -np.log(likelihood).sum() + pull / 2 * np.square(kernel - usual_kernel(list(said))).sum()
 
 
 def test_a_stream_that_knows_nothing_counts_little():
     rng = np.random.default_rng(0)
     targets, present, size = people(rng, 2000)
     ignorant, skilled = answers(rng, targets, 0), answers(rng, targets, 3)
-    without, pixels, _, landmarks, _ = fit_fusion(ignorant, skilled, present, size, targets, len(targets))
+    said = {"landmarks": skilled, "pixels": ignorant}
+    (none, without), (landmarks, pixels), _ = fit_fusion(said, present, size, targets, len(targets))
     assert abs(pixels) < 0.1
     assert abs(without) < 0.2
     assert landmarks == pytest.approx(3, abs=0.5)  # noise of variance 1 makes the log-odds three times as large
-    without, pixels, _, landmarks, _ = fit_fusion(skilled, ignorant, present, size, targets, len(targets))
+    said = {"landmarks": ignorant, "pixels": skilled}
+    (none, without), (landmarks, pixels), _ = fit_fusion(said, present, size, targets, len(targets))
     assert abs(landmarks) < 0.1
     assert pixels == pytest.approx(3, abs=0.5)
     assert without > 2  # fewer images, so it is kept nearer to the usual weight
+    assert none == 0
+
+
+def test_three_streams_share_what_they_know():
+    rng = np.random.default_rng(0)
+    targets, present, size = people(rng, 2000, with_hand=1)
+    said = {name: answers(rng, targets, skill) for name, skill in zip(EVERY, (2, 3, 0), strict=True)}
+    without, counts, _ = fit_fusion(said, present, size, targets, len(targets))
+    np.testing.assert_allclose(counts, (2, 3, 0), atol=0.5)
+    np.testing.assert_array_equal(without, (0, 0, 1))
 
 
 def test_the_size_of_a_hand_may_decide():
@@ -63,47 +79,57 @@ def test_the_size_of_a_hand_may_decide():
     targets, present, size = people(rng, 2000, with_hand=1)
     tiny = size[:, 0] < 48
     landmarks = np.where(tiny[:, None], answers(rng, targets, 0), answers(rng, targets, 3))
-    weights = fit_fusion(answers(rng, targets, 2), landmarks, present, size, targets, len(targets))
-    assert weights[4] > 0.5  # landmarks count more for large hands
-    assert weights[3] - weights[4] < 0.5 < weights[3] + weights[4]
+    said = {"landmarks": landmarks, "pixels": answers(rng, targets, 2)}
+    _, (usually, _), (by_size, _) = fit_fusion(said, present, size, targets, len(targets))
+    assert by_size > 0.5  # landmarks count more for large hands
+    assert usually - by_size < 0.5 < usually + by_size
 
 
-def test_few_images_change_little():
+@pytest.mark.parametrize("names", [EVERY, ("landmarks", "hand"), ("hand",)])
+def test_few_images_change_little(names: tuple[str, ...]):
     rng = np.random.default_rng(0)
     targets, present, size = people(rng, 3)
-    few = fit_fusion(answers(rng, targets, 0), answers(rng, targets, 3), present, size, targets, 3)
-    assert np.abs(few - USUAL).max() < 0.5
-    nothing = np.empty((0, 5))
-    none = fit_fusion(nothing, nothing, np.empty((0, 1)), np.empty((0, 1)), np.empty(0, np.int64), 0)
-    np.testing.assert_allclose(none, USUAL)
+    said = {name: answers(rng, targets, skill) for name, skill in zip(names, (3, 0, 1), strict=False)}
+    few = fit_fusion(said, present, size, targets, 3)
+    assert few.shape == (3, len(names))
+    assert few.dtype == np.float32
+    assert np.abs(few - usual_kernel(names)).max() < 0.5
+    nothing = {name: np.empty((0, 5)) for name in names}
+    none = fit_fusion(nothing, np.empty((0, 1)), np.empty((0, 1)), np.empty(0, np.int64), 0)
+    np.testing.assert_allclose(none, usual_kernel(names), atol=1e-7)
 
 
 def test_few_people_change_little_however_many_their_images():
     rng = np.random.default_rng(0)
     targets, present, size = people(rng, 2000)
-    streams = answers(rng, targets, 0), answers(rng, targets, 3)
-    one, many = (fit_fusion(*streams, present, size, targets, count) for count in (1, 500))
-    assert np.abs(one - USUAL).sum() < 0.6 * np.abs(many - USUAL).sum()
+    said = {"landmarks": answers(rng, targets, 3), "pixels": answers(rng, targets, 0)}
+    usual = usual_kernel(list(said))
+    one, many = (fit_fusion(said, present, size, targets, count) for count in (1, 500))
+    assert np.abs(one - usual).sum() < 0.6 * np.abs(many - usual).sum()
 
 
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     count=st.integers(1, 60),
-    skills=st.tuples(st.floats(0, 30), st.floats(0, 30)),
+    names=st.sampled_from([EVERY, ("landmarks", "hand"), ("landmarks", "pixels")]),
+    skills=st.tuples(st.floats(0, 30), st.floats(0, 30), st.floats(0, 30)),
     with_hand=st.sampled_from([0.0, 0.5, 1.0]),
     share=st.sampled_from([0.01, 0.2, 1.0]),
 )
-def test_no_other_weights_are_better(seed, count, skills, with_hand, share):
+def test_no_other_weights_are_better(seed, count, names, skills, with_hand, share):
     rng = np.random.default_rng(seed)
     targets, present, size = people(rng, count, with_hand)
-    case = (*(answers(rng, targets, skill) for skill in skills), present, size, targets)
+    said = {name: answers(rng, targets, skill) for name, skill in zip(names, skills, strict=False)}
+    case = (said, present, size, targets)
     signers = max(1, round(share * count))
     pull = pull_of(count, signers)
     best = fit_fusion(*case, signers)
     least = misery(*case, best, pull)
+    is_free = np.array([[name == PIXELS for name in names], [True] * len(names), [True] * len(names)])
+    np.testing.assert_array_equal(best[~is_free], 0)  # without a hand, streams that see hands alone say nothing
     for scale in (1e-2, 0.1, 1, 5):
-        other = best + rng.normal(0, scale, 5)
+        other = best + is_free * rng.normal(0, scale, best.shape)
         assert misery(*case, other, pull) > least - 1e-6 * (1 + least)
         halfway = misery(*case, (best + other) / 2, pull)
         assert halfway <= (least + misery(*case, other, pull)) / 2 + 1e-6 * (1 + least)  # convex
@@ -123,19 +149,19 @@ def test_the_gate_knows_large_hands_from_small_ones(size, large):
 
 
 @pytest.fixture(scope="module")
-def classifier():
+def classifier() -> Classifier:
     """Not trained, but with answers that differ."""
     return new_classifier()
 
 
-def new_classifier(streams=("pixels", "landmarks")):
+def new_classifier(streams: tuple[str, ...] = EVERY) -> Classifier:
     keras.utils.set_random_seed(0)
     settings = ModelSettings(img_size=SIZE, streams=list(streams))
     classifier = build_classifier(LABELS, settings, own_weights())
     if classifier.fusion:
-        classifier.fusion.set_weights([fusion_kernel(WEIGHTS)])
-    if classifier.landmarks:
-        classifier.landmarks.scale.set_weights([np.zeros(666), np.full(666, 0.1)])
+        classifier.fusion.set_weights([KERNEL[:, [EVERY.index(name) for name in classifier.streams]]])
+    if "landmarks" in classifier.streams:
+        classifier.streams["landmarks"].scale.set_weights([np.zeros(666), np.full(666, 0.1)])
     return classifier
 
 
@@ -146,55 +172,80 @@ def inputs() -> Inputs:
     landmarks = load_known_hands()[0][::200][:6] * np.float32([[[0.2]], [[1]], [[1]], [[3]], [[1]], [[1]]])
     present = np.array([[1], [1], [0], [1], [1], [0]], np.float32)
     landmarks[present[:, 0] == 0] = 0
-    return Inputs(rng.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8), landmarks, present)
+    features = (rng.normal(0, 4, (6, *FEATURES)) * present[..., None, None]).astype(np.float16)
+    return Inputs(rng.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8), landmarks, present, features)
 
 
-def inputs_of(classifier) -> tuple[str, ...]:
+def inputs_of(classifier: Classifier) -> tuple[str, ...]:
     return tuple(tensor.name for tensor in classifier.model.inputs)
 
 
 def said(model, inputs: Inputs) -> dict[str, np.ndarray]:
-    values = [each.astype(np.float32) for each in inputs.by_rank(len(tensor.shape) for tensor in model.inputs)]
-    return model.predict(values[0] if len(values) == 1 else values, verbose=0)
+    values = [each.astype(np.float32) for each in inputs.by_channels(tensor.shape[-1] for tensor in model.inputs)]
+    answer = model.predict(values[0] if len(values) == 1 else values, verbose=0)
+    return answer if isinstance(answer, dict) else {"probabilities": answer}
 
 
-def test_the_model_joins_the_streams_as_the_fit_assumes(classifier, inputs):
-    assert inputs_of(classifier) == ("image", "landmarks", "hand_present")
-    seen = said(classifier.pixels.model, inputs)
-    shapes = classifier.landmarks.model.predict(inputs.landmarks, verbose=0)
-    weights = fusion_inputs(inputs.hand_present, hand_size(inputs.landmarks)) @ fusion_kernel(WEIGHTS)
+@pytest.mark.parametrize(
+    ("streams", "names", "mapped"),
+    [
+        (EVERY, ("image", "landmarks", "hand_present", "hand_features"), "hand"),
+        (("landmarks", "hand"), ("landmarks", "hand_present", "hand_features"), "hand"),
+        (("landmarks", "pixels"), ("image", "landmarks", "hand_present"), "pixels"),
+        (("hand",), ("landmarks", "hand_present", "hand_features"), "hand"),
+        (("landmarks",), ("landmarks", "hand_present"), ""),
+    ],
+)
+def test_the_model_joins_the_streams_as_the_fit_assumes(streams, names, mapped, inputs):
+    classifier = new_classifier(streams)
+    assert inputs_of(classifier) == names
+    assert tuple(classifier.streams) == streams
+    each = {name: said(stream.model, inputs) for name, stream in classifier.streams.items()}
+    kernel = classifier.fusion.get_weights()[0]
+    weights = fusion_inputs(inputs.hand_present, hand_size(inputs.landmarks)) @ kernel
     whole = said(classifier.model, inputs)
-    expected = softmax(fused_scores(seen["probabilities"], shapes, weights))
+    expected = softmax(fused_scores([answer["probabilities"] for answer in each.values()], weights))
     np.testing.assert_allclose(whole["probabilities"], expected, atol=1e-5)
-    np.testing.assert_allclose(whole["features"], seen["features"], atol=1e-5)
-    assert np.ptp(shapes, axis=0).max() > 0.1  # there was something to join
-    assert np.abs(expected - seen["probabilities"]).max() > 0.05
+    assert ("features" in whole) == bool(mapped)
+    if mapped:
+        np.testing.assert_allclose(whole["features"], each[mapped]["features"], atol=1e-5)
+        assert classifier.mapped is classifier.streams[mapped]
+    for answer in each.values():
+        assert np.ptp(answer["probabilities"], axis=0).max() > 0.02  # there was something to join
 
 
-def test_without_a_hand_landmarks_are_not_listened_to(classifier, inputs):
-    absent = Inputs(inputs.image, inputs.landmarks * 0, inputs.hand_present * 0)
-    wild = Inputs(inputs.image, load_known_hands()[0][:6], inputs.hand_present * 0)
-    pixels = said(classifier.pixels.model, inputs)["probabilities"]
+def test_without_a_hand_pixels_alone_are_listened_to(classifier, inputs):
+    absent = replace(
+        inputs,
+        landmarks=inputs.landmarks * 0,
+        hand_present=inputs.hand_present * 0,
+        hand_features=inputs.hand_features * 0,
+    )
+    wild = replace(inputs, landmarks=load_known_hands()[0][:6], hand_present=inputs.hand_present * 0)
+    pixels = said(classifier.streams[PIXELS].model, inputs)["probabilities"]
     for each in (absent, wild):
         probabilities = said(classifier.model, each)["probabilities"]
-        np.testing.assert_allclose(probabilities, softmax(WEIGHTS[0] * np.log(pixels)), atol=1e-5)
+        np.testing.assert_allclose(probabilities, softmax(KERNEL[0, 2] * np.log(pixels)), atol=1e-5)
 
 
-def test_landmarks_alone_know_nothing_without_a_hand(inputs):
-    alone = new_classifier(["landmarks"])
-    assert (alone.pixels, alone.fusion, inputs_of(alone)) == (None, None, ("landmarks", "hand_present"))
-    probabilities = said(alone.model, inputs)["probabilities"]
-    shapes = alone.landmarks.model.predict(inputs.landmarks, verbose=0)
-    np.testing.assert_allclose(probabilities[inputs.found], shapes[inputs.found], atol=1e-6)
-    np.testing.assert_allclose(probabilities[~inputs.found], 1 / 3, atol=1e-6)
-    network = litert.LiteRtModel(litert.convert(alone.model), 1)
-    np.testing.assert_allclose(network(*inputs.by_rank(network.ranks))[0], probabilities, atol=1e-5)
+@pytest.mark.parametrize("streams", [("landmarks",), ("hand",), ("landmarks", "hand")])
+def test_without_pixels_the_prior_answers_where_there_is_no_hand(streams, inputs):
+    classifier = new_classifier(streams)
+    probabilities = said(classifier.model, inputs)["probabilities"]
+    np.testing.assert_allclose(probabilities[~inputs.found], 1 / 3, atol=1e-6)  # before any is fitted
+    classifier.prior.set_weights([np.log([[0.2, 0.7, 0.1]])])
+    again = said(classifier.model, inputs)["probabilities"]
+    np.testing.assert_allclose(again[~inputs.found], [[0.2, 0.7, 0.1]] * 2, atol=1e-6)
+    np.testing.assert_allclose(again[inputs.found], probabilities[inputs.found], atol=1e-6)
+    network = litert.LiteRtModel(litert.convert(classifier.model), 1)
+    np.testing.assert_allclose(network(*inputs.by_channels(network.channels))[0], again, atol=1e-5)
 
 
 def test_pixels_alone_are_the_pixel_stream():
-    alone = new_classifier(["pixels"])
-    assert alone.model is alone.pixels.model
+    alone = new_classifier(("pixels",))
+    assert alone.model is alone.streams[PIXELS].model
     assert inputs_of(alone) == ("image",)
+    assert (alone.fusion, alone.prior) == (None, None)
 
 
 def test_saved_and_loaded_it_is_the_same(classifier, inputs, tmp_path):
@@ -208,8 +259,8 @@ def test_saved_and_loaded_it_is_the_same(classifier, inputs, tmp_path):
 
 def test_on_litert_it_is_the_same(classifier, inputs):
     network = litert.LiteRtModel(litert.convert(classifier.model), 2)
-    assert network.ranks == (4, 3, 2)
-    probabilities, features = network(*inputs.by_rank(network.ranks))
+    assert sorted(network.channels) == [1, 3, 6, 192]
+    probabilities, features = network(*inputs.by_channels(network.channels))
     expected = said(classifier.model, inputs)
     np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-5)
     np.testing.assert_allclose(features, expected["features"], atol=1e-4)
@@ -225,5 +276,5 @@ def test_a_half_precision_model_ships_in_float32(inputs):
     assert {layer.dtype_policy.name for layer in whole._flatten_layers()} == {"float32"}
     expected = said(whole, inputs)["probabilities"]
     np.testing.assert_allclose(said(half, inputs)["probabilities"], expected, atol=0.03)
-    on_litert = litert.LiteRtModel(litert.convert(whole))(*inputs.by_rank((4, 3, 2)))[0]
-    np.testing.assert_allclose(on_litert, expected, atol=1e-5)
+    network = litert.LiteRtModel(litert.convert(whole))
+    np.testing.assert_allclose(network(*inputs.by_channels(network.channels))[0], expected, atol=1e-4)

@@ -1,3 +1,4 @@
+import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,11 @@ from handshape.hands import finder as finder_module
 from handshape.hands.crops import crop_hand
 from handshape.hands.finder import HandFinder, HandFinders
 from handshape.hands.inputs import load_photograph
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, FEATURES_TENSOR, WITH_FEATURES_SHA256, Hand, LandmarkReader
 from handshape.hands.models import HandModels
 from handshape.hands.search import find_in_photograph
 from handshape.images import read_image, to_square
+from handshape.litert import Network, with_outputs
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 OPEN_HAND = "asl24_signer_t/B/B136.jpg"
@@ -82,6 +84,49 @@ def test_a_mirrored_hand_is_the_other_one(finder, hand, image):
     assert distance(there, hand.landmarks) < 0.06
 
 
+def test_its_network_gives_its_features_and_otherwise_stays_the_same(models):
+    known = models.landmarks.read_bytes()
+    extended = with_outputs(known, [FEATURES_TENSOR])
+    assert hashlib.sha256(extended).hexdigest() == WITH_FEATURES_SHA256
+    image = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
+    before, (*after, features) = Network(known)(image), Network(extended)(image)
+    assert len(before) == len(after) == 4
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert features.shape == FEATURES
+    assert features.any()
+
+
+def test_other_outputs_may_follow_in_any_number(models):
+    twice = with_outputs(with_outputs(models.palm.read_bytes(), [5]), [7, 3])
+    outputs = Network(twice).output_shapes
+    assert outputs[:2] == Network(models.palm).output_shapes
+    assert len(outputs) == 5
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two feature maps."""
+    return float(np.corrcoef(one.ravel().astype(np.float32), other.ravel().astype(np.float32))[0, 1])
+
+
+def test_features_are_those_of_a_right_hand(finder, models, hand, image):
+    mirror = np.ascontiguousarray(image[:, ::-1])
+    (left,) = finder.find(mirror)
+    assert left.handedness == "Left"
+    assert hand.features.shape == left.features.shape == FEATURES
+    assert hand.features.dtype == np.float16
+    as_it_is = LandmarkReader(models.landmarks).glance(mirror, left.box).features
+    assert likeness(left.features, hand.features) > 0.95 > 0.9 > likeness(as_it_is, hand.features)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_features_do_not_depend_on_what_was_expected(models, hand, image, left):
+    read = LandmarkReader(models.landmarks)(image, hand.box, left)
+    assert read.handedness == "Right"
+    assert read.box == hand.box
+    np.testing.assert_array_equal(read.features, hand.features)
+
+
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_turned_photograph_turns_the_landmarks(finder, hand, image, quarters):
     (turned,) = finder.find(np.ascontiguousarray(np.rot90(image, quarters)))
@@ -118,7 +163,15 @@ def test_a_hand_in_the_dark(finder, hand, image, light, monkeypatch):
 def test_what_is_hard_to_see_must_be_a_hand_more_surely(finder, image, monkeypatch):
     dark = (image * 0.1).astype(np.uint8)
     unsure = replace(finder.find(dark)[0], score=0.89)
-    monkeypatch.setattr(finder, "_landmarks", lambda image, box: unsure)
+
+    class Reader:
+        def __call__(self, image, box, left=False):
+            return unsure
+
+        def glance(self, image, box):
+            return unsure
+
+    monkeypatch.setattr(finder, "_landmarks", Reader())
     assert finder.find(dark) == ()
     assert finder.find(image) == (unsure,)
 

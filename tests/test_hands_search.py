@@ -36,6 +36,7 @@ def require_alike(some: Sequence[Hand | None], others: Sequence[Hand | None]) ->
         assert (one is None) == (other is None)
         assert one is None or np.array_equal(one.landmarks, other.landmarks)
         assert one is None or np.array_equal(one.world, other.world)
+        assert one is None or (one.features.any() and np.array_equal(one.features, other.features))
 
 
 def test_nothing_is_searched_twice(models, several, tmp_path, console):

@@ -20,7 +20,7 @@ from handshape.hands.inputs import (
     whole_images,
     with_hands,
 )
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, Hand
 from handshape.images import Pixels, read_image, to_square
 
 HAND = hand_at(60, 30, 90)
@@ -135,7 +135,20 @@ def test_inputs_of_hands():
     np.testing.assert_array_equal(inputs.landmarks[0], np.hstack([hand.landmarks, hand.world]))
     assert not inputs.landmarks[1].any()
     np.testing.assert_array_equal(inputs.landmarks[2], np.hstack([left.landmarks, left.world]) * (-1, 1, 1, -1, 1, 1))
-    assert len(with_hands(np.zeros((0, 8, 8, 3), np.uint8), [])) == 0
+    none = with_hands(np.zeros((0, 8, 8, 3), np.uint8), [])
+    assert len(none) == 0
+    assert none.hand_features.shape == (0, *FEATURES)
+
+
+def test_features_come_with_the_hands_or_apart_from_them():
+    images, seen = np.zeros((3, 8, 8, 3), np.uint8), np.random.default_rng(0).normal(size=FEATURES).astype(np.float16)
+    hands = [None, replace(HAND, features=seen), None]
+    inputs = with_hands(images, hands)
+    assert inputs.hand_features.dtype == np.float16
+    np.testing.assert_array_equal(inputs.hand_features[1], seen)
+    assert not inputs.hand_features[[0, 2]].any()
+    apart = inputs.hand_features.copy()
+    assert with_hands(images, [None, HAND, None], apart).hand_features is apart
 
 
 def test_whole_images_show_no_hand():
@@ -144,22 +157,27 @@ def test_whole_images_show_no_hand():
     assert inputs.image is images
     assert not inputs.found.any()
     assert not inputs.landmarks.any()
+    assert inputs.hand_features.shape == (2, *FEATURES)
+    assert not inputs.hand_features.any()
 
 
 def test_each_network_is_given_what_it_takes():
     inputs = with_hands(np.zeros((2, 8, 8, 3), np.uint8), [HAND, None])
-    assert inputs.by_rank((4,))[0] is inputs.image
-    assert [values.shape for values in inputs.by_rank((4, 3, 2))] == [(2, 8, 8, 3), (2, 21, 6), (2, 1)]
-    assert [values.shape for values in inputs.by_rank((2, 3))] == [(2, 1), (2, 21, 6)]
+    assert inputs.by_channels((3,))[0] is inputs.image
+    shapes = {3: (2, 8, 8, 3), 6: (2, 21, 6), 1: (2, 1), 192: (2, *FEATURES)}
+    for channels in ((3, 6, 1, 192), (192, 3, 6, 1), (1, 6), (192, 6, 1)):
+        assert [values.shape for values in inputs.by_channels(channels)] == [shapes[each] for each in channels]
 
 
 @pytest.mark.parametrize("part", [slice(1, 3), np.array([2, 1]), np.array([False, True, True, False])])
 def test_a_part_of_the_inputs_stays_together(part):
     images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1).repeat(3, axis=3)
-    inputs = with_hands(images, [None, HAND, None, HAND])
+    seen = replace(HAND, features=np.ones(FEATURES, np.float16))
+    inputs = with_hands(images, [None, seen, None, seen])
     chosen: Inputs = inputs[part]
     rows = np.arange(4)[part]
     assert len(chosen) == 2
     assert chosen.image[:, 0, 0, 0].tolist() == rows.tolist()
     assert chosen.found.tolist() == (rows % 2 == 1).tolist()
     np.testing.assert_array_equal(chosen.landmarks.any(axis=(1, 2)), chosen.found)
+    np.testing.assert_array_equal(chosen.hand_features.all(axis=(1, 2, 3)), chosen.found)

@@ -1,5 +1,7 @@
 """The landmark stream, and the known hands it learns from beside the user's own."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ from handshape.console import Console
 from handshape.hands.known_hands import known_hands_like, load_known_hands
 from handshape.model.streams import build_landmark_stream
 from handshape.training import landmarks as training
-from handshape.training.landmarks import Hands, balanced, train_landmarks
+from handshape.training.landmarks import Hands, train_landmarks
+from handshape.training.weighting import balanced
 
 LABELS = ("A", "B", "C", "D", "F", "I", "L", "O", "W", "Y")
 
@@ -24,11 +27,16 @@ def known() -> tuple[np.ndarray, np.ndarray]:
     return hands[rows], np.array([LABELS.index(names[row]) for row in rows])
 
 
-def learned(hands: Hands, seed: int = 0):
+def evenly(hands: np.ndarray, targets: np.ndarray) -> Hands:
+    """Of one source."""
+    return Hands(hands, targets, balanced(targets, np.zeros(len(targets), int)))
+
+
+def learned(hands: Hands, seed: int = 0, validation: Hands | None = None, quiet: bool = True):
     runtime = started_runtime()
     keras.utils.set_random_seed(0)
     stream = build_landmark_stream(len(LABELS))
-    train_landmarks(stream, hands, seed, runtime, Console(quiet=True))
+    train_landmarks(stream, hands, seed, runtime, Console(quiet), validation)
     return stream
 
 
@@ -36,7 +44,7 @@ def test_it_learns_hands_and_knows_others(known, monkeypatch):
     monkeypatch.setattr(training, "MIN_STEPS", 300)
     hands, targets = known
     half = np.arange(len(targets)) % 2 == 0
-    stream = learned(balanced(hands[half], targets[half], np.zeros(half.sum(), int)))
+    stream = learned(evenly(hands[half], targets[half]))
     answers = stream.model.predict(hands[~half], verbose=0)
     assert answers.shape == ((~half).sum(), len(LABELS))
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
@@ -48,16 +56,34 @@ def test_it_learns_hands_and_knows_others(known, monkeypatch):
 def test_the_seed_decides_the_weights(known, monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 3)
     monkeypatch.setattr(training, "MIN_STEPS", 0)
-    hands = balanced(*known, np.zeros(len(known[1]), int))
+    hands = evenly(*known)
     one, same, other = (learned(hands, seed).model.get_weights() for seed in (1, 1, 2))
     for weights, again in zip(one, same, strict=True):
         np.testing.assert_array_equal(weights, again)
     assert any(not np.array_equal(weights, again) for weights, again in zip(one, other, strict=True))
 
 
+def test_a_line_every_so_many_epochs_tells_how_it_goes(known, monkeypatch, capsys):
+    monkeypatch.setattr(training, "EPOCHS", 25)
+    monkeypatch.setattr(training, "MIN_STEPS", 0)
+    hands, targets = known
+    some = evenly(hands[::20], targets[::20])
+    validation = Hands(hands[1::20], targets[1::20], np.ones(len(targets[1::20]), np.float32))
+    told = learned(some, validation=validation, quiet=False).model.get_weights()
+    lines = re.findall(
+        r"^   epoch (\d+)/25: accuracy [\d.]+%, loss [\d.]+; validation ([\d.]+)%, loss [\d.]+; [\d.]+ s$",
+        capsys.readouterr().err,
+        re.MULTILINE,
+    )
+    assert [int(epoch) for epoch, _ in lines] == [3, 6, 9, 12, 15, 18, 21, 24, 25]
+    assert float(lines[-1][1]) > float(lines[0][1])
+    for one, other in zip(told, learned(some).model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)  # what is told decides nothing
+
+
 def test_every_hand_once_an_epoch_varied_anew(known):
     hands, targets = known
-    batches = training._AugmentedHands(balanced(hands, targets, np.zeros(len(targets), int)), len(LABELS), 0)
+    batches = training._AugmentedHands(evenly(hands, targets), len(LABELS), 0)
     epochs = []
     for epoch in (0, 1, 0):
         batches.start_epoch(epoch)
@@ -74,7 +100,7 @@ def test_every_hand_once_an_epoch_varied_anew(known):
 def test_classes_count_the_same_and_people_by_the_root_of_their_hands():
     targets = np.array([0] * 90 + [1] * 10 + [0] * 10)
     people = np.array([0] * 90 + [0] * 10 + [1] * 10)
-    weights = balanced(np.zeros((110, 21, 6), np.float32), targets, people).weights
+    weights = balanced(targets, people)
     assert weights.mean() == pytest.approx(1, abs=1e-5)
     assert weights[targets == 0].sum() == pytest.approx(weights[targets == 1].sum(), rel=1e-5)
     assert weights[-1] / weights[0] == pytest.approx(np.sqrt(100 / 10), rel=1e-5)
@@ -85,7 +111,7 @@ def test_known_hands_help_where_they_are_alike(known):
     added = known_hands_like(hands[::3], targets[::3], [label.lower() for label in LABELS])
     assert len(added.targets) == len(added.landmarks) == len(targets)
     assert np.bincount(added.targets).tolist() == np.bincount(targets).tolist()
-    assert f"{len(targets)} known hands of {len(LABELS)} classes" in added.summary
+    assert f"{len(targets):,} hands of {len(LABELS)} classes" in added.summary
 
 
 def test_only_classes_of_known_names_are_helped(known):
@@ -100,7 +126,7 @@ def test_names_that_mean_other_signs_are_noticed(known):
     elsewhere = [*LABELS[3:], *LABELS[:3]]
     added = known_hands_like(hands, targets, elsewhere)
     assert len(added.targets) == len(added.landmarks) == 0
-    assert "of yours look like theirs" in added.summary
+    assert added.summary.startswith("on no others: only ")
     assert added.landmarks.shape[1:] == (21, 6)
 
 
@@ -109,4 +135,4 @@ def test_nothing_is_added_where_no_hand_of_a_known_class_was_found(class_names, 
     hands, _ = known
     added = known_hands_like(hands[:5], np.zeros(5, int), class_names)
     assert len(added.targets) == len(added.landmarks) == 0
-    assert added.summary.startswith("no known hands")
+    assert added.summary.startswith("on no others: the hands that come with Handshape")

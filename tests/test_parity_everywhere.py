@@ -51,7 +51,7 @@ class Answered:
 
 @pytest.fixture(scope="module")
 def run(photographs: Path, models: HandModels, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small model with hands, trained on the digits 0 to 5, in a cache of its own."""
+    """A small model of every stream, trained on the digits 0 to 5, in a cache of its own."""
     place = tmp_path_factory.mktemp("parity")
     for digit in "012345":
         (place / "digits" / digit).mkdir(parents=True)
@@ -60,7 +60,8 @@ def run(photographs: Path, models: HandModels, tmp_path_factory: pytest.TempPath
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HANDSHAPE_HOME", str(place / "home"))
         patch.setenv("HANDSHAPE_HAND_MODELS", str(models.palm.parent))
-        command("train", place / "digits", "--out", place, "--name", "run", *assignments(hands__find="auto"))
+        changes = assignments(hands__find="auto", model__streams="[landmarks,hand,pixels]")
+        command("train", place / "digits", "--out", place, "--name", "run", *changes)
         yield place / "run"
 
 

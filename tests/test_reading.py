@@ -1,6 +1,7 @@
 """Files, read once: what opening them showed, the hands in them, and what a classifier is shown."""
 
 import hashlib
+import math
 import os
 import tempfile
 from dataclasses import replace
@@ -13,16 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handshape.console import Console
-from handshape.data import reading
+from handshape.data import store
 from handshape.data.reading import Readings, read_files
 from handshape.data.threads import in_threads
 from handshape.errors import ImageError, RunError
 from handshape.hands.inputs import load_photograph, view_of
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, NO_FEATURES, Hand
 
 SIZE = 16
 COUNT = 50
-HANDS = {number: hand_at(4, 2, 12, "Left" if number % 2 else "Right") for number in range(0, COUNT, 3)}
+HANDS = {
+    number: replace(
+        hand_at(4, 2, 12, "Left" if number % 2 else "Right"),
+        features=np.random.default_rng(number).normal(size=FEATURES).astype(np.float16),
+    )
+    for number in range(0, COUNT, 3)
+}
 
 
 def picture(number: int) -> bytes:
@@ -53,7 +60,11 @@ def require_in_order(readings: Readings, files: list[Path]) -> None:
     assert len(readings.hands) == len(readings.inputs) == len(files)
     for row, file in enumerate(files):
         hand: Hand | None = HANDS.get(number_of(file))
-        assert readings.hands[row] is hand
+        found = readings.hands[row]
+        assert (found and found.box) == (hand and hand.box)
+        assert found is None or found.features is NO_FEATURES  # they are many bytes, and stand in the inputs
+        seen = hand.features if hand else NO_FEATURES
+        np.testing.assert_array_equal(readings.inputs.hand_features[row], seen)
         assert readings.inputs.found[row] == (hand is not None)
         np.testing.assert_array_equal(readings.inputs.image[row], view_of(load_photograph(file), hand, SIZE))
     assert readings.inputs.image.dtype == np.uint8
@@ -123,7 +134,7 @@ def test_no_files_at_all(console):
 @pytest.fixture
 def stored(home, monkeypatch) -> Path:
     """The folder of the files that pictures are kept in, which now begin with the second picture."""
-    monkeypatch.setattr(reading, "MEMORY_LIMIT", SIZE * SIZE * 3)
+    monkeypatch.setattr(store, "MEMORY_LIMIT", max(SIZE * SIZE * 3, 2 * math.prod(FEATURES)))  # one photograph
     return home / "pictures"
 
 
@@ -131,8 +142,9 @@ def test_many_pictures_live_in_a_file_that_goes_with_them(files, stored):
     files[7].write_bytes(b"")
     readings = read(files)
     assert readings.inputs is not None
-    assert isinstance(readings.inputs.image, np.memmap)
-    assert not readings.inputs.image.flags.writeable
+    for name in ("image", "hand_features"):
+        assert isinstance(getattr(readings.inputs, name), np.memmap)
+        assert not getattr(readings.inputs, name).flags.writeable
     require_in_order(readings, [*files[:7], *files[8:]])
     few = readings.inputs[np.array([3, 1])].image
     part = readings.inputs[2:5].image
@@ -159,6 +171,7 @@ def test_a_file_of_unusable_images_holds_no_pictures(files, stored, left):
     readings = read(files)
     assert readings.inputs is not None
     assert readings.inputs.image.shape == (len(left), SIZE, SIZE, 3)
+    assert readings.inputs.hand_features.shape == (len(left), *FEATURES)
 
 
 def test_what_a_killed_program_left_is_swept_in_time(files, stored):

@@ -8,17 +8,23 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PRINTED = """\
-Installing Handshape and what training needs (once, some minutes)
+Installing Handshape and what training needs: some 450 MB to download, 2 GB on the disk; once, some minutes
+Collecting numpy
 .venv/bin/handshape sample practice
 Drawing a practice set into practice
    Drawing hands: 596 of 1152, 26 s left E
-Drew 1152 images
+Drew 1,152 images into practice
 .venv/bin/handshape train practice
 Reading practice
 Fetching the hand models from your package index (36 MB, once)
    1,152 usable images in 24 classes
 warn: 9 labels are suspect, the clearest first: D/D_0025.jpg looks like C.
-   phase 2, fine-tuning: 5 of 10, 10 s left accuracy 0.955, validation 0.801
+Training the landmark stream on 782 hands
+   Landmark stream, epoch: 12 of 40, 10 s left; accuracy 95.5%
+   epoch 40/40: accuracy 95.5%, loss 0.44; 3.4 s
+Phase 2: fine-tuning the last 20 layers, up to 10 epochs
+   epoch 1/10: accuracy 95.5%, loss 0.44; validation 80.1%, loss 0.70; 3.4 s
+   epoch 10/10: accuracy 100.0%, loss 0.34; validation 90.1%, loss 0.61; 13.4 s
 
   class   images   precision   recall      F1
   A            8       0.667    0.500   0.571
@@ -31,6 +37,7 @@ Test accuracy 96.7% on 240 images, by signer (48 signers)
    With people kept out of training, photographed as the others were, it is right 97 times in 100.
    hardest classes: N 80%, U 80%
 Run folder: runs/20261125_133820 (report.html; figures and measures in results/)
+Trained in 2 min 14 s
 """
 
 
@@ -48,13 +55,14 @@ def test_progress_and_most_rows_are_not_shown(readme: ModuleType) -> None:
     assert lines[:6] == [
         ".venv/bin/handshape sample practice",
         "Drawing a practice set into practice",
-        "Drew 1152 images",
+        "Drew 1,152 images into practice",
         ".venv/bin/handshape train practice",
         "Reading practice",
         "   1,152 usable images in 24 classes",
     ]
-    assert [line.split()[0] for line in lines[7:12]] == ["class", "A", "B", "C", "…"]
-    assert not any("left" in line or "Fetching" in line for line in lines)
+    assert [line.split()[0] for line in lines[9:14]] == ["class", "A", "B", "C", "…"]
+    assert not any(word in line for line in lines for word in ("left", "Fetching", "epoch "))
+    assert lines[-1] == "Trained in 2 min 14 s"
 
 
 def test_what_is_written_reads_back_the_same(
@@ -80,12 +88,15 @@ def test_what_is_written_reads_back_the_same(
         ("97 times in 100", "95 times in 100", False),
         ("97 times in 100", "94 times in 100", True),
         ("240 images", "241 images", True),
-        ("Drew 1152", "Drew 1360", True),
+        ("Drew 1,152", "Drew 1,360", True),
+        ("in 2 min 14 s", "in 74 s", False),
+        ("in 2 min 14 s", "in 1 h 4 min", False),
+        ("landmark stream on 782", "landmark stream on 790", False),
         ("20261125_133820", "20261126_000000_2", False),
         ("9 labels are suspect", "11 labels are suspect", False),
         ("N 80%, U 80%", "D 60%", False),
         ("Reading practice\n", "Reading practice\n   Something new\n", True),
-        ("Drew 1152 images\n", "", True),
+        ("Drew 1,152 images into practice\n", "", True),
     ],
 )
 def test_what_counts_as_a_difference(readme: ModuleType, old: str, new: str, differs: bool) -> None:

@@ -1,5 +1,6 @@
 """From the bytes of a photograph to a decision, with a hand finder that is pretended, and with the real one."""
 
+import base64
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,13 @@ from handshape.config import ModelSettings
 from handshape.console import Console
 from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.hands.inputs import load_photograph, view_of, with_hands
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, Hand
 from handshape.hands.models import HandModels
-from handshape.model.classifier import build_classifier, fusion_kernel
+from handshape.model.classifier import build_classifier
 from handshape.model.decisions import NEVER, Thresholds
 from handshape.model.weights import find_weights
 from handshape.serving.recognizer import Recognizer, hand_as_dict
-from handshape.training.fusion import USUAL
+from handshape.training.fusion import usual_kernel
 
 ALL, NOTHING = Thresholds(0, 0), Thresholds(NEVER, NEVER)
 MODEL = ModelDescription(("A", "B", "C"), 96, ALL, hands=2)
@@ -30,16 +31,17 @@ ABSENT = HandModels(Path("absent"), Path("absent"))
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Bundle:
-    """Both streams, not trained, and a network that looks for two hands."""
+    """Every stream, not trained, and a network that looks for two hands."""
     keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("bundle")
     weights = find_weights("own", MODEL.size, Console(quiet=True))
-    classifier = build_classifier(MODEL.class_names, ModelSettings(img_size=MODEL.size), weights)
-    classifier.fusion.set_weights([fusion_kernel(USUAL)])
-    classifier.landmarks.scale.set_weights([np.zeros(666), np.full(666, 0.1)])
+    settings = ModelSettings(img_size=MODEL.size, streams=["landmarks", "hand", "pixels"])
+    classifier = build_classifier(MODEL.class_names, settings, weights)
+    classifier.fusion.set_weights([usual_kernel(list(classifier.streams))])
+    classifier.streams["landmarks"].scale.set_weights([np.zeros(666), np.full(666, 0.1)])
     classifier.model.save(folder / "final.keras")
     content = litert.convert(classifier.model)
-    activation = classifier.pixels.logits.get_weights()[0]
+    activation = classifier.mapped.logits.get_weights()[0]
     return write_bundle(folder / "bundle", MODEL, folder / "final.keras", content, activation, {})
 
 
@@ -53,7 +55,8 @@ def photograph() -> bytes:
 
 def hand_from(left: float, handedness: str = "Right", shape: int = 0) -> Hand:
     """In pixels of the photograph at half its size."""
-    return hand_at(left, 300, 400, handedness, shape)
+    features = np.random.default_rng(shape).normal(0, 4, FEATURES).astype(np.float16)
+    return replace(hand_at(left, 300, 400, handedness, shape), features=features)
 
 
 @pytest.fixture
@@ -92,6 +95,19 @@ def test_a_hand_is_recognised_and_described(bundle, photograph, found):
     points = answer.as_dict(landmarks=True)["hand"]
     np.testing.assert_allclose(points["landmarks"], hand.landmarks * 2, atol=1e-4)
     np.testing.assert_allclose(points["world"], hand.world, atol=1e-6)
+    assert points["square"] == pytest.approx([1000, 1000, 1200, 0])
+    features = np.frombuffer(base64.b64decode(points["features"]), "<f4")
+    np.testing.assert_array_equal(features.reshape(FEATURES), hand.features)
+    assert points.keys() == {*said, "landmarks", "world", "square", "features"}
+
+
+def test_what_the_landmark_network_saw_counts(bundle, photograph, found):
+    hand = hand_from(300)
+    said = []
+    for features in (hand.features, -hand.features):
+        found(replace(hand, features=features))
+        said.append(Recognizer(bundle, ABSENT, threads=1).recognize(photograph).top)
+    assert dict(said[0]) != pytest.approx(dict(said[1]), abs=0.01)
 
 
 def test_of_two_hands_the_surer_one_counts(bundle, photograph, found):
@@ -135,10 +151,10 @@ def test_without_the_hand_models_it_never_says_no_hand(bundle, photograph):
 def test_a_feature_map_explains_the_answer(bundle, photograph, found):
     found(hand_from(300))
     answer, features = Recognizer(bundle, ABSENT, threads=1).explain(photograph)
-    assert features.shape == (3, 3, 1280)
+    assert features.shape == (7, 7, 384)  # of the hand stream, where there is one
     assert features.min() >= 0
     assert answer.hand is not None
-    assert np.load(bundle.activation).shape == (1280, 3)
+    assert np.load(bundle.activation).shape == (384, 3)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from handshape.explain.saliency import (
     CELL_OFFSET,
+    _moved,
     class_activation,
     enlarge,
     heat_colors,
@@ -86,6 +87,24 @@ def test_heat_lies_where_the_crop_was_cut(x: float, y: float, side: float, angle
     rows, columns = np.nonzero(laid)
     reach = side / np.sqrt(2) + 2
     assert np.hypot(columns + 0.5 - x, rows + 0.5 - y).max() <= reach
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        (Box(150, 100, 90, 90, 0.0), Box(150, 100, 90, 90, 0.0)),
+        (Box(140, 100, 110, 110, 0.4), Box(150, 95, 80, 80, 0.4)),
+        (Box(150, 110, 100, 100, -3.0), Box(145, 100, 70, 70, 2.9)),
+        (Box(150, 100, 60, 60, 1.2), Box(155, 90, 120, 120, -0.8)),
+    ],
+)
+def test_heat_of_one_square_lies_in_another_as_in_the_photograph(seen: Box, shown: Box):
+    heat = enlarge(np.random.default_rng(1).random((7, 7)).astype(np.float32), 256)
+    laid = onto_photograph(heat, seen, 200, 300)
+    again = onto_photograph(_moved(heat, seen, shown), shown, 200, 300)
+    inside = onto_photograph(np.ones((7, 7), np.float32), shown, 200, 300) > 0.99
+    assert inside.sum() > 1000
+    assert np.abs(again - laid)[inside].mean() < 0.02
 
 
 def test_a_whole_photograph_is_a_padded_square():

@@ -69,8 +69,10 @@ def test_any_other_rule_leaves_it_alone(photos: Path, rule: str) -> None:
 
 def test_check_names_the_table_and_its_signers(photos: Path, handshape: Handshape) -> None:
     fill(photos, {"signers.csv": table(SIGNED)})
-    said = handshape("check", photos, "--quick").err
-    assert f"Signers: {photos / 'signers.csv'} names 3" in said
+    outcome = handshape("check", photos, "--quick")
+    said = outcome.out
+    assert f"Signers: {photos / 'signers.csv'} names 3" in outcome.err
+    assert "Not read" not in said
     assert [line.split()[:2] for line in said.splitlines() if line.split()[:1] in (["anna"], ["ben"], ["cem"])] == [
         ["anna", "4"], ["ben", "4"], ["cem", "4"],
     ]  # fmt: skip

@@ -54,5 +54,5 @@ def _used_at(folder: Path) -> float:
 
 def _size_of(folder: Path) -> int:
     with suppress(OSError):  # another program is removing it
-        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return 0

@@ -5,7 +5,6 @@ Precedence: defaults < profile < configuration file < ``--set section.key=value`
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from handshape.errors import SettingsError
+from handshape.spelling import did_you_mean, did_you_mean_path
 
 
 def _as_word(value: Any) -> Any:
@@ -72,8 +72,11 @@ class ModelSettings(Section):
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="share of pooled features dropped in training")
     weights: str = Field("auto", description="start: auto, imagenet, own, none, or the path of a weights file")
-    streams: list[Literal["pixels", "landmarks"]] = Field(
-        ["pixels", "landmarks"], min_length=1, description="what the classifier looks at; without hands pixels alone"
+    streams: list[Literal["landmarks", "hand", "pixels"]] = Field(
+        ["landmarks", "hand"],
+        min_length=1,
+        description="what the classifier looks at: landmarks of the hand, what the landmark network sees of it, and "
+        "pixels, through MobileNetV2; whole images have pixels alone",
     )
 
 
@@ -177,7 +180,9 @@ def load_settings(
         SettingsError: an unknown name, a wrong type, a value out of range, or YAML that does not parse.
     """
     if profile not in PROFILES:
-        raise SettingsError(f"There is no profile '{profile}'.", f"one of {', '.join(PROFILES)}")
+        raise SettingsError(
+            f"There is no profile '{profile}'.", f"one of {', '.join(PROFILES)}", did_you_mean(profile, PROFILES)
+        )
     values: dict[str, Any] = {}
     _merge(values, PROFILES[profile])
     if config_file is not None:
@@ -198,11 +203,14 @@ def validate_settings(values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         raise _explained(error) from None
     if settings.hands.find == "off" and "pixels" not in settings.model.streams:
-        raise SettingsError(
-            "model.streams asks for landmarks alone, but hands.find=off looks for no hands.",
-            "hands.find=auto or require, or the stream pixels",
-            "Leave one of the two settings out.",
-        )
+        if "streams" in settings.model.model_fields_set:
+            raise SettingsError(
+                "model.streams asks for hands, but hands.find=off looks for none.",
+                "hands.find=auto or require, or the stream pixels",
+                "Leave one of the two settings out.",
+            )
+        model = settings.model.model_copy(update={"streams": ["pixels"]})
+        settings = settings.model_copy(update={"model": model})
     if settings.data.test_split + settings.data.val_split >= 0.95:
         raise SettingsError(
             "data.test_split and data.val_split leave almost nothing to train on.",
@@ -226,7 +234,9 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"Cannot read the configuration {path}: {error.strerror}.") from None
+        raise SettingsError(
+            f"Cannot read the configuration {path}: {error.strerror}.", fix=did_you_mean_path(path)
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         place = f" at line {where.line + 1}, column {where.column + 1}" if where else ""
@@ -288,10 +298,10 @@ def _unknown_name(place: Sequence[str]) -> SettingsError:
         known = list(_sections())
     name = ".".join(place)
     moved = [other for other in known if other.endswith("." + place[-1])]  # the right name in the wrong section
-    near = moved or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    meant = f"Did you mean {moved[0]}?" if moved else did_you_mean(name, known, near=0.5)
     section = _sections().get(place[0])
     choices = known if len(place) == 1 else [f"{place[0]}.{key}" for key in section.model_fields] if section else known
-    fix = f"Did you mean {near[0]}?" if near else "handshape train --help-settings lists them all."
+    fix = meant or "handshape train --help-settings lists them all."
     return SettingsError(f"There is no setting '{name}'.", f"one of {', '.join(choices)}", fix)
 
 

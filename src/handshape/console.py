@@ -1,6 +1,6 @@
-"""The only printer: status lines, progress bars, tables, errors and the log file.
+"""The only printer: results, status lines, progress bars, tables, errors and the log file.
 
-Everything for people goes to stderr, so that stdout carries only results (and with ``--json`` only JSON).
+Results go to stdout, for people or as JSON, and everything else to stderr: status, progress, hints, warnings, errors.
 Without a terminal the same lines come plain: no colour, no emoji, no bars. A notebook shows them in its cell.
 """
 
@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import re
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from textwrap import wrap
+from textwrap import shorten
 from typing import Any, Protocol, TypeVar
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -30,37 +25,16 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column, Table
+from rich.table import Column
 
 from handshape.errors import HandshapeError
-from handshape.notebook import WIDTH, NotebookBar, NotebookLine
+from handshape.notebook import NotebookBar, NotebookLine
+from handshape.screen import ROOM_FOR_LINES, Screen, write_stdout
 
 Item = TypeVar("Item")
 
 EARLY_LINES = 10_000  # kept until there is a log file
-ROOM_FOR_LINES, ROOM_FOR_NOTE, ROOM_OF_FIGURES = 60, 70, 30  # characters
-FIGURE = re.compile(r"[-+]?[0-9][0-9.,]*%?")
-
-EMOJI = {  # each two columns wide everywhere: none with a variation selector
-    "folder": "📁",
-    "check": "🔍",
-    "split": "🧩",
-    "decode": "📷",
-    "machine": "💻",
-    "weights": "🧠",
-    "train": "🚀",
-    "chart": "📊",
-    "save": "💾",
-    "done": "✅",
-    "hint": "💡",
-    "warn": "❗",
-    "error": "❌",
-    "draw": "🎨",
-    "hands": "✋",
-}
-
-
-NARROWEST = 30  # columns; a narrower terminal breaks the lines itself
+ROOM_FOR_NOTE, ROOM_OF_FIGURES = 70, 30  # characters
 
 
 class Bar(Protocol):
@@ -74,22 +48,17 @@ class Console:
     """Prints for one command.
 
     Args:
-        quiet: only warnings and errors.
-        to_json: results as JSON on stdout; tables are left out.
+        quiet: only results, warnings and errors.
+        to_json: results as JSON on stdout; those for people are left out.
     """
 
     def __init__(self, quiet: bool = False, to_json: bool = False) -> None:
         self.quiet = quiet
         self.to_json = to_json
+        self._start = time.monotonic()
         self._only_bars = False
-        self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
-        self._notebook = NotebookLine() if self._rich.is_jupyter else None
-        if self._notebook:  # which shows stderr in red, and each line that rich displays as an output of its own
-            self._rich = RichConsole(
-                file=sys.stdout, force_jupyter=False, force_terminal=False, width=WIDTH, highlight=False, soft_wrap=True
-            )
-        self.is_terminal = self._rich.is_terminal and os.environ.get("TERM") != "dumb"
-        self.is_plain = not (self.is_terminal or self._notebook) or "NO_COLOR" in os.environ
+        self._results, self._screen = Screen(to_stderr=False), Screen(to_stderr=True)
+        self._notebook = NotebookLine() if self._screen.is_notebook else None
         self._log = logging.Logger("handshape", logging.INFO)  # its own: two consoles share nothing
         self._early = MemoryHandler(EARLY_LINES, flushLevel=logging.CRITICAL + 1)
         self._log.addHandler(self._early)
@@ -109,28 +78,41 @@ class Console:
         return not (self.quiet or self._only_bars)
 
     def status(self, kind: str, text: str) -> None:
-        """One line about what is happening; ``kind`` names its emoji."""
+        """One line about what is happening; ``kind`` names its emoji, and "" makes it a part of the one above."""
         self._log.info(text)
         if self._shows_lines:
-            self._rich.print(escape(self._prefixed(kind, text)))
+            self._screen.line(kind, text, "" if kind else "dim")
 
     def detail(self, text: str) -> None:
         """A line that belongs to the status line above it."""
-        self._log.info(text)
-        if self._shows_lines:
-            self._rich.print(f"   {escape(text)}", style=None if self.is_plain else "dim")
+        self.status("", text)
 
-    def paragraph(self, text: str) -> None:
-        """A sentence or two that belong to the status line above; on a terminal, lines break between words."""
-        self._log.info(text)
-        if self._shows_lines:
-            self._rich.print(escape(self._wrapped(f"   {text}")), style=None if self.is_plain else "dim")
+    def epoch(self, text: str) -> None:
+        """A detail among many alike; in a notebook the bar tells it."""
+        if self._notebook:
+            self.log(text)
+        else:
+            self.detail(text)
+
+    def hint(self, text: str, command: str = "") -> None:
+        """What to do next, and the command for it, which can be copied."""
+        if not self._shows_lines:
+            return
+        whole = f"{text} {command}".rstrip()
+        if not command or self._screen.fits("hint", whole):
+            self._screen.line("hint", whole)
+        else:
+            self._screen.line("hint", text)
+            self._screen.command(command)
+
+    def done(self, text: str) -> None:
+        """That something is done, and in what time since the command began."""
+        self.status("done", f"{text} in {duration(time.monotonic() - self._start)}")
 
     def warn(self, text: str) -> None:
         """Something the user should know; shown even when quiet."""
         self._log.warning(text)
-        wrapped = self._wrapped(self._prefixed("warn", text))
-        self._rich.print(escape(wrapped), style=None if self.is_plain else "yellow")
+        self._screen.line("warn", text, "yellow")
 
     def error(self, error: HandshapeError) -> None:
         """What happened, what was expected, how to fix it."""
@@ -138,44 +120,38 @@ class Console:
         if self.to_json:
             with suppress(HandshapeError):
                 self.emit({"error": error.text})
-        red = None if self.is_plain else "bold red"
-        self._rich.print(escape(self._prefixed("error", error.happened)), style=red)
+        self._screen.line("error", error.happened, "bold red")
         for word, text in (("Expected", error.expected), ("Fix", error.fix)):
             if text:
-                self._rich.print(f"   {word}: {escape(text)}")
+                self._screen.line("", f"{word}: {text}")
+
+    def result(self, kind: str, text: str) -> None:
+        """A line of the result, on stdout; as :meth:`status` otherwise. Nothing when results go out as JSON."""
+        if not self.to_json:
+            self._results.line(kind, text, "yellow" if kind == "warn" else "")
+
+    def command(self, text: str) -> None:
+        """A command of the result, which can be copied."""
+        if not self.to_json:
+            self._results.command(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """A table; words stand left, figures right. Without lines where the terminal is narrow."""
-        if self.quiet or self.to_json:
-            return
-        is_narrow = self._rich.width < ROOM_FOR_LINES
-        table = Table(
-            title=title,
-            title_justify="left",
-            header_style="" if self.is_plain else "bold",
-            box=None if is_narrow else SIMPLE_HEAD,
-            pad_edge=not is_narrow,
-        )
-        texts = [[str(cell) for cell in row] for row in rows]
-        for index, column in enumerate(columns):
-            is_figure = index > 0 and all(FIGURE.fullmatch(row[index]) for row in texts)
-            table.add_column(column, justify="right" if is_figure else "left", overflow="fold")
-        for row in texts:
-            table.add_row(*map(escape, row))
-        self._rich.print(table, soft_wrap=False)
+        """A table of the result, on stdout: words stand left, figures right."""
+        if not self.to_json:
+            self._results.table(title, columns, [[str(cell) for cell in row] for row in rows])
 
     def emit(self, result: dict[str, Any]) -> None:
         """One JSON object on a line of stdout."""
-        _write_line(json.dumps(result, ensure_ascii=False))
+        write_stdout(json.dumps(result, ensure_ascii=False) + "\n")
 
     def say(self, text: str) -> None:
-        """A result for people, on stdout; nothing when results go out as JSON."""
+        """A result that other programs may read as it is, on stdout; nothing when results go out as JSON."""
         if not self.to_json:
-            _write_line(text)
+            write_stdout(text + "\n")
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Bar]:
-        """A bar with time left on a terminal; without one, a line at the start and one every ten seconds."""
+        """A bar with time left on a terminal; without one, a line where it is silent otherwise."""
         if self.quiet or total <= 0:
             yield _NoBar()
         elif self._notebook:
@@ -183,11 +159,13 @@ class Console:
                 yield NotebookBar(self._notebook, label, total)
             finally:
                 self._notebook.show("")
-        elif not self.is_terminal:
-            yield _PlainBar(self, label, total)
+        elif not self._screen.is_terminal:
+            yield _PlainBar(self._screen, label, total)
         else:
-            with Progress(*_bar_columns(self._rich.width), console=self._rich, transient=True) as progress:
-                task = progress.add_task(escape(_shortened(label, self._rich.width)), total=total, note="")
+            with Progress(
+                *_bar_columns(self._screen.rich.width), console=self._screen.rich, transient=True
+            ) as progress:
+                task = progress.add_task(escape(_shortened(label, self._screen.rich.width)), total=total, note="")
                 yield _RichBar(progress, task)
 
     def track(self, items: Sequence[Item], label: str) -> Iterator[Item]:
@@ -225,19 +203,6 @@ class Console:
         """A line for the log file alone."""
         self._log.info(text)
 
-    def _wrapped(self, text: str) -> str:
-        """On a terminal, in lines that it has room for; elsewhere as it is, one line for one thing."""
-        if self.is_plain:
-            return text
-        room = max(NARROWEST, self._rich.width - 1)
-        lines = wrap(text, room, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
-        return "\n".join(lines)
-
-    def _prefixed(self, kind: str, text: str) -> str:
-        if self.is_plain:
-            return f"{kind}: {text}" if kind in ("warn", "error") else text
-        return f"{EMOJI[kind]} {text}"
-
 
 class _LogFile(logging.FileHandler):
     """A log on a full disk loses lines; the training's own files find the same disk full and end it with a message."""
@@ -251,20 +216,14 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
-def _write_line(text: str) -> None:
-    """On stdout; what its encoding lacks, or a file name that is no text, is written as an escape."""
-    if sys.stdout is None:  # closed from the start
-        return
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails once more
-        if isinstance(error, BrokenPipeError):
-            raise
-        reason = (error.strerror or str(error)).lower()
-        raise HandshapeError(f"Cannot write the results: {reason}.", "room where stdout goes") from None
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 2:
+        return f"{round(seconds)} s"
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _bar_columns(width: int) -> list[ProgressColumn]:
@@ -283,9 +242,8 @@ def _bar_columns(width: int) -> list[ProgressColumn]:
 
 
 def _shortened(label: str, width: int) -> str:
-    """What is left of a label beside the figures, which tell more."""
-    room = max(1, width - ROOM_OF_FIGURES)
-    return label if len(label) <= room else label[: room - 1] + "…"
+    """The words of a label for which there is room beside the figures, which tell more."""
+    return shorten(label, max(len("…"), width - ROOM_OF_FIGURES), placeholder="…")
 
 
 class _RichBar:
@@ -299,22 +257,31 @@ class _RichBar:
 
 
 class _PlainBar:
-    EVERY_SECONDS = 10.0
+    """Speaks where nothing was said for two seconds, and from then on for ten."""
 
-    def __init__(self, console: Console, label: str, total: int) -> None:
-        self._console = console
+    FIRST_SECONDS, EVERY_SECONDS = 2.0, 10.0
+
+    def __init__(self, screen: Screen, label: str, total: int) -> None:
+        self._screen = screen
         self._label = label
         self._total = total
         self._done = 0
-        self._start = self._said = time.monotonic()
+        self._start = time.monotonic()
+        self._first: tuple[float, int] | None = None  # when the first step was done, and how large it was
+        self._patience = self.FIRST_SECONDS
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self._done += steps
         now = time.monotonic()
-        if now - self._said >= self.EVERY_SECONDS and 0 < self._done < self._total:
-            self._said = now
-            left = (now - self._start) / self._done * (self._total - self._done)
-            self._console.detail(f"{self._label}: {self._done} of {self._total}, {left:.0f} s left {note}".rstrip())
+        since, first = self._first = self._first or (now, self._done)
+        is_silent = now - max(self._start, self._screen.shown_at) >= self._patience
+        if is_silent and first < self._done < self._total:
+            self._patience = self.EVERY_SECONDS
+            left = (
+                (now - since) / (self._done - first) * (self._total - self._done)
+            )  # the first step also starts things
+            told = f"{self._label}: {self._done:,} of {self._total:,}, {left:.0f} s left"
+            self._screen.line("", f"{told}; {note}" if note else told)
 
 
 class _NoBar:

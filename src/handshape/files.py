@@ -154,7 +154,7 @@ def why(error: Exception) -> str:
     return system.lower() if system else str(error).rstrip(".") or type(error).__name__
 
 
-def require_disk_space(folder: Path, size: int) -> None:
+def require_disk_space(folder: Path, size: int, remedy: str = REMEDY) -> None:
     """Passes when the disk of a folder, which need not exist yet, has ``size`` bytes free.
 
     HDF5 files and memory maps that outgrow their disk end the program without a word, so ask before writing them.
@@ -168,7 +168,7 @@ def require_disk_space(folder: Path, size: int) -> None:
         raise RunError(
             f"There is too little room for {folder}: {free / 1e6:.0f} MB are free on its disk.",
             f"at least {size / 1e6:.0f} MB",
-            f"Free some space, or {REMEDY}.",
+            f"Free some space, or {remedy}.",
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import io
 import logging
 import math
@@ -25,7 +24,7 @@ FORMATS = {
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
     "AVIF": (".avif",),
-    "HEIF": (".heic", ".heif", ".hif"),  # where pillow-heif is installed; else each is named with that remedy
+    "HEIF": (".heic", ".heif", ".hif", ".heics", ".heifs"),
 }
 EXTENSIONS = frozenset(extension for extensions in FORMATS.values() for extension in extensions)
 MAX_PIXELS = 120_000_000  # a 108-megapixel phone passes; decoded to RGB this is 360 MB
@@ -33,7 +32,7 @@ MANY_PIXELS = 8_000_000  # an image of more is made smaller before its pixels, 4
 REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")  # modes whose pixels can be averaged
 WHITE = (1 << 16) - 1  # the largest value of 16 bits
 NARROW = 1 / 4  # of the range of 16 bits: what depth cameras and sensors of 10 to 14 bits use of it
-FEWEST_VALUES = 16  # masks and empty frames have fewer
+MIN_VALUES = 16  # masks and empty frames have fewer
 OUTLIERS = 0.5  # per cent at either end
 GREY = 127  # behind transparent pixels and beside images that are not square
 UNNAMED = "The image"  # the subject of messages about bytes that have no path
@@ -51,22 +50,25 @@ _FOREIGN = {  # what else people find under the name of an image, by the bytes i
     b"<?xml": "an XML document",
     b"PK\x03\x04": "a ZIP archive",
     b"\x00\x00\x00\x0cjP": "a JPEG 2000 image",
+    b"\x00\x00\x00\x0cJXL": "a JPEG XL image",
+    b"\xff\x0a": "a JPEG XL image",
+    b"II*\x00\x10\x00\x00\x00CR": "a raw photograph",
+    b"FUJIFILMCCD-RAW": "a raw photograph",
+    b"P5\n": "a Netpbm picture",
+    b"P6\n": "a Netpbm picture",
     b"8BPS": "a Photoshop document",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "a NumPy array",
     b"\x1aE\xdf\xa3": "a video",
     b"version https://git-lfs": "a Git LFS pointer ('git lfs pull' fetches the image)",
 }
-_BRANDS = {
-    b"avif": "an AVIF image",
-    b"avis": "an AVIF animation",
-    b"heic": "a HEIC photograph",
-    b"heix": "a HEIC photograph",
-    b"mif1": "a HEIF image",
+_BRANDS = {  # of files that say "ftyp"; what RIFF holds
     b"crx ": "a raw photograph",
-    **dict.fromkeys((b"isom", b"mp41", b"mp42", b"avc1", b"qt  ", b"3gp4", b"3gp5", b"M4V "), "a video"),
+    b"AVI ": "a video",
+    b"WAVE": "a sound",
+    **dict.fromkeys((b"isom", b"mp41", b"mp42", b"avc1", b"qt  ", b"3gp4", b"3gp5", b"M4V ", b"M4VH"), "a video"),
 }
-_HEIF = (b"heic", b"heix", b"mif1", b"hevc", b"msf1")
+_READABLE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def read_image(source: Path | bytes) -> Image.Image:
@@ -106,15 +108,15 @@ def open_image(source: Path | bytes, name: str = "") -> Image.Image:
     Raises:
         ImageError: missing, unreadable, empty, not an image, or over ``MAX_PIXELS``.
     """
-    _hush_pillow()
+    _prepare_pillow()
     data = source if isinstance(source, bytes) else read_bytes(source)
     name = name or name_of(source)
     if not data:
         raise ImageError(f"{name} is empty (0 bytes).", _EXPECTED, "Copy it from its source again, or remove it.")
     try:
-        image = Image.open(io.BytesIO(data), formats=_readable_formats())
+        image = Image.open(io.BytesIO(data), formats=tuple(FORMATS))
     except Image.DecompressionBombError:
-        raise _too_large(name, "far more") from None
+        raise _too_large(name, "more than 178 million") from None
     except Exception:  # broken headers fail in as many ways as there are formats
         raise _not_an_image(name, data) from None
     if image.width * image.height > MAX_PIXELS:
@@ -187,21 +189,14 @@ def stretched_from(image: Image.Image) -> int:
 
 
 @functools.cache
-def _readable_formats() -> tuple[str, ...]:
-    """Those of ``FORMATS`` that this installation reads."""
-    Image.init()
-    for module in ("pillow_heif", "pi_heif"):
-        try:
-            importlib.import_module(module).register_heif_opener(thumbnails=False)
-            break
-        except ImportError:
-            continue
-    return tuple(name for name in FORMATS if name in Image.OPEN)
+def _prepare_pillow() -> None:
+    """It learns HEIF, and is silent: its remarks on single files would break up the progress bars.
 
+    What matters in them is an ImageError.
+    """
+    import pi_heif  # takes 70 ms, and light verbs read no image
 
-@functools.cache
-def _hush_pillow() -> None:
-    """Pillow's remarks on single files would break up the progress bars; what matters in them is an ImageError."""
+    pi_heif.register_heif_opener(thumbnails=False)
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -214,25 +209,19 @@ def name_of(source: Path | bytes) -> str:
 def _too_large(name: str, pixels: str) -> ImageError:
     limit = MAX_PIXELS // 1_000_000
     return ImageError(
-        f"{name} is too large: {pixels} pixels.", f"at most {limit} megapixels", "Make it smaller, or remove it."
+        f"{name} is too large: {pixels} pixels, and {limit} million are the most.",
+        f"at most {limit} megapixels",
+        "Make it smaller, or remove it.",
     )
 
 
 def _not_an_image(name: str, data: bytes) -> ImageError:
     start = data[:64].lstrip().lower()
-    kind = _BRANDS.get(data[8:12], "") if data[4:8] == b"ftyp" else ""
-    kind = kind or next((words for begin, words in _FOREIGN.items() if start.startswith(begin.lower())), "")
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF:
-        if "HEIF" in _readable_formats():
-            return _damaged(name, f"{kind or 'a HEIF image'} whose header cannot be read")
-        return ImageError(
-            f"{name} is {kind or 'a HEIF image'}, which takes pillow-heif to read.",
-            _EXPECTED,
-            "pip install pillow-heif, or convert it to JPEG.",
-        )
+    brand = data[8:12] if data[4:8] == b"ftyp" or data.startswith(b"RIFF") else b""
+    kind = next((words for begin, words in _FOREIGN.items() if start.startswith(begin.lower())), _BRANDS.get(brand))
     if kind:
         return ImageError(f"{name} is {kind}.", _EXPECTED, "Convert it to JPEG or PNG, or remove it.")
-    if data.startswith(_SIGNATURES):
+    if data.startswith(_SIGNATURES) or brand in _READABLE_BRANDS:
         return _damaged(name, "its header cannot be read")
     return ImageError(f"{name} is not an image.", _EXPECTED, "Replace it, or remove it.")
 
@@ -296,9 +285,9 @@ def _used_range(values: npt.NDArray[np.uint16]) -> tuple[int, int]:
     step = max(1, math.isqrt(values.size) // 512)
     seen = values[::step, ::step]
     seen = seen[(seen > 0) & (seen < WHITE)]
-    if len(seen) and len(np.unique(seen)) >= FEWEST_VALUES:
+    if len(seen) and len(np.unique(seen)) >= MIN_VALUES:
         low, high = (int(value) for value in np.percentile(seen, (OUTLIERS, 100 - OUTLIERS)))
-        if high < NARROW * WHITE and high - low >= FEWEST_VALUES:
+        if high < NARROW * WHITE and high - low >= MIN_VALUES:
             return low, high
     return 0, WHITE
 

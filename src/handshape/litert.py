@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import queue
+import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,32 @@ from numpy.typing import NDArray
 
 from handshape.errors import ModelError
 from handshape.runtime import native_chatter_hidden
+
+_SUBGRAPHS, _OUTPUTS = 8, 8  # where their offsets stand in the tables of TensorFlow Lite's schema, version 3
+
+
+def with_outputs(model: bytes, tensors: Sequence[int]) -> bytes:
+    """A .tflite file of one subgraph that also gives these of its tensors, behind the outputs that it has.
+
+    All references in a flatbuffer are distances, so a new list of outputs is added at the end, the subgraph's reference
+    is led to it, and everything else stays where it was.
+
+    Args:
+        model: the file's bytes.
+        tensors: numbers of tensors.
+    """
+    from flatbuffers.encode import Get
+    from flatbuffers.packer import uoffset
+    from flatbuffers.table import Table
+
+    root = Table(model, Get(uoffset, model, 0))
+    graph = Table(model, root.Indirect(root.Vector(root.Offset(_SUBGRAPHS))))
+    reference = graph.Offset(_OUTPUTS)
+    known = struct.unpack_from(f"<{graph.VectorLen(reference)}i", model, graph.Vector(reference))
+    extended = bytearray(model + bytes(-len(model) % 4))
+    place, outputs = graph.Pos + reference, (*known, *tensors)
+    struct.pack_into("<I", extended, place, len(extended) - place)
+    return bytes(extended + struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs))
 
 
 class Network:
@@ -84,13 +112,13 @@ class LiteRtModel:
         for network in networks:
             self._free.put(network)
         self._output_shapes = networks[0].output_shapes
-        self.ranks = tuple(len(shape) + 1 for shape in networks[0].input_shapes)  # of its inputs, most axes first
+        self.channels = tuple(shape[-1] for shape in networks[0].input_shapes)  # by which its inputs are told, in order
 
     def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Every output for N images.
 
         Args:
-            inputs: [N, …] each, any real dtype, in the order of ``ranks``; images are 0 to 255.
+            inputs: [N, …] each, any real dtype, in the order of ``channels``; images are 0 to 255.
 
         Returns:
             One array an output, [N, …] float32, in the order of the number of their axes, then of the model.

@@ -258,7 +258,7 @@ def _why_no_processes(gpu: GpuSettings, backend: str, accelerator: str) -> str:
     if not gpu.use_multiprocessing:
         return "gpu.use_multiprocessing is off"
     if not accelerator:
-        return "threads share the decoded images, and the trunk keeps every core busy"
+        return "threads share the decoded images, and the network keeps every core busy"
     return f"forked workers hang with {backend} on a GPU; threads prepare the batches"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from handshape.config import Settings, load_settings, validate_settings
 from handshape.errors import DataError, SettingsError
+from handshape.spelling import did_you_mean
 from handshape.workflow.crossval import CrossvalOptions
 
 SHORT = {"epochs": "num_epochs"}  # other names of settings
@@ -128,6 +128,5 @@ def _value(value: Any, is_list: bool) -> Any:
 
 
 def _unknown(word: str, known: list[str]) -> SettingsError:
-    near = difflib.get_close_matches(word, known, n=1)
     expected = "the name of a setting, as handshape train --help-settings lists them"
-    return SettingsError(f"There is no setting '{word}'.", expected, f"Did you mean {near[0]}?" if near else "")
+    return SettingsError(f"There is no setting '{word}'.", expected, did_you_mean(word, known))

@@ -49,16 +49,20 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     report, found = check(options.data, options.groups, not options.quick, console)
     show_check(report, found, console)
+    console.done("Checked")
     if options.json:
         console.emit({**report.as_dict(), "hands_found": found})
     elif report.ok:
         rule = "" if options.groups == "auto" else f" --set data.groups={quoted(options.groups)}"
-        console.status("hint", f"Train on it: handshape train {quoted(options.data)}{rule}")
+        console.hint("Train on it:", f"handshape train {quoted(options.data)}{rule}")
     return 1 if report.fatal else 0
 
 
 def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Console) -> None:
     """The classes, the signers, the suspect labels, and everything that is wrong."""
+    from handshape.data.groups import SIGNERS_FILE
+    from handshape.data.messages import counted
+
     usable = report.usable_counts
     columns = ("class", "files", "usable", *(("with a hand",) if found is not None else ()))
     rows = [
@@ -72,9 +76,11 @@ def show_check(report: CheckReport, found: Mapping[str, int] | None, console: Co
     if report.label_issues:
         issues = [(each.path, each.label, each.suggested, f"{each.confidence:.0%}") for each in report.label_issues]
         console.table("Suspect labels", ("image", "lies in", "looks like", "sure"), issues)
-    if report.beside:
-        console.detail(f"beside the class folders, not read: {', '.join(report.beside)}")
+    beside = [name for name in report.beside if not (report.signers and name == SIGNERS_FILE)]
+    if beside:
+        console.result("", f"Not read, since not in a class folder: {', '.join(beside)}")
     for problem in report.problems:
-        console.warn(problem)
-    verdict = "nothing is wrong" if report.ok else f"{len(report.problems)} findings"
-    console.status("done", f"{report.usable} of {report.images} images in {len(report.classes)} classes: {verdict}")
+        console.result("warn", problem)
+    verdict = "nothing is wrong" if report.ok else f"{counted(len(report.problems), 'problem', 'problems')} found"
+    images, classes = f"{report.usable:,} of {counted(report.images, 'image', 'images')}", len(report.classes)
+    console.result("check", f"{images} can be used, in {counted(classes, 'class', 'classes')}; {verdict}")

@@ -64,6 +64,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         asked = CrossvalOptions(options.folds, options.repeats, options.compare_random, externals_of(options))
         result = cross_validate(settings_of(options), options.out, options.name, asked, console)
     show(result, console)
+    console.done("Cross-validated")
+    console.hint("Train one model on them:", f"handshape train {quoted(_data_of(result))}")
     if options.json:
         console.emit({"run": str(result.run.folder), "report": str(result.run.report), **result.as_dict()})
     return 0
@@ -83,20 +85,20 @@ def show(result: CrossvalResult, console: Console) -> None:
 
     rows = [(fold.name, fold.n, f"{fold.share:.1%}") for fold in result.folds]
     console.table("Folds", ("kept out", "images", "accuracy"), rows)
-    console.status("chart", f"Accuracy {result.mean:.1%} ± {result.spread:.1%} over {len(result.folds)} folds")
-    console.detail(f"{result.grouping}; worst fold {result.worst_fold.name}, {result.worst_fold.share:.1%}")
+    console.result("chart", f"Accuracy {result.mean:.1%} ± {result.spread:.1%} over {len(result.folds)} folds")
+    console.result("", f"Split {result.grouping}; worst fold: {result.worst_fold.name}, {result.worst_fold.share:.1%}")
     if result.worst_signer:
-        console.detail(f"worst signer {result.worst_signer.name}, {result.worst_signer.share:.1%}")
+        console.result("", f"Worst signer: {result.worst_signer.name}, {result.worst_signer.share:.1%}")
     if result.random:
         mean, spread = mean_of(result.random), spread_of(result.random)
-        console.paragraph(
-            f"Random folds, the same people on both sides, give {mean:.1%} ± {spread:.1%}: "
-            f"{100 * (mean - result.mean):.1f} points that new people will not see."
+        console.result(
+            "",
+            f"Random folds, with the same people in training and test, give {mean:.1%} ± {spread:.1%}: "
+            f"{100 * (mean - result.mean):+.1f} points, which is no promise for new people.",
         )
     for name, slices in result.external.items():
-        console.status("chart", f"On {name}: {mean_of(slices):.1%} ± {spread_of(slices):.1%} of {slices[0].n} images")
-    console.status("done", f"Folder: {result.run.folder} (report.html; results/crossval.json)")
-    console.status("hint", f"Train one model on them: handshape train {quoted(_data_of(result))}")
+        console.result("chart", f"On {name}: {mean_of(slices):.1%} ± {spread_of(slices):.1%} of {slices[0].n} images")
+    console.result("save", f"Folder: {result.run.folder} (report.html; results/crossval.json)")
 
 
 def _data_of(result: CrossvalResult) -> str:

@@ -27,7 +27,10 @@ TROUBLE = (
         "training is too slow",
         "--set model.num_epochs=10 --set model.fine_tune_epochs=5; keep augmentation.views above 0",
     ),
-    ("poor accuracy", "more people in the photographs; handshape check; then model.fine_tune_lr"),
+    (
+        "poor accuracy",
+        "photograph more people; look at what handshape check finds; then try another model.fine_tune_lr",
+    ),
     ("no GPU is used", "pip install -e '.[gpu]'; nvidia-smi must show the card"),
     ("mixed precision fails", "--set gpu.use_mixed_precision=false"),
     ("a slow GPU", "update its driver; keep gpu.use_xla and gpu.use_mixed_precision on"),
@@ -58,9 +61,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.table("Versions", ("package", "version"), versions().items())
     console.table("Chosen for training", ("what", "choice", "why"), [(d.topic, d.choice, d.reason) for d in decisions])
     for line in advice:
-        console.warn(line)
+        console.result("warn", line)
     if not advice:
-        console.status("done", "Nothing to fix: this machine can train.")
+        console.result("done", "Nothing to fix: this machine can train.")
     console.table("When something is wrong", ("what you see", "what to do"), TROUBLE)
     if options.json:
         chosen = [{"what": d.topic, "choice": d.choice, "why": d.reason} for d in decisions]

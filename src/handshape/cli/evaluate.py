@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from handshape.workflow.external import ExternalEvaluation
 
 ORDER = 30
-NAMED = 20  # of those left out
 HARDEST = 5  # classes in the result
 
 
@@ -58,15 +57,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
     judged = Judged.of(result)
     show_left_out(result, options.data, console)
     show_classes(result, options.data, console)
-    for line in result_lines(result):
-        console.say(line)
+    for number, line in enumerate(result_lines(result)):
+        console.result("" if number else "chart", line)
     page = None
     if options.out is not None:
         page = write_evaluation(judged, options.out, console)
-        console.status("done", f"Report: {page}")
-    else:
+        console.result("save", f"Report: {page}")
+    console.done("Evaluated")
+    if page is None:
         words = f"handshape evaluate {quoted(options.model)} {quoted(options.data)} --out FOLDER"
-        console.status("hint", f"To see which photographs are read wrongly: {words}")
+        console.hint("To see which photographs are read wrongly:", words)
     if options.json:
         console.emit({**judged.as_dict(), "report": None if page is None else str(page)})
     return 0
@@ -99,14 +99,8 @@ def show_left_out(result: ExternalEvaluation, data: Path, console: Console) -> N
     """Which classes and photographs were not measured on, and why."""
     from handshape.workflow.external import seen_in_words
 
-    dataset = result.dataset
-    for names, what in (
-        (dataset.left_out, "classes the model does not know"),
-        (dataset.report.corrupt, "unreadable images"),
-        (dataset.report.strays, "files that are no images by their names"),
-    ):
-        if names:
-            console.warn(f"Left out, {what}: {', '.join(names[:NAMED])}{' …' if len(names) > NAMED else ''}")
+    for sentence in result.dataset.left_out_in_words():
+        console.warn(sentence)
     seen = seen_in_words(str(data), result.is_seen)
     if seen:
         console.warn(seen)

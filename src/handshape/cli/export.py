@@ -64,6 +64,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     exports = export_bundle(resolve(options.model), options.to, options.data, options.out, console)
     show(exports, console)
+    console.done("Exported")
     failed = failure(exports)
     if options.json:
         console.emit(exports.as_dict() | ({"error": failed.text} if failed else {}))
@@ -84,9 +85,9 @@ def show(exports: Exports, console: Console) -> None:
     kept = [each for each in exports.each if not each.fault]
     show_classes(exports, console)
     if kept:
-        console.status("save", f"Saved {', '.join(each.format.path for each in kept)} in {exports.folder}")
-        console.status("hint", f"How others use them, with examples that run: {exports.folder / README}")
-        console.detail("ms: one photograph a call; LiteRT, ONNX and OpenVINO on one core, the others on all")
+        console.result("", "ms: time for one photograph; LiteRT, ONNX and OpenVINO on one core, the others on all")
+        console.result("save", f"Saved {', '.join(each.format.path for each in kept)} in {exports.folder}")
+        console.hint(f"How others use them, with examples that run: {exports.folder / README}")
 
 
 def row_of(export: Export) -> tuple[str, str, str, str, str, str, str]:
@@ -116,7 +117,7 @@ def show_classes(exports: Exports, console: Console) -> None:
         console.table("Accuracy of the classes that a format changes", ("class", "images", "keras", *names), rows)
     if len(changed) < len(exports.each):
         same = ", ".join(export.format.name for export in exports.each if export not in changed)
-        console.detail(f"Every class is recognised as often as by Keras: {same}")
+        console.result("", f"Every class is recognised as often as by Keras: {same}")
 
 
 def megabytes(size: int) -> str:

@@ -79,7 +79,7 @@ def list_models(options: argparse.Namespace, console: Console) -> None:
     if rows:
         console.table(str(registry.storage), ("model", "versions", "newest", "aliases"), rows)
     else:
-        console.status("hint", f"No models in {registry.storage} yet. Add one: handshape models add RUN --name NAME")
+        console.hint(f"No models in {registry.storage} yet. Add one:", "handshape models add RUN --name NAME")
     if options.json:
         found = [
             {"name": name, "versions": list(state.added), "aliases": state.aliases} for name, state in states.items()
@@ -109,7 +109,7 @@ def show(options: argparse.Namespace, console: Console) -> None:
     rows = [(version.number, ", ".join(version.aliases), version.added, version.source) for version in versions]
     console.table(options.model, ("version", "aliases", "added", "from"), rows)
     history = [(event.at, event.action, event.alias, event.version) for event in events]
-    console.table("history", ("when", "what", "alias", "version"), history)
+    console.table("History", ("when", "what", "alias", "version"), history)
     if options.json:
         console.emit(
             {
@@ -150,9 +150,10 @@ def add(options: argparse.Namespace, console: Console) -> None:
     before = registry.state(require_name(name)).newest
     version = registry.add(name, bundle, str(source))
     is_new = version.number > before
-    console.status("save", f"{version} is {options.source}" + ("" if is_new else ": it was there already"))
+    console.result("save", f"{version} is {options.source}" + ("" if is_new else "; it was there already"))
     if not version.aliases:
-        console.detail(f"Use it: handshape predict {version} IMAGE. Promote it: handshape models promote {version}")
+        console.hint("Use it:", f"handshape predict {version} IMAGE")
+        console.hint("Put it into production:", f"handshape models promote {version}")
     if options.json:
         found = {"model": str(version), "name": name, "version": version.number, "sha256": version.sha256}
         console.emit({**found, "new": is_new})
@@ -206,7 +207,7 @@ def remove(options: argparse.Namespace, console: Console) -> None:
     else:
         numbers = ", ".join(str(version) for version in registry.versions(reference.name))
         raise ModelError(f"'{reference}' does not say which version.", f"one of {numbers}, or an alias")
-    console.status("done", f"{reference} is no more")
+    console.result("done", f"Removed {reference}")
     if options.json:
         console.emit({"removed": str(reference)})
 
@@ -246,13 +247,13 @@ def pack(options: argparse.Namespace, console: Console) -> None:
         )
     bundle.pack(options.out)
     size = options.out.stat().st_size
-    console.status("save", f"{options.out}, {size / 1e6:.1f} MB: the model card is CARD.md in it")
-    console.detail(f"Use it: handshape predict {quoted(options.out)} IMAGE")
+    console.result("save", f"Packed {options.out}, {size / 1e6:.1f} MB; CARD.md in it describes the model")
+    console.hint("Use it:", f"handshape predict {quoted(options.out)} IMAGE")
     if options.json:
         console.emit({"model": options.model, "path": str(options.out), "bytes": size})
 
 
 def _say_alias(name: str, alias: str, number: int, console: Console) -> None:
-    console.status("done", f"{name}@{alias} is {name}@{number}")
+    console.result("done", f"{name}@{alias} is now {name}@{number}")
     if console.to_json:
         console.emit({"name": name, "alias": alias, "version": number})

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from handshape.evaluation.predictions import Predictions
     from handshape.export.bundle import Bundle
 
+CHANCE = (
+    "The range and the word chance assume that every photograph shows another person. Where a few people are in many "
+    "of them, chance plays a larger part."
+)
+
 
 def add_compare(actions: Verbs) -> None:
     """What the action takes."""
@@ -34,11 +39,11 @@ def compare(options: argparse.Namespace, console: Console) -> None:
     bundles = (resolve(options.first), resolve(options.second))
     sides = [_facts(bundle) for bundle in bundles]
     keys = dict.fromkeys(key for side in sides for key, value in side.items() if value is not None)
-    console.table("as trained", ("", *names), [(key, *(_shown(side.get(key)) for side in sides)) for key in keys])
+    console.table("As trained", ("", *names), [(key, *(_shown(side.get(key)) for side in sides)) for key in keys])
     missing = _only_one_knows(*bundles)
     for name, class_names in zip(names, missing, strict=True):
         if class_names:
-            console.warn(f"Only {name} knows: {', '.join(class_names)}")
+            console.result("", f"Only {name} knows: {', '.join(class_names)}")
     result: dict[str, Any] = {
         "models": [
             {"model": name, **side, "only_here": list(class_names)}
@@ -48,7 +53,9 @@ def compare(options: argparse.Namespace, console: Console) -> None:
     if options.data:
         result["data"] = _on_photographs(names, bundles, options.data, console)
     else:
-        console.detail("Measured on different photographs, perhaps: name some to measure both on.")
+        console.hint(
+            "These may have been measured on different photographs. To measure both on the same, name a folder."
+        )
     if options.json:
         console.emit(result)
 
@@ -95,9 +102,10 @@ def _on_photographs(
         (name, f"{accuracy:.3f}", only)
         for name, accuracy, only in zip(names, pair.accuracies, (pair.only_first, pair.only_second), strict=True)
     ]
-    console.table(f"on {pair.n} photographs of {data}", ("model", "accuracy", "alone right"), rows)
-    console.status("chart", in_words(pair, names))
-    console.detail("This takes each photograph as another person's; with several of each, chance plays a larger part.")
+    console.table(f"On {pair.n} photographs of {data}", ("model", "accuracy", "only this one right"), rows)
+    console.result("chart", in_words(pair, names))
+    if pair.difference:
+        console.result("", CHANCE)
     return pair.as_dict()
 
 
@@ -128,5 +136,5 @@ def in_words(pair: PairedComparison, names: tuple[str, str]) -> str:
     is_second = pair.difference > 0
     low, high = pair.interval if is_second else (-pair.interval[1], -pair.interval[0])
     points = f"{100 * abs(pair.difference):.1f} points better"
-    certainty = "more than chance" if pair.p_value < SURE else "it may be chance"
-    return f"{names[is_second]} is {points} (95 %: {100 * low:+.1f} to {100 * high:+.1f}); {certainty}"
+    certainty = "that is more than chance" if pair.p_value < SURE else "that may be chance"
+    return f"{names[is_second]} is {points} (95% interval {100 * low:+.1f} to {100 * high:+.1f}); {certainty}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import shutil
+import sys
+import textwrap
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from handshape import __version__
+from handshape.spelling import did_you_mean
 
 DESCRIPTION = """\
 Handshape turns a folder of photographs of hand signs, one folder a class, into
@@ -33,24 +36,30 @@ class Parser(argparse.ArgumentParser):
         options, strange = super().parse_known_args(args, namespace)
         if strange:
             flags = [word.partition("=")[0] for word in strange if word.startswith("-")]
-            self.error(f"unrecognized arguments: {' '.join(strange)}{did_you_mean(flags, self._option_string_actions)}")
+            self.error(
+                f"unrecognized arguments: {' '.join(strange)}{_line(did_you_mean(flags, self._option_string_actions))}"
+            )
         return options, strange
+
+    def error(self, message: str) -> NoReturn:
+        """Usage, and what is wrong with it; on a terminal, lines break between words."""
+        lines = f"{self.prog}: error: {message}".splitlines()
+        if sys.stderr is not None and sys.stderr.isatty():
+            room = shutil.get_terminal_size().columns - 1
+            lines = ["\n   ".join(textwrap.wrap(line, room - 3, break_on_hyphens=False)) for line in lines]
+        self.print_usage(sys.stderr)
+        self.exit(2, "\n".join(lines) + "\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            error.message += did_you_mean([value], action.choices or ())
+            error.message += _line(did_you_mean(str(value), map(str, action.choices or ())))
             raise
 
 
-def did_you_mean(words: Iterable[str], known: Iterable[str]) -> str:
-    """A line to add to an error, with the known word nearest to each; empty where none is near."""
-    import difflib
-
-    known = list(known)
-    near = dict.fromkeys(match for word in words for match in difflib.get_close_matches(word, known, n=1))
-    return f"\nDid you mean {' and '.join(near)}?" if near else ""
+def _line(text: str) -> str:
+    return f"\n{text}" if text else ""
 
 
 def build_parser() -> argparse.ArgumentParser:

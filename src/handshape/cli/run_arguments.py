@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handshape.cli.shared import given_path, quoted
 from handshape.errors import DataError, SettingsError
+from handshape.spelling import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.config import Settings
@@ -80,7 +81,9 @@ def externals_of(options: argparse.Namespace) -> dict[str, Path]:
         if not (name and equals and folder) or name in found:
             raise SettingsError(f"Cannot use --external {text}.", "NAME=FOLDER, each name once")
         if not Path(folder).is_dir():
-            raise DataError(f"There is no folder {folder}, which --external {name} names.")
+            raise DataError(
+                f"There is no folder {folder}, which --external {name} names.", fix=did_you_mean_path(Path(folder))
+            )
         found[name] = Path(folder)
     return found
 

@@ -37,14 +37,15 @@ def add_parser(verbs: Verbs) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Draws the set and says how to train on it."""
+    from handshape.data.messages import counted
     from handshape.practice import draw_practice_set
 
     console.status("draw", f"Drawing a practice set into {options.out}")
     if options.seed < 0:
         raise SettingsError(f"The seed cannot be {options.seed}.", "0 or more")
     count = draw_practice_set(options.out, options.per_class, options.seed, options.classes, options.size, console)
-    console.status("done", f"Drew {count} images")
-    console.status("hint", f"Train on it: handshape train {quoted(options.out)}")
+    console.result("done", f"Drew {counted(count, 'image', 'images')} into {options.out}")
+    console.hint("Train on it:", f"handshape train {quoted(options.out)}")
     if options.json:
         console.emit({"folder": str(options.out), "images": count, "signers": str(options.out / "signers.csv")})
     return 0

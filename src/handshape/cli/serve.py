@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handshape.cli.shared import Verbs, add_verb
 from handshape.errors import ModelError, SettingsError
+from handshape.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from handshape.console import Console
@@ -106,7 +107,9 @@ def limits_from(assignments: list[str], is_private: bool) -> Limits:
         name, _, value = assignment.partition("=")
         if name not in names:
             known = ", ".join(f"{name}={getattr(limits, name)}" for name in names)
-            raise SettingsError(f"There is no limit '{assignment}'.", f"name=number, among {known}")
+            raise SettingsError(
+                f"There is no limit '{assignment}'.", f"name=number, among {known}", did_you_mean(name, names)
+            )
         change: dict[str, Any] = {name: _number(name, value)}
         limits = replace(limits, **change)
     return limits

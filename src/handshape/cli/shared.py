@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from handshape.errors import HandshapeError, ImageError
+from handshape.spelling import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.console import Console
@@ -45,7 +46,7 @@ def add_verb(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="results as JSON on stdout, nothing else there")
-    parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
+    parser.add_argument("--quiet", action="store_true", help="only the result, warnings and errors")
     parser.set_defaults(run=run)
     return parser
 
@@ -53,7 +54,7 @@ def add_verb(
 def add_action(actions: Verbs, name: str, act: Act, summary: str, description: str) -> argparse.ArgumentParser:
     """The parser of an action of a verb, which ``act`` does; it takes what every verb takes."""
     parser = actions.add_parser(name, help=summary, description=description)
-    for option, words in (("--json", "results as JSON on stdout"), ("--quiet", "only warnings and errors")):
+    for option, words in (("--json", "results as JSON on stdout"), ("--quiet", "only the result, warnings and errors")):
         parser.add_argument(option, action="store_true", default=argparse.SUPPRESS, help=words)
     parser.set_defaults(act=act)
     return parser
@@ -78,7 +79,8 @@ def for_each_image(options: argparse.Namespace, console: Console, answer: Callab
             answer(path)
         except ImageError as error:
             failed += 1
-            _tell_failed(path, error, options.json, console)
+            fix = did_you_mean_path(path) or error.fix
+            _tell_failed(path, ImageError(error.happened, error.expected, fix), options.json, console)
     for path, problem in found.failed:
         _tell_failed(path, problem, options.json, console)
     if found.left_out:
@@ -101,7 +103,7 @@ def show_decisions(decisions: DecisionReport, console: Console) -> None:
     from handshape.reporting.wording import decisions_in_words, for_terminal
 
     for sentence in decisions_in_words(decisions):
-        console.detail(for_terminal(sentence))
+        console.result("", for_terminal(sentence))
 
 
 def in_words(result: Recognition) -> str:

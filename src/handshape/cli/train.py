@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from handshape.cli.run_arguments import add_run_arguments, externals_of, require_nothing_new, settings_of
 from handshape.cli.shared import Verbs, add_verb, quoted, show_decisions
 from handshape.errors import DataError
+from handshape.spelling import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.config import Settings
@@ -96,7 +97,7 @@ def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
 
     for folder in folders:
         if not folder.is_dir():
-            raise DataError(f"There is no folder {folder}, which --negatives names.")
+            raise DataError(f"There is no folder {folder}, which --negatives names.", fix=did_you_mean_path(folder))
     values = settings.model_dump()
     values["data"]["negatives"] += [str(folder) for folder in folders]
     return validate_settings(values)
@@ -110,27 +111,31 @@ def show_training(result: Any, console: Console) -> None:
     ]
     console.table("Test images", ("class", "images", "precision", "recall", "F1"), rows)
     run, groups = quoted(result.run.folder), result.trained.dataset.groups
-    console.status("chart", f"Test accuracy {result.test.accuracy:.1%} on {result.test.n} images, {groups.description}")
-    console.detail(
-        f"validation {result.validation.accuracy:.1%}, top-3 {result.test.top3:.1%}, "
-        f"macro F1 {result.test.macro_f1:.3f}, calibration error {result.test.ece:.3f}"
+    console.result("chart", f"Test accuracy {result.test.accuracy:.1%} on {result.test.n} images, {groups.description}")
+    console.result(
+        "",
+        f"validation accuracy {result.validation.accuracy:.1%}; the right class is among its first three for "
+        f"{result.test.top3:.1%}; macro F1 {result.test.macro_f1:.3f}, a mean over the classes; calibration error "
+        f"{result.test.ece:.3f}, between how sure it is and how often right",
     )
     show_decisions(result.trained.results.decisions, console)
     hardest = [score for score in result.test.worst() if score.recall < 1]
     for name, external in result.findings.external.items():
-        console.status("chart", f"On {name}: {external.metrics.accuracy:.1%} of {external.metrics.n} images")
+        console.result("chart", f"On {name}: {external.metrics.accuracy:.1%} of {external.metrics.n} images")
     for sentence in result.findings.verdict.sentences:
-        console.paragraph(sentence)
+        console.result("", sentence)
     for word, scores in (("best", result.test.best() if hardest else ()), ("hardest", hardest)):
         if scores:
-            console.detail(f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
+            console.result("", f"{word} classes: {', '.join(f'{score.label} {score.recall:.0%}' for score in scores)}")
     if not groups.are_signers:
         console.warn(
-            "The split does not know who signed what, so the same people may stand in training and test. Expect less "
-            "on people it has never seen: name the signers with --set data.groups=…, or measure on other photographs."
+            "Nobody said who signed what, so the same people may be in training and test. Expect less on people that "
+            "the model has never seen. Name the signers with --set data.groups=…, or measure on other photographs."
         )
-    console.status("done", f"Run folder: {result.run.folder} (report.html; figures and measures in results/)")
-    console.status("hint", "Next:")
-    for command in (f"predict {run} IMAGE", f"evaluate {run} OTHER_PHOTOS"):
-        console.detail(f"handshape {command}")
-    console.detail(f"tensorboard --logdir {run}/logs")
+    console.result("save", f"Run folder: {result.run.folder} (report.html; figures and measures in results/)")
+    console.done("Trained")
+    if not console.quiet:
+        console.result("hint", "Next:")
+        for command in (f"handshape predict {run} IMAGE", f"handshape evaluate {run} OTHER_PHOTOS"):
+            console.command(command)
+        console.command(f"tensorboard --logdir {run}/logs")

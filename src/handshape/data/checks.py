@@ -11,7 +11,7 @@ import numpy as np
 from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem, Traits
 from handshape.data.groups import count_signers
 from handshape.data.hand_problems import label_issue_problems, signer_problems, twin_problems, two_hand_problems
-from handshape.data.label_issues import Judgement, Signs
+from handshape.data.label_issues import LabelEvaluation, Signs
 from handshape.data.near_duplicates import SIDE, similarity
 from handshape.data.problems import MIN_IMAGES, find_problems
 from handshape.data.reading import BLANK_LEVELS, FAINT_LEVELS, Inspection
@@ -29,7 +29,10 @@ __all__ = [
     "with_two_hands",
 ]
 
-FEW_SECOND, SECOND = 2, 0.15  # images of a class, and share of them: a second hand seen so often belongs to the sign
+MIN_SECOND, MIN_SECOND_SHARE = (
+    2,
+    0.15,
+)  # images of a class, and share of them: a second hand seen so often belongs to the sign
 
 
 def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> CheckReport:
@@ -72,7 +75,9 @@ def with_two_hands(report: CheckReport, hands: Sequence[Hand | None]) -> CheckRe
     shown = [(sample.label, hand) for sample, hand in zip(report.usable_samples, hands, strict=True) if hand]
     found, second = Counter(label for label, _ in shown), Counter(label for label, hand in shown if hand.has_company)
     two_hands = {
-        label: second[label] for label in report.classes if second[label] >= max(FEW_SECOND, SECOND * found[label])
+        label: second[label]
+        for label in report.classes
+        if second[label] >= max(MIN_SECOND, MIN_SECOND_SHARE * found[label])
     }
     report = replace(report, two_hands=two_hands)
     return replace(report, findings=(*report.findings, *two_hand_problems(report, found)))
@@ -92,12 +97,12 @@ def with_label_issues(
         seed: of the cross-validation.
     """
     targets = [sample.label for sample in samples]
-    judgement = Judgement(signs, targets, [groups[sample.path] for sample in samples], seed)
+    evaluation = LabelEvaluation(signs, targets, [groups[sample.path] for sample in samples], seed)
     label_issues = tuple(
         LabelIssue(samples[issue.row].path, targets[issue.row], issue.suggested, issue.confidence)
-        for issue in judgement.issues
+        for issue in evaluation.issues
     )
-    report = replace(report, label_issues=label_issues, twins=judgement.twins)
+    report = replace(report, label_issues=label_issues, twins=evaluation.twins)
     return replace(report, findings=(*report.findings, *label_issue_problems(report), *twin_problems(report)))
 
 

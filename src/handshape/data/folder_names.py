@@ -11,14 +11,14 @@ from handshape.data.names import comparable, label_of
 
 Kind = Literal["letters", "numbers", "people", "parts", "words"]
 
-MOST = 0.6  # of names of one kind
-SHARED = 0.5  # of the folders: names that so many hold are common to them
+MIN_OF_A_KIND = 0.6  # of names of one kind
+MIN_SHARED = 0.5  # of the folders: names that so many hold are common to them
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 TRAINING = ("train", "trn", "learn")
 TESTING = ("test", "tst", "unseen", "holdout")
 VALIDATING = ("valid", "val", "dev", "eval")
-_OTHER_PARTS = ("sample", "holdout", "subset")
+_OTHER_PARTS = ("sample", "holdout", "subset", "unlabel")
 _WHOLE_WORDS = frozenset({"val", "dev", "eval", "trn", "tst"})  # "valley" and "device" begin so, too
 _PEOPLE = re.compile(
     r"(person|people|signer|subject|subj|user|participant|actor|student|volunteer|speaker|session|day|camera|cam|room|"
@@ -56,14 +56,14 @@ def begins_with(name: str, words: Iterable[str]) -> bool:
 def are_known(names: Iterable[str], known: Sequence[str]) -> bool:
     """Whether most of these are class names."""
     classes, plain = {comparable(name) for name in known}, [comparable(name) for name in names]
-    return sum(name in classes for name in plain) >= SHARED * len(plain)
+    return sum(name in classes for name in plain) >= MIN_SHARED * len(plain)
 
 
 def kind_of_names(names: Iterable[str]) -> Kind:
     """What most of the names look like."""
     counts = Counter(_kind_of(name) for name in names)
     kind, count = max(counts.items(), key=lambda item: item[1], default=("words", 0))
-    return kind if count >= MOST * counts.total() else "words"
+    return kind if count >= MIN_OF_A_KIND * counts.total() else "words"
 
 
 def _kind_of(name: str) -> Kind:

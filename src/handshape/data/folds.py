@@ -13,7 +13,7 @@ from handshape.data.samples import natural_key
 from handshape.data.splits import Rows, Split
 from handshape.errors import DataError
 
-FEWEST = 3  # folds: to train, to validate, to test
+MIN_FOLDS = 3  # folds: to train, to validate, to test
 
 Folds = NDArray[np.int64]  # [N], the fold in which each row is tested
 
@@ -39,7 +39,7 @@ def stratified_folds(targets: Rows, groups: Sequence[str], count: int, seed: int
         raise DataError(
             f"{count} folds need as many groups of images that belong together, and a class of as many images; found: "
             f"{counted(len(names), 'group', 'groups')}, and {largest:,} images in the largest class.",
-            fix=f"{f'Use --folds {most}, or add' if most >= FEWEST else 'Add'} photographs of other people.",
+            fix=f"{f'Use --folds {most}, or add' if most >= MIN_FOLDS else 'Add'} photographs of other people.",
         )
     stratified = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     for splitter in (
@@ -77,10 +77,10 @@ def splits_of(folds: Folds, targets: Rows, validation_share: float) -> Iterator[
         DataError: there are fewer than three folds, or nothing is left to test or to validate in one of them.
     """
     count = int(folds.max(initial=-1)) + 1
-    if count < FEWEST:
+    if count < MIN_FOLDS:
         raise DataError(
             f"{counted(count, 'fold is', 'folds are')} too few: one trains, one validates and one is tested.",
-            f"{FEWEST} folds or more",
+            f"{MIN_FOLDS} folds or more",
         )
     validating = min(max(1, round(validation_share * count)), count - 2)
     for tested in range(count):

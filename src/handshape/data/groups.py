@@ -242,8 +242,9 @@ def _by_table(table: Path, folder: ImageFolder) -> _Naming:
     def unnamed(how_many: str, which: str) -> DataError:
         return DataError(
             f"{table} names no signer for {how_many} images: {which}.",
-            f"a line for every image, its path relative to {folder.root}",
-            f"Add the missing lines; the first path in the table is '{next(iter(signers), 'nothing')}'.",
+            f"a line for every image, its path relative to {folder.root}; the first path in the table is "
+            f"'{next(iter(signers), 'nothing')}'",
+            "Add the missing lines, or correct the paths.",
         )
 
     return _Naming(lambda path: signers.get(path_key(path), ""), unnamed)

@@ -24,10 +24,7 @@ _RIDGE = 0.1  # of the mean eigenvalue
 _LEARNED = 0.2  # what images of a class get on average; below, other people's images do not tell what it looks like
 _SURE = 0.8  # of the probability that images of the suggested class get on average
 _GAP = 0.25  # the least probability by which the suggested class leads, by the landmarks of other people
-_DOUBT, _DOUBT_OF_ERRORS = (
-    0.17,
-    0.67,
-)  # what the signs must lead by on average: where all is told apart; more for errors
+_DOUBT, _DOUBT_OF_ERRORS = 0.17, 0.67  # what the signs must lead by on average where all is told apart; more for errors
 _PICTURE = 0.5  # what the picture's signs count beside the landmarks'
 _UNTOLD = 0.3  # of two classes' images are taken for the other by their pictures: these say nothing of the two
 _VETO = -0.15  # the lead of the picture below which it speaks for the label
@@ -89,16 +86,7 @@ def find_label_issues(
         groups: who signed each image, or its burst. Without it, a mislabelled burst vouches for itself.
         seed: of the random features and folds.
     """
-    return Judgement(signs, targets, groups, seed).issues
-
-
-def find_twins(signs: Signs, targets: Sequence[str], seed: int = 0) -> tuple[tuple[str, str], ...]:
-    """Pairs of classes that are told apart hardly better than by chance, the most alike first: 0 and O, 2 and V.
-
-    Each image is judged by all the others, also those of the same person: what is not even told apart so is the same
-    handshape, or cannot be seen in these images.
-    """
-    return Judgement(signs, targets, None, seed).twins
+    return LabelEvaluation(signs, targets, groups, seed).issues
 
 
 def are_one_handshape(one: str, other: str) -> bool:
@@ -107,8 +95,8 @@ def are_one_handshape(one: str, other: str) -> bool:
     return any(names == set(pair) for pair in SAME_HANDSHAPE)
 
 
-class Judgement:
-    """What is judged once, for issues and twins alike; the arguments are those of :func:`find_label_issues`."""
+class LabelEvaluation:
+    """Labels cross-validated once, for issues and twins alike; arguments as of :func:`find_label_issues`."""
 
     def __init__(self, signs: Signs, targets: Sequence[str], groups: Sequence[str] | None, seed: int) -> None:
         self._signs, self._groups, self._seed = signs, groups, seed
@@ -144,7 +132,11 @@ class Judgement:
 
     @cached_property
     def twins(self) -> tuple[tuple[str, str], ...]:
-        """Pairs of classes that are told apart hardly better than by chance, the most alike first."""
+        """Pairs of classes that are told apart hardly better than by chance, the most alike first: 0 and O, 2 and V.
+
+        Each image is judged by all the others, also those of the same person: what is not even told apart so is the
+        same handshape, or cannot be seen in these images.
+        """
         if not self._is_possible:
             return ()
         counts = np.bincount(self._classes)

@@ -15,8 +15,8 @@ from typing import Literal
 
 from handshape.data.folder_names import (
     ANNOTATED,
-    MOST,
-    SHARED,
+    MIN_OF_A_KIND,
+    MIN_SHARED,
     TESTING,
     TRAINING,
     VALIDATING,
@@ -33,7 +33,7 @@ from handshape.errors import DataError
 Use = Literal["train", "measure"]
 
 EXPECTED = "one folder a class, with its images inside: DATA/A/1.jpg, DATA/B/2.jpg …"
-LOOSE = 0.1  # of a folder's images: so few may lie beside its folders
+MAX_LOOSE = 0.1  # of a folder's images: so few may lie beside its folders
 
 
 @dataclass
@@ -50,7 +50,7 @@ class _Branch:
     @property
     def is_nested(self) -> bool:
         """Whether its images lie in folders of its own."""
-        return bool(self.inner) and self.loose <= LOOSE * self.images
+        return bool(self.inner) and self.loose <= MAX_LOOSE * self.images
 
 
 class Layout:
@@ -94,6 +94,8 @@ class Layout:
         if again:
             raise self._set_within_error(again)
         common = self._common(self._tops)
+        if self._called_as_parts and not (known and are_known(self._tops, known)):
+            return _note_on_parts(self._called_as_parts)
         if not common or groups == "folder" or (known and are_known(self._tops, known)):
             return ""
         outer, inner = kind_of_names(self._tops), kind_of_names(common)
@@ -135,24 +137,34 @@ class Layout:
         """The names of the folders that most of these hold, where most hold little else."""
         branches = [self._tops[name] for name in names]
         nested = [branch for branch in branches if branch.is_nested and len(branch.inner) > 1]
-        if len(nested) < max(2, SHARED * len(branches)):
+        if len(nested) < max(2, MIN_SHARED * len(branches)):
             return ()
         spelled = {comparable(name): name for branch in nested for name in branch.inner}
         held = Counter(key for branch in nested for key in {comparable(name) for name in branch.inner})
-        common = {key for key, count in held.items() if count >= max(2, SHARED * len(nested))}
+        common = {key for key, count in held.items() if count >= max(2, MIN_SHARED * len(nested))}
         mostly = [
             branch
             for branch in nested
-            if sum(comparable(name) in common for name in branch.inner) >= max(2, SHARED * len(branch.inner))
+            if sum(comparable(name) in common for name in branch.inner) >= max(2, MIN_SHARED * len(branch.inner))
         ]
-        if len(common) < 2 or len(mostly) < max(2, MOST * len(nested)):
+        if len(common) < 2 or len(mostly) < max(2, MIN_OF_A_KIND * len(nested)):
             return ()
         return tuple(sorted((spelled[key] for key in common), key=natural_key))
 
     @property
+    def _called_as_parts(self) -> tuple[str, ...]:
+        """Folders that are called as parts of a set, but hold images as classes do: all, or some beside signs."""
+        named = tuple(name for name in self._tops if is_part(name))
+        others = [name for name in self._tops if name not in named]
+        beside_signs = bool(others) and kind_of_names(others) in ("letters", "numbers")
+        return named if beside_signs or (len(named) > 1 and not others) else ()
+
+    @property
     def _holds_annotations(self) -> bool:
-        """``images`` beside ``labels``: a set for object detection or segmentation."""
-        plain = {comparable(name) for name in self._tops}
+        """``images`` beside ``labels``, here or in each part: a set for object detection or segmentation."""
+        inner = {comparable(name) for top in self._tops.values() if top.is_nested for name in top.inner}
+        in_parts = all(is_part(name) and branch.is_nested for name, branch in self._tops.items())
+        plain = inner if in_parts else {comparable(name) for name in self._tops}
         return bool(plain & {"images", "jpegimages", "imgs"}) and plain <= ANNOTATED
 
     @property
@@ -161,7 +173,7 @@ class Layout:
         for name, branch in self._tops.items():
             others = {comparable(other) for other in self._tops if other != name}
             again = others & {comparable(inner) for inner in branch.inner}
-            if branch.is_nested and len(again) > max(1, SHARED * len(others)):
+            if branch.is_nested and len(again) > max(1, MIN_SHARED * len(others)):
                 return name
         return ""
 
@@ -219,6 +231,17 @@ class Layout:
 def _are_people(outer: Kind, inner: Kind) -> bool:
     """Whether the outer folders are people, and the signs lie in them."""
     return (inner == "letters" and outer != "letters") or (outer == "people" and inner in ("numbers", "words"))
+
+
+def _note_on_parts(named: tuple[str, ...]) -> str:
+    if len(named) == 1:
+        return (
+            f"{named[0]} is called as a part of a data set is, and taken for a class. If it is none, move it elsewhere."
+        )
+    return (
+        f"{some(named)} are called as parts of a data set are, and taken for classes. If they are none, put "
+        "what is to be learned from into one folder a sign."
+    )
 
 
 def _note(outer: Kind, inner: Kind, common: tuple[str, ...]) -> str:

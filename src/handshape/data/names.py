@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _BETWEEN = re.compile(r"[\s_-]+")
+_COPY = re.compile(r"(?i)(?<=\S)(?:[\s_-]+(?:copy|kopie|copie|copia)(?:[\s_-]*\(?\d+\)?)?|\s*\(\d+\))$")
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]")  # zero-width marks and variation selectors
+_TWINS = str.maketrans("авекмнорстухіјѕԁԛԝαβεζηικμνορτυχϲϳ", "abekmhopctyxijsdqwabezhikmnoptyxcj")  # Cyrillic, Greek
 
 
 def label_of(folder: str) -> str:
@@ -25,17 +27,20 @@ def comparable(name: str) -> str:
 
 
 def alike_names(folders: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """Groups of folder names that people read alike."""
+    """Groups of folder names that people read alike: also in look-alike letters of other scripts, and copies."""
     groups: dict[str, list[str]] = {}
     for folder in folders:
-        groups.setdefault(comparable(folder), []).append(folder)
+        groups.setdefault(comparable(_COPY.sub("", folder)).translate(_TWINS), []).append(folder)
     return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
 def told_apart(name: str) -> str:
-    """A name as it can be told from those that print alike: in quotes, with the form of its accents."""
-    form = "" if unicodedata.is_normalized("NFC", name) else " (accents stored apart)"
-    return f"'{name}'{form}"
+    """A name as it can be told from those that print alike: in quotes, with its script and the form of its accents."""
+    scripts = {unicodedata.name(letter).split()[0].title() for letter in name.casefold() if ord(letter) in _TWINS}
+    notes = [f"in {' and '.join(sorted(scripts))}"] if scripts else []
+    if not unicodedata.is_normalized("NFC", name):
+        notes.append("accents stored apart")
+    return f"'{name}'" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def match_class_names(classes: Sequence[str], class_names: Sequence[str]) -> dict[str, int]:

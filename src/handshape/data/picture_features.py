@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 SIDE, CELL, DIRECTIONS = 32, 4, 8  # pixels of the picture, pixels of a cell, directions of edges
-MOST = 0.3  # of a cell's strength that one direction may have
+MAX_STRENGTH = 0.3  # of a cell's strength that one direction may have
 BATCH = 512  # pictures at a time
 
 Features = npt.NDArray[np.float32]
@@ -47,4 +47,4 @@ def _edges(grey: Features) -> Features:
     energy = np.pad((histograms**2).sum(axis=3), ((0, 0), (1, 1), (1, 1)), mode="edge")
     around = sum(energy[:, y : y + cells, x : x + cells] for y in range(3) for x in range(3))
     histograms /= np.sqrt(np.asarray(around) + 0.01)[..., None]
-    return np.minimum(histograms, MOST).reshape(len(grey), -1).astype(np.float32)
+    return np.minimum(histograms, MAX_STRENGTH).reshape(len(grey), -1).astype(np.float32)

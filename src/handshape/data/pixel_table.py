@@ -17,7 +17,7 @@ from handshape.console import Console
 from handshape.errors import DataError, HandshapeError
 from handshape.files import atomic_folder
 
-FEWEST_PIXELS = 64  # 8 x 8
+MIN_PIXELS = 64  # 8 x 8
 USAGE = "usage: python -m handshape.data.pixel_table TABLE.csv OUT [--letters]"
 
 _ENDINGS = (".csv", ".tsv", ".txt")
@@ -123,7 +123,7 @@ def _values(table: Path, number: int, row: list[str], place: int, columns: int) 
 def _label_column(first: list[str]) -> int | None:
     """Which column of the first line is the label; None where the others do not make a square picture."""
     pixels = len(first) - 1
-    if pixels < FEWEST_PIXELS or math.isqrt(pixels) ** 2 != pixels:
+    if pixels < MIN_PIXELS or math.isqrt(pixels) ** 2 != pixels:
         return None
     if _is_number(first[-1]):
         return 0

@@ -11,10 +11,10 @@ from handshape.data.reading import TINY_SIDE
 from handshape.data.samples import ImageFolder, inner_folder
 
 MAX_IMBALANCE = 3.0
-MANY_NEAR_DUPLICATES = 0.1  # of all images; fewer hardly change what a test says
+MIN_NEAR_DUPLICATES = 0.1  # of all images; fewer hardly change what a test says
 MIN_SIGNERS = 3  # one each for training, validation and test
-MOST = 0.5  # of the images
-MANY_CLASSES, EVERYWHERE = 3, 0.5  # classes, and their share: no sign is photographed so
+MIN_TINY_SHARE = 0.5  # of the images: the set is one of small pictures
+MIN_EVERYWHERE, MIN_EVERYWHERE_SHARE = 3, 0.5  # classes, and their share: no sign is photographed so
 MIN_IMAGES = 3  # so that training, validation and test can each have one
 
 
@@ -78,7 +78,7 @@ def _about_names(folder: ImageFolder) -> Iterable[Problem]:
             )
         else:
             yield Problem(
-                f"The names of {len(names)} class folders differ only in case, spaces or accents: {told}.",
+                f"{len(names)} class folders have names that people read alike: {told}.",
                 "They are learned as different signs; if they are one, put their images into one folder.",
             )
 
@@ -88,9 +88,7 @@ def _about_files(report: CheckReport) -> Iterable[Problem]:
         named = some([f"{path}: {reason.removeprefix('is ')}" for path, reason in report.reasons.items()], between="; ")
         yield Problem(
             f"{counted(len(report.reasons), 'image', 'images')} of {report.images:,} cannot be used ({named}).",
-            "What cannot be used is left out; "
-            + ("'pip install pillow-heif' makes HEIC readable; " if _lack_heif(report) else "")
-            + "copy it from its source again, or remove it.",
+            "What cannot be used is left out; copy it from its source again, or remove it.",
         )
     if report.strays:
         yield Problem(
@@ -107,13 +105,9 @@ def _about_files(report: CheckReport) -> Iterable[Problem]:
         )
 
 
-def _lack_heif(report: CheckReport) -> bool:
-    return any("pillow-heif" in reason for reason in report.reasons.values())
-
-
 def _about_pictures(report: CheckReport) -> Iterable[Problem]:
     """What the pictures themselves are, where that is the cause of what goes wrong with them."""
-    if len(report.tiny) > MOST * report.usable:
+    if len(report.tiny) > MIN_TINY_SHARE * report.usable:
         yield Problem(
             f"{counted(len(report.tiny), 'image has', 'images have')} a side under {TINY_SIDE} pixels, most of the "
             "set: it is one of small pictures, as Sign MNIST is.",
@@ -204,7 +198,7 @@ def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
             f"{some(_equations(conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
-    if report.near_duplicate_share >= MANY_NEAR_DUPLICATES:
+    if report.near_duplicate_share >= MIN_NEAR_DUPLICATES:
         first = report.near_duplicates[0]
         yield Problem(
             f"{report.near_duplicate_share:.0%} of the images look almost like another, as frames of one video do, in "
@@ -217,7 +211,7 @@ def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
 def _everywhere(report: CheckReport, groups: Iterable[Paths]) -> tuple[list[Problem], list[Paths]]:
     """What to do about each picture that lies in very many classes, and the other groups of copies."""
     class_of = {sample.path: sample.label for sample in report.usable_samples}
-    many = max(MANY_CLASSES, EVERYWHERE * len(report.usable_classes))
+    many = max(MIN_EVERYWHERE, MIN_EVERYWHERE_SHARE * len(report.usable_classes))
     problems, others = [], []
     for group in groups:
         classes = len({class_of[path] for path in group})

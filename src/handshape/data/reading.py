@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +12,14 @@ from PIL import Image
 
 from handshape.console import Console
 from handshape.data.near_duplicates import thumbnail
+from handshape.data.store import Store
 from handshape.data.threads import in_threads
-from handshape.downloads import ANOTHER_CACHE, cache_folder
 from handshape.errors import ImageError
-from handshape.files import cannot_write, sweep
 from handshape.hands.inputs import Inputs, Photograph, enough_pixels, load_photograph, view_of, with_hands
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, NO_FEATURES, Hand
 from handshape.hands.search import HandSearch, without_search
 from handshape.images import FORMATS, UNNAMED, Pixels
 
-MEMORY_LIMIT = 500_000_000  # bytes; above it the pixels live in a file, and the system keeps in memory what is in use
 TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
 WORKERS = 2  # threads that decode
 SAMPLED = 64  # pixels a side that tones are counted in
@@ -96,7 +92,8 @@ def read_files(
     """
     inspections: list[Inspection] = []
     hands: list[Hand | None] = []
-    store = _Pictures(len(files), size) if size is not None else None
+    pictures = None if size is None else Store(len(files), (size, size, 3), np.uint8)
+    features = None if size is None or search is None else Store(len(files), FEATURES, np.float16)
     read = partial(_read, side=enough_pixels(size or TINY_SIDE, search is not None))
 
     with console.progress(label, len(files)) as bar:
@@ -110,11 +107,17 @@ def read_files(
                     yield photograph
 
         for photograph, hand in (search or without_search)(usable()):
-            hands.append(hand)
-            if store is not None:
-                store.add(view_of(photograph, hand, store.size))
+            if pictures is not None and size is not None:
+                pictures.add(view_of(photograph, hand, size))
+            if features is not None:
+                features.add(hand.features if hand else NO_FEATURES)
+            hands.append(hand and replace(hand, features=NO_FEATURES))
             bar.advance()
-    inputs = with_hands(store.pixels(), hands) if store is not None else None
+    inputs = (
+        None
+        if pictures is None
+        else with_hands(pictures.array(), hands, None if features is None else features.array())
+    )
     return Readings(tuple(inspections), tuple(hands), inputs)
 
 
@@ -147,47 +150,3 @@ def _tones(pixels: Pixels) -> tuple[int, bool]:
     between = counts[dark + NEAR_TONE + 1 : bright - NEAR_TONE].sum() / counts.sum()
     levels = bright - dark + 1
     return levels if levels <= FAINT_LEVELS else 256, bool(bright - dark > 4 * NEAR_TONE and between < BETWEEN)
-
-
-class _Pictures:
-    """Squares that come one by one and end as [N, size, size, 3] uint8, in memory or, when they are many, in a file.
-
-    The file is written front to back, not through a memory map: there a full disk would end the program without a
-    word.
-    """
-
-    def __init__(self, most: int, size: int) -> None:
-        self.size = size
-        self._count = 0
-        self._file: Path | None = None
-        if most * size * size * 3 <= MEMORY_LIMIT:
-            self._memory: Pixels = np.empty((most, size, size, 3), np.uint8)
-            return
-        folder = cache_folder() / "pictures"
-        sweep(folder, "*.raw")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._stream = tempfile.NamedTemporaryFile(dir=folder, suffix=".raw")  # noqa: SIM115  # gone with the program
-        except OSError as error:
-            raise cannot_write(folder, error, ANOTHER_CACHE) from None
-        self._file = Path(self._stream.name)
-
-    def add(self, square: Pixels) -> None:
-        if self._file is None:
-            self._memory[self._count] = square
-        else:
-            try:
-                self._stream.write(square.tobytes())
-                self._stream.flush()  # here a full disk is an error with a name
-            except OSError as error:
-                raise cannot_write(self._file, error, ANOTHER_CACHE) from None
-        self._count += 1
-
-    def pixels(self) -> Pixels:
-        if self._file is None:
-            return self._memory[: self._count]
-        if not self._count:
-            return np.empty((0, self.size, self.size, 3), np.uint8)
-        mapped = np.memmap(self._stream, np.uint8, "r", shape=(self._count, self.size, self.size, 3))
-        weakref.finalize(mapped, self._stream.close)
-        return mapped

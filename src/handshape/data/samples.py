@@ -14,6 +14,7 @@ from handshape.data.messages import counted, left_out_in_words, some
 from handshape.data.names import alike_names, label_of, match_class_names, natural_key
 from handshape.data.pixel_table import is_pixel_table, pictures_command
 from handshape.errors import DataError, HandshapeError
+from handshape.spelling import did_you_mean_path
 
 __all__ = [
     "FoundImages",
@@ -60,7 +61,7 @@ class ImageFolder:
         samples: every image by name, class by class.
         strays: files that are left out: no image by name, outside the class folders, or with unreadable names.
         beside: papers that lie beside the class folders, such as README.md.
-        alike: groups of class folders whose names people read alike: of other case, spaces or form of accents.
+        alike: groups of class folders whose names people read alike, such as those that differ in case alone.
         note: what is odd about the layout; "" where nothing.
     """
 
@@ -187,7 +188,8 @@ def _root_entries(root: Path) -> list[os.DirEntry[str]]:
         raise DataError(
             f"There is no folder {root}.",
             EXPECTED,
-            f"Check the spelling; the part that exists is {near}. 'handshape sample OUT' draws a practice set.",
+            did_you_mean_path(root)
+            or f"Check the spelling; the part that exists is {near}. 'handshape sample OUT' draws a practice set.",
         )
     if not root.is_dir():
         raise DataError(f"{root} is a file.", f"a folder: {EXPECTED}", _file_hint(root))

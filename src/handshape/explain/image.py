@@ -24,7 +24,7 @@ def explain_image(
         source: a file, or its bytes.
         hand: in pixels of the upright photograph at its full size; None where none was found.
         caption: what was decided.
-        features: [h, w, F], the last feature map; None without a pixel stream.
+        features: [h, w, F], the last feature map; None where the model has none.
         activation: the file of the dense layer's weights [F, C]; it may be missing. A picture that shows no hand
             has no heat: nothing was recognised in it.
         number: of the most probable class.

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handshape.hands.boxes import Box
-from handshape.hands.crops import points_in_crops
+from handshape.hands.crops import crop_box, points_in_crops
 from handshape.hands.landmarks import Hand
 from handshape.hands.mask import hand_mask
 from handshape.images import Pixels
+from handshape.model.streams import HAND_UNITS
 
 Floats = NDArray[np.floating[Any]]
 Heat = NDArray[np.float32]  # [h, w], 0 to 1
@@ -39,24 +40,28 @@ VIVIDNESS = 0.155  # OKLab chroma in the middle of the scale; more leaves sRGB
 def where_it_looked(features: Floats, weights: Floats, number: int, hand: Hand | None) -> Heat | None:
     """What speaks for one class, [h, w] float32, 0 to 1, as it lies in the photograph; None where nothing does.
 
-    Of a hand, only what lies on it, the strongest place being 1: a map of 4 x 4 cells is so coarse that it spills over
-    the hand's edge, and shows nothing of what lies around. Of a whole photograph, all of it.
+    Of a hand, in the square that :func:`~handshape.hands.crops.crop_box` gives, only what lies on it, the strongest
+    place being 1: a map of a few cells is so coarse that it spills over the hand's edge, and shows nothing of what lies
+    around. Of a whole photograph, all of it; the hand stream sees nothing there.
 
     Each class's weights are taken less what all classes have in common: a softmax does not see that part, but left in
     it hides the hand. On photographs the heat then lay beside it, where taking pixels away changes nothing.
 
     Args:
-        features: [h, w, F], the last feature map.
+        features: [h, w, F], the last feature map, of the hand stream or of the pixel stream.
         weights: [F, C], the dense layer's weights.
         number: of the class.
         hand: whose upright crop it was, that of a left hand in a mirror; None for a whole photograph.
     """
+    of_hand_stream = features.shape[2] == HAND_UNITS[-1]  # it shows what the landmark network saw
     heat = class_activation(features, weights[:, number] - weights.mean(axis=1))
     if hand is None:
-        return heat if heat.any() else None
+        return heat if heat.any() and not of_hand_stream else None
     smooth = enlarge(heat, SMOOTH_SIDE)  # before it is mirrored: cells see more to their right
     if hand.handedness == "Left":
         smooth = smooth[:, ::-1]
+    if of_hand_stream:
+        smooth = _moved(smooth, hand.box, crop_box(hand))
     points = points_in_crops(hand.landmarks[None], SMOOTH_SIDE)[0]
     on_hand = smooth * hand_mask(points, SMOOTH_SIDE, HAND_EDGE) / 255
     strongest = float(on_hand.max())
@@ -88,6 +93,22 @@ def enlarge(heat: Heat, side: int) -> Heat:
     smooth = _spline(height, side) @ np.asarray(heat, np.float32) @ _spline(width, side).T
     strongest = float(smooth.max())
     return np.asarray(smooth * (heat.max() / strongest) if strongest > 0 else smooth, np.float32)
+
+
+def _moved(heat: Heat, seen: Box, shown: Box) -> Heat:
+    """The heat [S, S] of one turned square, as it lies in another one of the same photograph; 0 beside it."""
+    side = heat.shape[0]
+    scale, turn = shown.width / seen.width, shown.angle - seen.angle
+    cos, sin = math.cos(turn) * scale, math.sin(turn) * scale
+    across, down = shown.x - seen.x, shown.y - seen.y
+    back, half = (math.cos(seen.angle), math.sin(seen.angle)), side / 2
+    x = (across * back[0] + down * back[1]) * side / seen.width + half * (1 - cos + sin)
+    y = (down * back[0] - across * back[1]) * side / seen.width + half * (1 - sin - cos)
+    square = Image.fromarray(np.ascontiguousarray(heat, np.float32))
+    moved = square.transform(
+        (side, side), Image.Transform.AFFINE, (cos, -sin, x, sin, cos, y), Image.Resampling.BILINEAR
+    )
+    return np.asarray(moved, np.float32)
 
 
 def _spline(cells: int, side: int) -> Heat:

@@ -19,6 +19,7 @@ from handshape.export.card import card_of
 from handshape.export.manifest import FORMAT, MANIFEST, damaged, manifest_sha256, read_manifest
 from handshape.files import atomic_folder, cannot_read, sync, write_json
 from handshape.model.decisions import Thresholds
+from handshape.spelling import did_you_mean_path
 
 CARD = "CARD.md"
 LITERT = "model.tflite"
@@ -58,7 +59,10 @@ class Bundle(ModelDescription):
 
     @property
     def activation(self) -> Path:
-        """The pixel stream's dense weights, [1280, C] float32, for heat maps; absent without that stream."""
+        """The weights [F, C] float32 of the dense layer behind the model's output ``features``, for heat maps.
+
+        Of the hand stream, F = 384, where there is one, else of the pixel stream, 1280; absent without both.
+        """
         return self.folder / ACTIVATION
 
     @property
@@ -113,7 +117,7 @@ def write_bundle(
         model: what it recognises.
         keras_model: the file of the Keras model.
         litert: the float32 LiteRT model; None where there is none.
-        activation: see :attr:`Bundle.activation`; None without a pixel stream.
+        activation: see :attr:`Bundle.activation`; None where there is none.
         details: more for the manifest: settings, measures, versions.
 
     Raises:
@@ -162,7 +166,7 @@ def find_bundle(path: Path) -> Bundle:
     raise ModelError(
         f"There is no {'model in' if path.exists() else 'folder'} {place}.",
         "a run folder that handshape train made, the bundle/ folder in it, or a zip of that",
-        "Train one with: handshape train DATA",
+        did_you_mean_path(path) or "Train one with: handshape train DATA",
     )
 
 

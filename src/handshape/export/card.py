@@ -13,6 +13,12 @@ from typing import Any
 Manifest = Mapping[str, Any]
 
 WEAKEST = 5  # classes
+SEES = {  # of a hand, each stream
+    "pixels": "a crop of {side}x{side} pixels",
+    "landmarks": "21 landmarks",
+    "hand": "the last feature map of the landmark network",
+}
+BEFORE = ("pixels", "landmarks")  # the streams of bundles that do not say so
 
 NOT_FOR = """\
 - It does not translate a sign language. Handshapes are one part of a sign; movement, place and face are others, and a
@@ -47,8 +53,9 @@ def _what(manifest: Manifest) -> str:
     side, hands = manifest["input"]["size"], manifest.get("hands", 0)
     whole = f"it sees the whole photograph, in {side}x{side} pixels"
     found = f"It finds {hands} hand{'s' * (hands != 1)} at most"
-    sees = f"a crop, {side}x{side} pixels, and 21 landmarks"
-    looks = f"{found}, and of each sees {sees}." if hands else f"It looks for no hands: {whole}."
+    streams = manifest.get("settings", {}).get("model", {}).get("streams", BEFORE)
+    sees = [what.format(side=side) for stream, what in SEES.items() if stream in streams]
+    looks = f"{found}, and of each sees {' and '.join(sees)}." if hands else f"It looks for no hands: {whole}."
     names = ", ".join(_code(label) for label in manifest["labels"])
     return f"It recognises one static handshape in a photograph: {names}. {looks}"
 

@@ -125,6 +125,7 @@ def export_model(
         folder.mkdir(parents=True, exist_ok=True)
         files.tidy(folder)
         with TemporaryDirectory(dir=folder, prefix=files.PARTIAL, ignore_cleanup_errors=True) as aside:
+            console.status("weights", "Loading the trained model, to compare with")
             model = load_keras(bundle)
             reference = KerasNetwork(model)
             expected = predict(reference, proof.inputs, console)

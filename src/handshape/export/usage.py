@@ -15,7 +15,7 @@ from handshape import files
 from handshape.console import Console
 from handshape.export.bundle import Bundle
 from handshape.export.formats import FORMATS
-from handshape.hands import models
+from handshape.hands import landmarks, models
 from handshape.model.decisions import NEVER
 
 README = "README.md"
@@ -82,7 +82,8 @@ def render(name: str, bundle: Bundle, inputs: frozenset[str], kept: Exported, mo
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"text": _text, "texts": _texts, "number": _number, "hand_models": models, "never": NEVER}
+    environment.globals |= {"text": _text, "texts": _texts, "number": _number, "never": NEVER}
+    environment.globals |= {"hand_models": models, "landmark_network": landmarks}
     return environment.get_template(f"{name}.jinja").render(
         name=name,
         model=model,
@@ -93,6 +94,7 @@ def render(name: str, bundle: Bundle, inputs: frozenset[str], kept: Exported, mo
         hands=bundle.hands,
         sees_image="image" in inputs,
         sees_landmarks="landmarks" in inputs,
+        sees_features="hand_features" in inputs,
         formats=kept,
         examples={each: EXAMPLES.get(each.partition("-")[0], ()) for each in kept},
     )

@@ -1,30 +1,27 @@
-"""Hands that were found before, by the content of their image.
+"""Hands that were found before, by the content of their image: a SQLite file.
 
-A folder of .npz shards, each written whole under a name of its own: any number of programs may add to it at a time,
-on one machine or several, and a program may be killed at any moment. A shard that cannot be read is passed over.
+Any number of programs may read and add to it at a time, and each may be killed at any moment.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
-import uuid
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
-from handshape.errors import RunError
-from handshape.files import atomic_write
+from handshape.files import discard, why
 from handshape.hands.boxes import Box
-from handshape.hands.landmarks import LANDMARKS, Hand
+from handshape.hands.landmarks import FEATURES, LANDMARKS, Hand
 
 KEEP_EVERY_S = 5.0
-MANY_SHARDS = 16  # more than these become one
-# found (2: with company), box, handedness (negative: left), presence, landmarks, world: 134 float32
-COLUMNS = 8 + 6 * LANDMARKS
+PATIENCE_S = 30.0  # for another program that writes
+LIMIT = 2_000_000_000  # bytes of the file, with about 100,000 hands; the oldest make room
 
 Digest = bytes  # SHA-256 of a file's content
 
@@ -32,35 +29,40 @@ Digest = bytes  # SHA-256 of a file's content
 class HandCache:
     """The hands of one version of the finder; a context that keeps what was added when it ends, however it ends.
 
-    A folder that cannot be written costs a warning and the time to search again, nothing else.
+    A file that cannot be written costs a warning and the time to search again, nothing else; a damaged one is replaced.
 
     Args:
-        folder: where the shards are; made when there is something to keep.
+        file: where they are; made when there is something to keep.
         console: where a warning goes.
     """
 
-    def __init__(self, folder: Path, console: Console) -> None:
-        self._folder = folder
+    def __init__(self, file: Path, console: Console) -> None:
+        self._file = file
         self._console = console
         self._fresh: dict[Digest, Hand | None] = {}
         self._kept_at = time.monotonic()
+        self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> HandCache:
-        digests, self._rows = _read_shards(self._shards())
-        self._place_of = {digest.tobytes(): place for place, digest in enumerate(digests)}
+        with self._refusals():
+            self._database = _opened(self._file)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._keep()
-        self._tidy()
+        if self._database is not None:
+            self._database.close()
 
-    def __contains__(self, digest: Digest) -> bool:
-        """Whether an image was searched before."""
-        return digest in self._place_of
-
-    def __getitem__(self, digest: Digest) -> Hand | None:
-        """What was found in an image that was searched before; None where there was no hand."""
-        return _unpacked(self._rows[self._place_of[digest]])
+    def get(self, digest: Digest) -> tuple[Hand | None] | None:
+        """What was found in an image, in a tuple, None where there was no hand; None if it was not searched before."""
+        if digest in self._fresh:
+            return (self._fresh[digest],)
+        if self._database is not None:
+            with self._refusals():
+                query = "SELECT numbers, features FROM hands WHERE digest = ?"
+                row = self._database.execute(query, (digest,)).fetchone()
+                return (_unpacked(*row),) if row else None
+        return None
 
     def add(self, digest: Digest, hand: Hand | None) -> None:
         """What was found in an image; a few seconds' worth is written at a time."""
@@ -69,73 +71,92 @@ class HandCache:
             self._keep()
 
     def _keep(self) -> None:
-        if self._fresh:
-            digests = np.array([np.frombuffer(digest, np.uint8) for digest in self._fresh])
-            self._write(digests, np.stack([_packed(hand) for hand in self._fresh.values()]))
+        if self._database is not None and self._fresh:
+            rows = [(digest, *_packed(hand)) for digest, hand in self._fresh.items()]
+            with self._refusals(), self._database:
+                _make_room(self._database, len(rows))
+                self._database.executemany("INSERT OR IGNORE INTO hands VALUES (?, ?, ?)", rows)
         self._fresh, self._kept_at = {}, time.monotonic()
 
-    def _tidy(self) -> None:
-        """Makes many shards one."""
-        shards = self._shards()
-        if len(shards) > MANY_SHARDS:
-            digests, rows = _read_shards(shards)
-            _, first = np.unique(digests, axis=0, return_index=True)
-            if self._write(digests[first], rows[first]):
-                for shard in shards:
-                    shard.unlink(missing_ok=True)
-
-    def _shards(self) -> list[Path]:
-        return sorted(self._folder.glob("[!.]*.npz"))  # what begins with a dot, somebody is writing
-
-    def _write(self, digests: NDArray[np.uint8], rows: NDArray[np.float32]) -> bool:
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Goes on without the file where it refuses something, with a new one where it turns out to be damaged."""
         try:
-            with atomic_write(self._folder / f"{uuid.uuid4().hex}.npz") as partial, partial.open("wb") as file:
-                np.savez_compressed(file, digests=digests, hands=rows)
-        except RunError as error:
-            self._console.warn(f"The hands found are not kept for the next time. {error.happened}")
-            return False
-        return True
+            yield
+        except (sqlite3.Error, OSError, ValueError) as error:
+            database, self._database = self._database, None
+            if database is not None and _is_damage(error):
+                database.close()
+                with self._refusals():
+                    self._database = _renewed(self._file)
+            else:
+                self._console.warn(
+                    f"The hands found are not kept for the next time. {self._file} cannot be used: {why(error)}."
+                )
 
 
-def _read_shards(paths: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    nothing = (np.empty((0, 32), np.uint8), np.empty((0, COLUMNS), np.float32))
-    digests, rows = zip(nothing, *map(_read_shard, paths), strict=True)
-    return np.concatenate(digests), np.concatenate(rows)
-
-
-def _read_shard(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Digests [N, 32] and rows [N, COLUMNS]; none where the shard is damaged or another program has just merged it."""
+def _opened(file: Path) -> sqlite3.Connection:
     try:
-        with np.load(path) as shard:
-            digests, rows = shard["digests"], shard["hands"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        digests, rows = np.empty(0), np.empty(0)
-    fits = digests.dtype == np.uint8 and rows.dtype == np.float32
-    if not fits or digests.shape != (len(rows), 32) or rows.shape != (len(digests), COLUMNS):
-        return np.empty((0, 32), np.uint8), np.empty((0, COLUMNS), np.float32)
-    return digests, rows
+        return _connected(file)
+    except sqlite3.Error as error:
+        if not _is_damage(error):  # it cannot be opened, or is busy
+            raise
+        return _renewed(file)
 
 
-def _packed(hand: Hand | None) -> NDArray[np.float32]:
-    row = np.zeros(COLUMNS, np.float32)
-    if hand is not None:
-        side = -1 if hand.handedness == "Left" else 1
-        row[:8] = (1 + hand.has_company, *hand.box, side * hand.handedness_score, hand.score)
-        row[8:] = np.concatenate([hand.landmarks.ravel(), hand.world.ravel()])
-    return row
+def _is_damage(error: Exception) -> bool:
+    """Whether the file is no database, or a hand in it is none; for the rest SQLite has errors of their own."""
+    return type(error) is sqlite3.DatabaseError or isinstance(error, ValueError)
 
 
-def _unpacked(row: NDArray[np.float32]) -> Hand | None:
-    if not row[0]:
+def _renewed(file: Path) -> sqlite3.Connection:
+    """An empty one in its place; a journal left beside it would be played back into that."""
+    for each in (file, file.with_name(f"{file.name}-journal")):
+        discard(each)
+    return _connected(file)
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(file, timeout=PATIENCE_S)
+    with suppress(sqlite3.OperationalError):  # it can be remade, so no write waits for the disk
+        database.execute("PRAGMA synchronous = OFF")
+    with database:
+        database.execute("CREATE TABLE IF NOT EXISTS hands (digest BLOB PRIMARY KEY, numbers BLOB, features BLOB)")
+    return database
+
+
+def _make_room(database: sqlite3.Connection, rows: int) -> None:
+    """Removes the oldest where the file has reached its limit; their place in it is used again."""
+    (pages,), (size,), (free,) = (
+        database.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size", "freelist_count")
+    )
+    if (pages - free) * size > LIMIT:
+        database.execute("DELETE FROM hands WHERE rowid IN (SELECT rowid FROM hands ORDER BY rowid LIMIT ?)", (rows,))
+
+
+def _packed(hand: Hand | None) -> tuple[bytes | None, bytes | None]:
+    if hand is None:
+        return None, None
+    side = -1 if hand.handedness == "Left" else 1
+    facts = (hand.has_company, *hand.box, side * hand.handedness_score, hand.score)
+    numbers = np.concatenate([facts, hand.landmarks.ravel(), hand.world.ravel()], dtype=np.float32)
+    return numbers.tobytes(), hand.features.tobytes()
+
+
+def _unpacked(numbers: bytes | None, features: bytes) -> Hand | None:
+    if numbers is None:
         return None
-    points = row[8:].reshape(2, LANDMARKS, 3).copy()
-    handedness = float(row[6])
+    values: NDArray[np.float32] = np.frombuffer(numbers, np.float32)
+    company, *box, handedness, score = values[:8].tolist()
+    landmarks, world = values[8:].reshape(2, LANDMARKS, 3)
     return Hand(
-        box=Box(*(float(value) for value in row[1:6])),
-        landmarks=points[0],
-        world=points[1],
+        box=Box(*box),
+        landmarks=landmarks,
+        world=world,
         handedness="Left" if handedness < 0 else "Right",
         handedness_score=abs(handedness),
-        score=float(row[7]),
-        has_company=bool(row[0] > 1),
+        score=score,
+        has_company=bool(company),
+        features=np.frombuffer(features, np.float16).reshape(FEATURES),
     )

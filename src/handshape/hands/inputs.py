@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from handshape.hands.crops import crop_hand
 from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand
-from handshape.hands.landmarks import Hand
+from handshape.hands.landmarks import FEATURES, NO_FEATURES, Hand
 from handshape.images import (
     Pixels,
     decode,
@@ -64,43 +64,54 @@ class Inputs:
             hand was found or none was looked for.
         landmarks: [N, 21, 6] float32, as :func:`~handshape.hands.geometry.right_hand` gives them; zeros without a hand.
         hand_present: [N, 1] float32, 1 with a hand, else 0.
+        hand_features: [N, 7, 7, 192] float16, :attr:`~handshape.hands.landmarks.Hand.features`; zeros without a hand.
     """
 
     image: Pixels
     landmarks: NDArray[np.float32]
     hand_present: NDArray[np.float32]
+    hand_features: NDArray[np.float16]
 
     def __len__(self) -> int:
         return len(self.image)
 
     def __getitem__(self, part: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Inputs:
-        return Inputs(self.image[part], self.landmarks[part], self.hand_present[part])
+        return Inputs(self.image[part], self.landmarks[part], self.hand_present[part], self.hand_features[part])
 
     @property
     def found(self) -> NDArray[np.bool_]:
         """Which photographs show a hand, [N]."""
         return np.asarray(self.hand_present[:, 0] > 0.5)
 
-    def by_rank(self, ranks: Iterable[int]) -> list[NDArray[Any]]:
-        """Those that a network takes, told by the number of axes of its inputs."""
-        named: dict[int, NDArray[Any]] = {4: self.image, 3: self.landmarks, 2: self.hand_present}
-        return [named[rank] for rank in ranks]
+    def by_channels(self, channels: Iterable[int]) -> list[NDArray[Any]]:
+        """Those that a network takes, told by the length of the last axis of its inputs."""
+        named = {each.shape[-1]: each for each in (self.image, self.landmarks, self.hand_present, self.hand_features)}
+        return [named[length] for length in channels]
 
 
 def whole_images(images: Pixels) -> Inputs:
     """Inputs for images [N, S, S, 3] uint8 in which no hand was looked for."""
-    count = len(images)
-    return Inputs(images, np.zeros((count, LANDMARKS, COORDINATES), np.float32), np.zeros((count, 1), np.float32))
+    return with_hands(images, [None] * len(images))
 
 
-def with_hands(images: Pixels, hands: Sequence[Hand | None]) -> Inputs:
-    """Inputs for pictures [N, S, S, 3] that :func:`view_of` made of these hands."""
+def with_hands(images: Pixels, hands: Sequence[Hand | None], features: NDArray[np.float16] | None = None) -> Inputs:
+    """Inputs for pictures [N, S, S, 3] that :func:`view_of` made of these hands.
+
+    Args:
+        images: the pictures.
+        hands: what each shows.
+        features: [N, 7, 7, 192], their features where they are kept apart from the hands.
+    """
     landmarks = np.zeros((len(hands), LANDMARKS, COORDINATES), np.float32)
     for number, hand in enumerate(hands):
         if hand is not None:
             landmarks[number] = right_hand(hand.landmarks, hand.world, hand.handedness == "Left")
     present = np.array([[hand is not None] for hand in hands], np.float32)
-    return Inputs(images, landmarks, present.reshape(-1, 1))
+    if features is None:
+        features = np.broadcast_to(NO_FEATURES, (len(hands), *FEATURES))  # takes no memory
+        if present.any():
+            features = np.stack([hand.features if hand else NO_FEATURES for hand in hands])
+    return Inputs(images, landmarks, present.reshape(-1, 1), features)
 
 
 def load_photograph(source: Path | bytes, side: int = LARGE) -> Photograph:

@@ -29,7 +29,7 @@ class KnownHands:
     Attributes:
         landmarks: [N, 21, 6] float32.
         targets: [N], the user's class numbers.
-        words: what was added, or why nothing was.
+        summary: what was added, or why nothing was.
     """
 
     landmarks: NDArray[np.float32]
@@ -56,13 +56,22 @@ def known_hands_like(
     known = numbers >= 0
     others, numbers = others[known], numbers[known]
     if not np.isin(targets, numbers).any():
-        return KnownHands(others[:0], numbers[:0], "no known hands: none of yours has the name of one")
+        return KnownHands(
+            others[:0], numbers[:0], "on no others: the hands that come with Handshape are of other classes"
+        )
     alike = _likeness(landmarks, targets, others, numbers)
     if alike < LIKE:
-        return KnownHands(others[:0], numbers[:0], f"no known hands: only {alike:.0%} of yours look like theirs")
+        return KnownHands(
+            others[:0],
+            numbers[:0],
+            f"on no others: only {alike:.0%} of yours look most like their own class among those of Handshape",
+        )
     classes = len(np.unique(numbers))
     return KnownHands(
-        others, numbers, f"with {len(numbers)} known hands of {classes} classes: {alike:.0%} of yours look like theirs"
+        others,
+        numbers,
+        f"and on {len(numbers):,} hands of {classes} classes that come with Handshape; {alike:.0%} of yours look most "
+        "like their own class among these",
     )
 
 

@@ -1,12 +1,13 @@
-"""A hand's 21 landmarks: MediaPipe's landmark network on a turned crop.
+"""A hand's 21 landmarks, and what the network that finds them sees besides: MediaPipe's, on a turned crop.
 
 How landmarks become the next crop follows MediaPipe 0.10's hand_landmark graphs.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +16,14 @@ from numpy.typing import NDArray
 
 from handshape.hands.boxes import Box, cut, square_around, upward
 from handshape.images import Pixels, as_network_input
-from handshape.litert import Network
+from handshape.litert import Network, with_outputs
 
 LANDMARKS = 21
 MIN_PRESENCE = 0.5
+FEATURES_TENSOR = 157  # the last feature map before the network pools it, add_8
+WITH_FEATURES_SHA256 = "14e16edbe195231dd9a68337e839140944d53cf862119b0f7c22693b9098a6b8"  # of the file that gives it
+FEATURES = (7, 7, 192)
+NO_FEATURES = np.zeros(FEATURES, np.float16)  # of hands that nobody learns from or recognises
 DEPTH_SCALE = 0.4  # the network gives depth at this share of the scale of x and y
 WRIST, INDEX_KNUCKLE, MIDDLE_KNUCKLE, RING_KNUCKLE = 0, 5, 9, 13
 STEADY = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)  # wrist, thumb and the fingers' lower joints: they bend least
@@ -41,6 +46,7 @@ class Hand:
         handedness_score: 0.5 to 1.
         score: 0 to 1, how sure the network is that this is a hand.
         has_company: whether another hand was seen beside it; False also where nobody looked.
+        features: [7, 7, 192] float16, the network's last feature map of the box, of a left hand as in a mirror.
     """
 
     box: Box
@@ -50,6 +56,7 @@ class Hand:
     handedness_score: float
     score: float
     has_company: bool = False
+    features: NDArray[np.float16] = field(default_factory=lambda: NO_FEATURES, repr=False)
 
     @property
     def next_box(self) -> Box:
@@ -73,7 +80,7 @@ def upright_angle(landmarks: Array) -> float:
 
 
 class LandmarkReader:
-    """Reads landmarks from turned crops.
+    """Reads landmarks and features from turned crops.
 
     Args:
         model: hand_landmark_full.tflite.
@@ -81,23 +88,54 @@ class LandmarkReader:
     """
 
     def __init__(self, model: Path, threads: int = 1) -> None:
-        self._network = Network(model, threads)
+        self._network = Network(_with_features(model), threads)
 
-    def __call__(self, image: Pixels, box: Box) -> Hand:
-        """What the network sees in a box of an image [H, W, 3] uint8; ``score`` says whether it is a hand."""
+    def __call__(self, image: Pixels, box: Box, left: bool = False) -> Hand:
+        """What the network sees in a box of an image [H, W, 3] uint8; ``score`` says whether it is a hand.
+
+        Args:
+            image: what is looked at.
+            box: where.
+            left: whether a left hand is expected. The network is shown it in a mirror, so that its features are those
+                of a right hand, as all are; where it turns out otherwise, they are read once more.
+        """
+        hand = self._read(image, box, left)
+        is_left = hand.handedness == "Left"
+        if is_left != left and hand.score >= MIN_PRESENCE:
+            hand = replace(hand, features=self._read(image, box, is_left).features)
+        return hand
+
+    def glance(self, image: Pixels, box: Box) -> Hand:
+        """As a call, but for features, which are those of a left hand where it is one."""
+        return self._read(image, box, mirrored=False)
+
+    def _read(self, image: Pixels, box: Box, mirrored: bool) -> Hand:
         size = self._network.size
-        raw, presence, handedness, world = self._network(as_network_input(cut(image, box, size)))
-        points = raw.reshape(LANDMARKS, 3) / np.float32(size)
+        crop = cut(image, box, size)
+        raw, presence, handedness, world, features = self._network(
+            as_network_input(crop[:, ::-1] if mirrored else crop)
+        )
+        points, world = raw.reshape(LANDMARKS, 3) / np.float32(size), world.reshape(LANDMARKS, 3)
+        is_left = (float(handedness[0]) < 0.5) != mirrored  # the network judges a mirrored image
+        if mirrored:
+            points[:, 0] = 1 - points[:, 0]
+            world = world * np.array([-1, 1, 1], np.float32)
         depth = points[:, 2:] * (box.width / DEPTH_SCALE)
-        is_left = float(handedness[0]) < 0.5  # the network judges a mirrored image
         return Hand(
             box=box,
             landmarks=np.concatenate([box.to_image(points[:, :2]), depth], axis=1, dtype=np.float32),
-            world=_turned(world.reshape(LANDMARKS, 3), box.angle),
+            world=_turned(world, box.angle),
             handedness="Left" if is_left else "Right",
             handedness_score=max(float(handedness[0]), 1 - float(handedness[0])),
             score=float(presence[0]),
+            features=features.astype(np.float16),
         )
+
+
+@functools.cache
+def _with_features(model: Path) -> bytes:
+    """The network that gives its features, too; its other outputs stay the same to the last bit."""
+    return with_outputs(model.read_bytes(), [FEATURES_TENSOR])
 
 
 def _turned(world: Array, angle: float) -> Array:

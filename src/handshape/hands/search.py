@@ -61,21 +61,30 @@ def find_hands(
         processes: at most so many search at a time; the first photographs are searched in this one alone.
     """
     waiting: deque[tuple[Photograph, Hand | Future[Hand | None] | None]] = deque()
-    known: dict[Digest, Hand | Future[Hand | None] | None] = {}
-    with HandCache(folder / f"found-{VERSION}", console) as cache, _Searchers(models, console, processes) as searchers:
+    searching: dict[Digest, Future[Hand | None]] = {}
+    with (
+        HandCache(folder / f"found-{VERSION}.sqlite", console) as cache,
+        _Searchers(models, console, processes) as searchers,
+    ):
+
+        def known(photograph: Photograph) -> Hand | Future[Hand | None] | None:
+            if photograph.digest in searching:
+                return searching[photograph.digest]
+            found = cache.get(photograph.digest)
+            if found:
+                return found[0]
+            return searching.setdefault(photograph.digest, searchers.submit(photograph))
 
         def first() -> tuple[Photograph, Hand | None]:
             photograph, hand = waiting.popleft()
             if isinstance(hand, Future):
-                hand = known[photograph.digest] = searchers.result(hand, photograph)
+                hand = searchers.result(hand, photograph)
                 cache.add(photograph.digest, hand)
+                searching.pop(photograph.digest, None)
             return photograph, hand
 
         for photograph in photographs:
-            if photograph.digest not in known:
-                found = photograph.digest in cache
-                known[photograph.digest] = cache[photograph.digest] if found else searchers.submit(photograph)
-            waiting.append((photograph, known[photograph.digest]))
+            waiting.append((photograph, known(photograph)))
             while waiting and (len(waiting) > _AHEAD * processes or _is_ready(waiting[0][1])):
                 yield first()
         while waiting:

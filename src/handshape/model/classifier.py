@@ -1,32 +1,47 @@
-"""The classifier: one Keras model of one stream or both, their answers weighed by what was learned on other people."""
+"""The classifier: one Keras model of some streams, their answers weighed by what was learned on other people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handshape.config import ModelSettings
-from handshape.hands.geometry import hand_size
-from handshape.model.streams import LandmarkStream, PixelStream, build_landmark_stream, build_pixel_stream
+from handshape.hands.geometry import COORDINATES, LANDMARKS, hand_size
+from handshape.model.streams import Stream, build_hand_stream, build_landmark_stream, build_pixel_stream
 from handshape.model.weights import StartingWeights
 
-MIN_PROBABILITY = 1e-6  # probabilities below it count as this much, so that one sure stream cannot silence the other
+INPUTS = ("image", "landmarks", "hand_present", "hand_features")  # of the model, in this order
+PIXELS = "pixels"  # the only stream that says something where no hand was found
+MIN_PROBABILITY = 1e-6  # probabilities below it count as this much, so that one sure stream cannot silence the others
 USUAL_SIZE = 48.0  # pixels from wrist to knuckles; hands four times as large or as small are the limits of the gate
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The whole network and its parts, which share its weights."""
+    """The whole network and its parts, which share its weights.
+
+    Attributes:
+        class_names: in the order of their numbers.
+        model: image, landmarks, hand_present and hand_features, those that its streams need → {"probabilities"
+            [N, C], and the last feature map of the stream that has one, "features"}.
+        streams: by name, in the order in which they train.
+        fusion: a dense layer without bias, gate [N, 3] → weights of the streams [N, S]; None where pixels are alone.
+        prior: a dense layer without bias, no hand [N, 1] → log-probabilities [N, C]; None with a pixel stream.
+    """
 
     class_names: tuple[str, ...]
-    model: Any  # image, landmarks, hand_present (those its streams need) → {"probabilities", "features"}
-    pixels: PixelStream | None
-    landmarks: LandmarkStream | None
-    fusion: Any  # a dense layer without bias, gate [N, 3] → weights of pixels and landmarks [N, 2]; or None
+    model: Any
+    streams: Mapping[str, Stream]
+    fusion: Any = None
+    prior: Any = None
+
+    @property
+    def mapped(self) -> Any:
+        """The stream whose last feature map is an output of the model; None where none has one."""
+        return self.streams.get("hand") or self.streams.get(PIXELS)
 
 
 def in_float32(model: Any) -> Any:
@@ -48,12 +63,16 @@ def build_classifier(class_names: Sequence[str], settings: ModelSettings, weight
     Raises:
         ModelError: the weights do not fit.
     """
-    pixels = build_pixel_stream(len(class_names), settings, weights) if "pixels" in settings.streams else None
-    landmarks = build_landmark_stream(len(class_names)) if "landmarks" in settings.streams else None
-    if landmarks is None:
-        return Classifier(tuple(class_names), pixels.model, pixels, None, None)  # type: ignore[union-attr]
-    model, fusion = _fused(pixels, landmarks)
-    return Classifier(tuple(class_names), model, pixels, landmarks, fusion)
+    classes, streams = len(class_names), dict[str, Stream]()
+    if "landmarks" in settings.streams:
+        streams["landmarks"] = build_landmark_stream(classes)
+    if "hand" in settings.streams:
+        streams["hand"] = build_hand_stream(classes)
+    if PIXELS in settings.streams:
+        streams[PIXELS] = build_pixel_stream(classes, settings, weights)
+    if list(streams) == [PIXELS]:
+        return Classifier(tuple(class_names), streams[PIXELS].model, streams)
+    return _fused(tuple(class_names), streams)
 
 
 def fusion_inputs(hand_present: Any, size: Any, xp: Any = np) -> Any:
@@ -71,35 +90,38 @@ def fusion_inputs(hand_present: Any, size: Any, xp: Any = np) -> Any:
     return xp.concatenate([1 - hand_present, hand_present, hand_present * large], axis=1)
 
 
-def fused_scores(pixels: Any, landmarks: Any, weights: Any, xp: Any = np) -> Any:
-    """Log-probabilities of both streams [N, C], added with weights [N, 2]."""
-    pixels, landmarks = (xp.log(xp.maximum(each, MIN_PROBABILITY)) for each in (pixels, landmarks))
-    return weights[:, :1] * pixels + weights[:, 1:] * landmarks
+def fused_scores(answers: Sequence[Any], weights: Any, xp: Any = np) -> Any:
+    """Log-probabilities of the S streams [N, C] each, added with weights [N, S]."""
+    return sum(
+        weights[:, number : number + 1] * xp.log(xp.maximum(answer, MIN_PROBABILITY))
+        for number, answer in enumerate(answers)
+    )
 
 
-def _fused(pixels: PixelStream | None, landmarks: LandmarkStream) -> tuple[Any, Any]:
+def _fused(class_names: tuple[str, ...], streams: Mapping[str, Stream]) -> Classifier:
     import keras
 
-    present = keras.Input((1,), name="hand_present", dtype="float32")
-    points = landmarks.model.inputs[0]
-    shapes = landmarks.model.outputs[0]
-    if pixels is None:  # nothing is known without a hand
-        even = present * shapes + (1 - present) / landmarks.classes
-        return keras.Model([points, present], {"probabilities": even}, name="handshape"), None
-    image = pixels.model.inputs[0]
-    seen = pixels.model.output
-    fusion = keras.layers.Dense(2, use_bias=False, dtype="float32", name="fusion")
-    weights = fusion(fusion_inputs(present, hand_size(points, keras.ops), keras.ops))
-    scores = fused_scores(seen["probabilities"], shapes, weights, keras.ops)
-    probabilities = keras.layers.Softmax(name="fused_probabilities", dtype="float32")(scores)
-    outputs = {"probabilities": probabilities, "features": seen["features"]}
-    return keras.Model([image, points, present], outputs, name="handshape"), fusion
+    inputs = {each.name: each for stream in streams.values() for each in stream.model.inputs}
+    present = inputs["hand_present"] = keras.Input((1,), name="hand_present", dtype="float32")
+    if "landmarks" not in inputs:
+        inputs["landmarks"] = keras.Input((LANDMARKS, COORDINATES), name="landmarks", dtype="float32")
+    fusion = keras.layers.Dense(len(streams), use_bias=False, dtype="float32", name="fusion")
+    weights = fusion(fusion_inputs(present, hand_size(inputs["landmarks"], keras.ops), keras.ops))
+    scores = fused_scores([_probabilities(stream) for stream in streams.values()], weights, keras.ops)
+    prior = None
+    if PIXELS not in streams:
+        prior = keras.layers.Dense(
+            len(class_names), use_bias=False, kernel_initializer="zeros", dtype="float32", name="prior"
+        )
+        scores = scores + prior(1 - present)
+    classifier = Classifier(class_names, None, streams, fusion, prior)
+    outputs = {"probabilities": keras.layers.Softmax(name="fused_probabilities", dtype="float32")(scores)}
+    if classifier.mapped is not None:
+        outputs["features"] = classifier.mapped.model.output["features"]
+    model = keras.Model([inputs[name] for name in INPUTS if name in inputs], outputs, name="handshape")
+    return replace(classifier, model=model)
 
 
-def fusion_kernel(weights: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The fusion layer's kernel [3, 2] from its five free numbers: without a hand there are no landmarks to weigh.
-
-    Args:
-        weights: [5]: pixels without a hand, with one, by its size; landmarks with a hand, by its size.
-    """
-    return np.array([[weights[0], 0], [weights[1], weights[3]], [weights[2], weights[4]]], np.float32)
+def _probabilities(stream: Stream) -> Any:
+    output = stream.model.output
+    return output["probabilities"] if isinstance(output, dict) else output

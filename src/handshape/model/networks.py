@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape import litert
-from handshape.hands.inputs import Inputs, whole_images
-from handshape.images import Pixels
+from handshape.hands.inputs import Inputs
 
 Network = Callable[[Inputs], NDArray[np.float32]]  # inputs of N images → probabilities [N, C]
 
@@ -21,18 +20,18 @@ class KerasNetwork:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._ranks = [len(tensor.shape) for tensor in model.inputs]
+        self._channels = [tensor.shape[-1] for tensor in model.inputs]
 
     def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
         """Probabilities [N, C]."""
         return np.asarray(self._outputs(inputs)["probabilities"], np.float32)
 
-    def features(self, images: Pixels) -> NDArray[np.float32]:
-        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
-        return np.asarray(self._outputs(whole_images(images))["features"], np.float32)
+    def features(self, inputs: Inputs) -> NDArray[np.float32]:
+        """The last feature maps, [N, h, w, F], of the stream that has some."""
+        return np.asarray(self._outputs(inputs)["features"], np.float32)
 
     def _outputs(self, inputs: Inputs) -> Any:
-        values = [each.astype(np.float32) for each in inputs.by_rank(self._ranks)]
+        values = [each.astype(np.float32) for each in inputs.by_channels(self._channels)]
         return self._model.predict_on_batch(values[0] if len(values) == 1 else values)
 
 
@@ -44,8 +43,11 @@ class LiteRtNetwork:
 
     def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
         """Probabilities [N, C]."""
-        return self._network(*inputs.by_rank(self._network.ranks))[0]
+        return self._outputs(inputs)[0]
 
-    def features(self, images: Pixels) -> NDArray[np.float32]:
-        """The pixel stream's last feature maps, [N, h, w, 1280], of images [N, S, S, 3]."""
-        return self._network(*whole_images(images).by_rank(self._network.ranks))[1]
+    def features(self, inputs: Inputs) -> NDArray[np.float32]:
+        """The last feature maps, [N, h, w, F], of the stream that has some."""
+        return self._outputs(inputs)[1]
+
+    def _outputs(self, inputs: Inputs) -> list[NDArray[np.float32]]:
+        return self._network(*inputs.by_channels(self._network.channels))

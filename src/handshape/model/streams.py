@@ -1,7 +1,7 @@
-"""The two streams of a classifier: pixels through MobileNetV2, landmarks through a small network.
+"""The streams of a classifier: landmarks, what the landmark network sees of the hand, and pixels through MobileNetV2.
 
-Both heads end in a dense layer and a softmax. The pixel stream's head is global average pooling, dropout and one dense
-layer, so class activation maps (Zhou et al. 2016) are the dense layer's weights over the last feature map.
+Each ends in a dense layer and a softmax. Before it, the hand and pixel streams have global average pooling and dropout,
+so class activation maps (Zhou et al. 2016) are the dense layer's weights over the last feature map.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from typing import Any
 
 from handshape.config import ModelSettings
 from handshape.hands.geometry import COORDINATES, LANDMARKS, shape_features
+from handshape.hands.landmarks import FEATURES
 from handshape.model.backbone import Backbone, build_backbone
 from handshape.model.weights import StartingWeights
 
 LANDMARK_UNITS = (384, 192)
 LANDMARK_DROPOUT = 0.4
+HAND_UNITS = (256, 384)
+HAND_DROPOUT = (0.2, 0.4)  # of whole channels in the middle, of pooled features
 EXTREME = 5.0  # standard deviations; landmarks further out are the finder's mistakes
 
 
@@ -43,7 +46,19 @@ class LandmarkStream:
     logits: Any  # the last dense layer
 
 
-def fold_temperature(stream: PixelStream | LandmarkStream, temperature: float) -> None:
+@dataclass(frozen=True)
+class HandStream:
+    """A small network on the last feature map of the landmark network."""
+
+    classes: int
+    model: Any  # hand_features [N, 7, 7, 192] → {"probabilities": [N, C], "features": [N, 7, 7, 384]}
+    logits: Any  # the dense layer
+
+
+Stream = LandmarkStream | HandStream | PixelStream
+
+
+def fold_temperature(stream: Stream, temperature: float) -> None:
     """Divides a stream's logits by ``temperature`` for good: probabilities come out calibrated, the order stays."""
     stream.logits.set_weights([value / temperature for value in stream.logits.get_weights()])
 
@@ -101,3 +116,27 @@ def build_landmark_stream(classes: int) -> LandmarkStream:
     probabilities = keras.layers.Softmax(dtype="float32")(logits(hidden))
     head = keras.Model(entry, probabilities, name="landmark_head")
     return LandmarkStream(classes, keras.Model(landmarks, head(features), name="landmark_stream"), head, scale, logits)
+
+
+def build_hand_stream(classes: int) -> HandStream:
+    """Two 1x1 convolutions with a depthwise 3x3 one between them, in float32 on every device."""
+    import keras
+
+    def convolution(units: int) -> Any:
+        return keras.layers.Conv2D(units, 1, use_bias=False, dtype="float32")
+
+    def normalised(values: Any) -> Any:
+        return keras.layers.ReLU(dtype="float32")(keras.layers.LayerNormalization(dtype="float32")(values))
+
+    seen = keras.Input(FEATURES, name="hand_features")
+    hidden = normalised(convolution(HAND_UNITS[0])(seen))
+    hidden = keras.layers.SpatialDropout2D(HAND_DROPOUT[0], dtype="float32")(hidden)
+    hidden = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, dtype="float32")(hidden)
+    features = normalised(convolution(HAND_UNITS[1])(hidden))
+    pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(features)
+    logits = keras.layers.Dense(classes, dtype="float32")
+    probabilities = keras.layers.Softmax(dtype="float32")(
+        logits(keras.layers.Dropout(HAND_DROPOUT[1], dtype="float32")(pooled))
+    )
+    outputs = {"probabilities": probabilities, "features": features}
+    return HandStream(classes, keras.Model(seen, outputs, name="hand_stream"), logits)

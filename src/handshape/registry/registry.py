@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from handshape.export.bundle import Bundle
 from handshape.registry.history import Event, State, read_event, replay
 from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_name, require_alias, require_name
 from handshape.registry.storage import Storage
+from handshape.spelling import did_you_mean, did_you_mean_path
 
 ATTEMPTS = 100  # at a change, when other programs come first again and again
 _EVENT = re.compile(r"[0-9]{8}\.json")
@@ -239,22 +239,27 @@ def _version(name: str, number: int, state: State) -> Version:
 
 def _unknown_model(reference: Reference, registry: Registry) -> ModelError:
     names = registry.names()
-    near = difflib.get_close_matches(reference.name, names, n=1)
+    meant = _run_called(reference) or did_you_mean(reference.name, names) or did_you_mean_path(Path(str(reference)))
     return ModelError(
         f"There is no model '{reference}': neither a folder or zip here, nor one in the registry {registry.storage}.",
         "a run folder, a bundle folder, its zip, or a name" + (f": {_some(names)}" if names else ""),
-        f"Did you mean {near[0]}?" if near else "Add one: handshape models add RUN --name NAME",
+        meant or "Add one: handshape models add RUN --name NAME",
     )
+
+
+def _run_called(reference: Reference) -> str:
+    """A run of that name, which is not here but in the folder of runs."""
+    run = Path("runs") / str(reference)
+    return f"Did you mean {run}?" if (run / "run.json").is_file() else ""
 
 
 def _unknown_version(reference: Reference, state: State) -> ModelError:
     numbers, aliases = [str(number) for number in state.added], [*state.aliases, NEWEST]
-    near = difflib.get_close_matches(str(reference.at), aliases, n=1)
     see = f"See what there is: handshape models show {reference.name}"
     return ModelError(
         f"There is no {reference}.",
         f"a version ({_some(numbers)}) or an alias ({_some(aliases)})",
-        f"Did you mean {reference.name}@{near[0]}?" if near else see,
+        did_you_mean(str(reference), (f"{reference.name}@{alias}" for alias in aliases)) or see,
     )
 
 

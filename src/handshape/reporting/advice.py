@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.data.label_issues import are_one_handshape
 from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.slices import NO_HAND_FOUND, SIZES, Coverage, Slice, Slices
 from handshape.reporting.wording import percent
@@ -23,6 +24,7 @@ FEW_PHOTOGRAPHS, FEW_OF_USUAL = 20, 0.5  # of a class
 FEW_PEOPLE, SOME_PEOPLE = 3, 10
 MISSED = 0.2  # of a class's photographs
 AT_STAKE_FEW, AT_STAKE_UNNAMED, AT_STAKE_SOME, AT_STAKE_EXTERNAL = 1.0, 0.3, 0.1, 0.05  # by judgement, not measured
+AT_STAKE_TWO_HANDS = 0.3  # at least, by judgement: the test photographs may be told apart by the people in them
 
 _SIZE_REMEDIES = {name: "come closer, or add such photographs" for _, high, name in SIZES if high <= 120}  # px
 
@@ -40,6 +42,19 @@ class Advice:
     at_stake: float
 
 
+@dataclass(frozen=True)
+class ClassFindings:
+    """What a look at the photographs says of their classes.
+
+    Attributes:
+        twins: pairs that look the same.
+        two_handed: those in which a second hand is seen.
+    """
+
+    twins: Sequence[Pair] = ()
+    two_handed: Collection[str] = ()
+
+
 def advise(
     metrics: Metrics,
     *,
@@ -47,7 +62,7 @@ def advise(
     people: int | None = None,
     slices: Slices | None = None,
     external: Sequence[Slice] | None = None,
-    twins: Sequence[Pair] = (),
+    classes: ClassFindings | None = None,
 ) -> tuple[Advice, ...]:
     """At most six pieces of advice, the most worthwhile first. Of what is None, nothing is said.
 
@@ -57,13 +72,19 @@ def advise(
         people: how many signed them; 0 where that is not known.
         slices: accuracy by parts of the test photographs.
         external: accuracy on photographs from elsewhere; empty where none were measured.
-        twins: pairs of classes that show the same handshape.
+        classes: what is known of them beforehand.
     """
     class_names = [score.label for score in metrics.per_class]
+    classes = classes or ClassFindings()
+    confused = _confused_pairs(metrics.confusion, class_names)
+    twins = _without_repeats((*classes.twins, *(pair for pair in confused if are_one_handshape(*pair))))
+    told = {frozenset(pair) for pair in twins}
+    others = {pair: part for pair, part in confused.items() if frozenset(pair) not in told}
     found = [
         *_about_people(people),
         *_about_twins(twins, metrics),
-        *_about_pairs(metrics.confusion, class_names, {frozenset(pair) for pair in twins}),
+        *_about_two_hands(classes.two_handed, metrics),
+        *_about_pairs(others, classes.two_handed, metrics),
         *(_about_counts(counts, class_names) if counts is not None else ()),
         *(_about_slices(slices, metrics) if slices is not None else ()),
         *(_about_external(external, metrics) if external is not None else ()),
@@ -92,34 +113,69 @@ def _about_people(people: int | None) -> Iterator[Advice]:
 
 def _about_twins(twins: Sequence[Pair], metrics: Metrics) -> Iterator[Advice]:
     """Classes that no photograph can tell apart: half of them are answered right by chance."""
+    one_handshape = [pair for pair in twins if are_one_handshape(*pair)]
+    alike = [pair for pair in twins if not are_one_handshape(*pair)]
+    if one_handshape:
+        how = "" if len(one_handshape) == 1 else ", pair by pair"
+        yield Advice(
+            f"{_in_words(one_handshape)} show the same handshape{how}: join them or keep one.",
+            _half_of(one_handshape, metrics),
+        )
+    if alike:
+        yield Advice(
+            f"{_in_words(alike)} look the same in these photographs: if they are one handshape, join them or keep "
+            "one; if not, see whether the photographs show what tells them apart.",
+            _half_of(alike, metrics),
+        )
+
+
+def _without_repeats(pairs: Iterable[Pair]) -> list[Pair]:
+    """Each pair once, whichever of the two comes first."""
+    return list({frozenset(pair): pair for pair in pairs}.values())
+
+
+def _in_words(pairs: Sequence[Pair]) -> str:
+    return ", ".join(f"{one} and {other}" for one, other in pairs)
+
+
+def _half_of(pairs: Sequence[Pair], metrics: Metrics) -> float:
+    """Half of the photographs of the classes in these pairs, as a share of all."""
     support = {score.label: score.support for score in metrics.per_class}
-    if twins:
-        at_stake = sum(support.get(name, 0) for name in {name for pair in twins for name in pair}) / (2 * metrics.n)
-        named = ", ".join(f"{one} and {other}" for one, other in twins)
-        how = "" if len(twins) == 1 else ", pair by pair"
-        yield Advice(f"{named} show the same handshape{how}: join them or keep one.", at_stake)
+    return sum(support.get(name, 0) for name in {name for pair in pairs for name in pair}) / (2 * max(1, metrics.n))
 
 
-def _about_pairs(
-    confusion: Integers, class_names: Sequence[str], twins: Collection[frozenset[str]]
-) -> Iterator[Advice]:
-    """The pairs of classes that are confused most, either way; more photographs are no help where they are twins."""
-    support, total = confusion.sum(axis=1), max(1, int(confusion.sum()))
+def _about_two_hands(two_handed: Collection[str], metrics: Metrics) -> Iterator[Advice]:
+    """Signs of two hands, of which one is looked at."""
+    wrong = sum(round(each.support * (1 - each.recall)) for each in metrics.per_class if each.label in two_handed)
+    if two_handed:
+        yield Advice(
+            f"Two hands are seen in {', '.join(two_handed)}, and one of them is looked at: show one hand alone, or "
+            "learn from whole images (--set hands.find=off).",
+            max(AT_STAKE_TWO_HANDS, wrong / max(1, metrics.n)),
+        )
+
+
+def _confused_pairs(confusion: Integers, class_names: Sequence[str]) -> dict[Pair, Slice]:
+    """The pairs of classes that are confused often, either way, the worst first, with the share of their images."""
+    support = confusion.sum(axis=1)
     errors = np.triu(confusion + confusion.T, k=1)
-    pairs = [pair for pair in np.argwhere(errors >= MIN_ERRORS).tolist() if _names(pair, class_names) not in twins]
-    worst_first = sorted(pairs, key=lambda pair: -int(errors[pair[0], pair[1]]))
-    for a, b in worst_first[:MAX_PAIRS]:
-        share = float(errors[a, b] / (support[a] + support[b]))
-        if share >= CONFUSED:
+    worst_first = sorted(np.argwhere(errors >= MIN_ERRORS).tolist(), key=lambda pair: -int(errors[pair[0], pair[1]]))
+    found = {
+        (class_names[a], class_names[b]): Slice("", int(support[a] + support[b]), int(errors[a, b]))
+        for a, b in worst_first
+    }
+    return {pair: part for pair, part in found.items() if part.share >= CONFUSED}
+
+
+def _about_pairs(pairs: Mapping[Pair, Slice], two_handed: Collection[str], metrics: Metrics) -> Iterator[Advice]:
+    """More photographs help pairs that are taken for each other, unless what tells them apart is not looked at."""
+    for (one, other), confused in list(pairs.items())[:MAX_PAIRS]:
+        if not {one, other} <= set(two_handed):
             yield Advice(
-                f"Photograph more of {class_names[a]} and {class_names[b]} by other people: "
-                f"they are taken for each other in {percent(share, 0)} of their photographs.",
-                float(errors[a, b] / total),
+                f"Photograph more of {one} and {other} by other people: "
+                f"they are taken for each other in {percent(confused.share, 0)} of their photographs.",
+                confused.hits / max(1, metrics.n),
             )
-
-
-def _names(pair: Sequence[int], class_names: Sequence[str]) -> frozenset[str]:
-    return frozenset(class_names[number] for number in pair)
 
 
 def _about_external(external: Sequence[Slice], metrics: Metrics) -> Iterator[Advice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,15 +61,27 @@ class Recognition:
 def hand_as_dict(hand: Hand, landmarks: bool = False) -> dict[str, Any]:
     """A hand for JSON; its box is left, top, width and height of the landmarks, in pixels of the photograph.
 
-    With ``landmarks`` these are in it too, as ``landmarks`` in pixels and ``world`` in metres, each 21 times x, y, z.
+    With ``landmarks`` all that a classifier is given of it is there too: ``landmarks`` in pixels and ``world`` in
+    metres, each 21 times x, y, z; ``square``, where the landmark network saw the hand: x and y of the centre and the
+    width in pixels, and the angle by which it is turned clockwise in radians; and ``features``, what it saw there,
+    [7, 7, 192] float32, little-endian, in base64.
     """
     low, high = hand.landmarks[:, :2].min(axis=0), hand.landmarks[:, :2].max(axis=0)
-    points = {"landmarks": _rows(hand.landmarks, 4), "world": _rows(hand.world, 6)} if landmarks else {}
     return {
         "box": [round(float(value), 1) for value in (*low, *(high - low))],
         "handedness": hand.handedness,
         "score": round(hand.score, 4),
-        **points,
+        **(_network_inputs(hand) if landmarks else {}),
+    }
+
+
+def _network_inputs(hand: Hand) -> dict[str, Any]:
+    square = (hand.box.x, hand.box.y, hand.box.width, hand.box.angle)
+    return {
+        "landmarks": _rows(hand.landmarks, 4),
+        "world": _rows(hand.world, 6),
+        "square": [round(float(value), 4) for value in square],
+        "features": base64.b64encode(hand.features.astype("<f4").tobytes()).decode("ascii"),
     }
 
 
@@ -157,10 +170,10 @@ class Recognizer:
         return self._answer(frame, lambda finder, photograph: self._track(finder, photograph, previous))[0]
 
     def explain(self, picture: Picture) -> tuple[Recognition, NDArray[np.float32] | None]:
-        """As :meth:`recognize`, and the last feature map [h, w, 1280] of the picture that was recognised.
+        """As :meth:`recognize`, and the last feature map [h, w, F] that the model has of what was recognised.
 
-        That picture is the hand's upright crop, of a left hand in a mirror, or the whole photograph in a square.
-        Models without a pixel stream have no feature map.
+        A hand stream's shows the square in which the landmarks were read (``Hand.box``), a pixel stream's the hand's
+        upright crop or the whole photograph in a square; left hands are in a mirror. Others have no feature map.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -174,13 +187,13 @@ class Recognizer:
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Class probabilities [N, C]."""
-        return self._network(*inputs.by_rank(self._network.ranks))[0]
+        return self._network(*inputs.by_channels(self._network.channels))[0]
 
     def _answer(self, picture: Picture, find: Find) -> tuple[Recognition, NDArray[np.float32] | None]:
         start = time.perf_counter()
         with self._finders.lent() if self._finders else nullcontext() as finder:
             inputs, hands = self._seen(picture, finder, find)
-            each, *others = self._network(*inputs.by_rank(self._network.ranks))
+            each, *others = self._network(*inputs.by_channels(self._network.channels))
         surest = int(each.max(axis=1).argmax())
         probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
-from handshape.console import Bar
+from handshape.console import Bar, Console
 from handshape.errors import RunError
 from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream
-from handshape.training.batches import Batches
 from handshape.training.checkpoints import TrainingState
 from handshape.training.tensorboard import TensorBoardWriter
 
 SAVE_EVERY_S = 15.0  # what a kill may cost; writing model and state takes half a second, an epoch often two
 
 
+class Ordered(Protocol):
+    """Batches whose order depends on the epoch."""
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draws the order of an epoch, counted from 0."""
+
+
 class EpochOrder(keras.callbacks.Callback):
     """Tells the batches which epoch begins."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Ordered) -> None:
         super().__init__()
         self.batches = batches
 
@@ -89,16 +96,43 @@ class History(keras.callbacks.Callback):
         self.state.history.setdefault("learning_rate", []).append(rate)
 
 
-class EpochBar(keras.callbacks.Callback):
-    """Moves the phase's progress bar."""
+class EpochLines(keras.callbacks.Callback):
+    """Moves a progress bar, and leaves a line an epoch: of many fast ones, of one in so many.
 
-    def __init__(self, bar: Bar) -> None:
+    Args:
+        bar: over the epochs.
+        epochs: how many there are at most.
+        console: where the lines go.
+        lines: at most so many.
+        also: what is measured for a line beside what Keras measures: ``val_accuracy`` and ``val_loss``.
+    """
+
+    def __init__(
+        self, bar: Bar, epochs: int, console: Console, lines: int = 1000, also: Callable[[], dict[str, float]] = dict
+    ) -> None:
         super().__init__()
         self.bar = bar
+        self.epochs = epochs
+        self.console = console
+        self.every = -(-epochs // lines)
+        self.also = also
+        self.since = time.monotonic()
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.since = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        self.bar.advance(note=f"accuracy {logs['accuracy']:.3f}, validation {logs['val_accuracy']:.3f}")
+        is_told = (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs
+        logs = (logs or {}) | (self.also() if is_told else {})
+        told = "; ".join(
+            f"{word} {logs[f'{prefix}accuracy']:.1%}, loss {logs[f'{prefix}loss']:.2f}"
+            for word, prefix in (("accuracy", ""), ("validation", "val_"))
+            if f"{prefix}accuracy" in logs
+        )
+        if is_told:
+            seconds, self.since = time.monotonic() - self.since, time.monotonic()
+            self.console.epoch(f"epoch {epoch + 1}/{self.epochs}: {told}; {seconds:.1f} s")
+        self.bar.advance(note=told.split(",")[0])
 
 
 class TensorBoardScalars(keras.callbacks.Callback):

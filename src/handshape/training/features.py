@@ -92,7 +92,7 @@ class TrunkFeatures:
         if not missing.any():
             return
         trunk = self.trunk(console)
-        with console.progress("Views through the frozen layers", int(missing.sum())) as bar:
+        with console.progress("Computing image features", int(missing.sum())) as bar:
             self._plain(np.flatnonzero(missing[0]), trunk, bar)
             for cell in cells:
                 members = np.flatnonzero(self.cells == cell)
@@ -142,7 +142,7 @@ def _opened(file: Path, shape: tuple[int, ...]) -> Stored:
     if is_there:  # files come whole into their place, so this one is damaged
         file.unlink(missing_ok=True)
     (file.parent / DONE).unlink(missing_ok=True)
-    require_disk_space(file.parent, 2 * int(np.prod(shape)))
+    require_disk_space(file.parent, 2 * int(np.prod(shape)), ANOTHER_CACHE)
     with suppress(FileExistsError), atomic_write(file, ANOTHER_CACHE, exclusive=True) as partial:
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     return np.lib.format.open_memmap(file, mode="r+")

@@ -1,4 +1,4 @@
-"""How much each stream counts, learned on people that neither has seen: five numbers, kept near sensible ones.
+"""How much each stream counts, learned on people that none has seen: a few numbers, kept near sensible ones.
 
 Log-probabilities of the streams are added with weights that depend on whether a hand was found and how large it is.
 The likelihood is convex in the weights, so Newton's method finds the best ones. The weights are the temperature as
@@ -7,12 +7,15 @@ well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.model.classifier import MIN_PROBABILITY, fusion_inputs
+from handshape.model.classifier import MIN_PROBABILITY, PIXELS, fusion_inputs
 
-USUAL = np.array([1.0, 0.35, 0.0, 1.0, 0.0])  # pixels without a hand, with one, by size; landmarks with one, by size
+WITHOUT_HAND = 1.0  # what the pixel stream usually counts there
+USUAL = {"landmarks": 1.0, "hand": 1.0, PIXELS: 0.35}  # what streams usually count with a hand, of whatever size
 PULL = 10.0  # towards them, as strong as so many images
 IMAGES_A_PERSON = 20  # so many images of one person say as much as all: they are alike
 STEPS = 50
@@ -21,41 +24,32 @@ Floats = NDArray[np.floating]
 
 
 def fit_fusion(
-    pixels: Floats,
-    landmarks: Floats,
-    hand_present: Floats,
-    size: Floats,
-    targets: NDArray[np.integer],
-    people: int,
-) -> NDArray[np.float64]:
-    """The five weights that make the targets most likely, for :func:`handshape.model.classifier.fusion_kernel`.
+    answers: Mapping[str, Floats], hand_present: Floats, size: Floats, targets: NDArray[np.integer], people: int
+) -> NDArray[np.float32]:
+    """The weights that make the targets most likely: the kernel [3, S] of the classifier's fusion layer.
+
+    Its rows are what each stream counts without a hand, with one, and by its size; without a hand the pixel stream
+    alone says something.
 
     Args:
-        pixels: [N, C], probabilities of the pixel stream.
-        landmarks: [N, C], those of the landmark stream.
+        answers: by stream, its probabilities [N, C].
         hand_present: [N, 1], 0 or 1.
         size: [N, 1], pixels from wrist to knuckles.
         targets: [N], the true class of each image.
         people: how many signed them. Few people say little about others, however many their images.
     """
-    pull = pull_of(len(targets), people)
-    terms = _terms(pixels, landmarks, hand_present, size)
-    right = np.eye(pixels.shape[1])[targets]
-    weights = USUAL.copy()
-    damping = 1e-6
-    loss = _loss(terms, right, weights, pull)
-    for _ in range(STEPS):
-        slope, curve = _slope_and_curve(terms, right, weights, pull)
-        candidate = weights - np.linalg.solve(curve + damping * np.eye(len(weights)), slope)
-        improved = _loss(terms, right, candidate, pull)
-        if improved > loss:
-            damping = max(damping * 10, 1e-3)
-            continue
-        done = loss - improved < 1e-9 * (1 + loss)
-        weights, loss, damping = candidate, improved, damping / 10
-        if done:
-            break
-    return weights
+    is_free, usual = _free(list(answers)), usual_kernel(list(answers))
+    terms = _terms(list(answers.values()), fusion_inputs(hand_present, size))[..., is_free]
+    fit = _Fit(terms, targets, usual[is_free], pull_of(len(targets), people))
+    kernel = usual.copy()
+    kernel[is_free] = fit.best()
+    return kernel.astype(np.float32)
+
+
+def usual_kernel(names: Sequence[str]) -> NDArray[np.float64]:
+    """What streams count where nothing is known about them, [3, S]."""
+    without = [WITHOUT_HAND if name == PIXELS else 0.0 for name in names]
+    return np.array([without, [USUAL[name] for name in names], [0.0] * len(names)])
 
 
 def pull_of(images: int, people: int) -> float:
@@ -63,27 +57,61 @@ def pull_of(images: int, people: int) -> float:
     return PULL * max(1.0, images / (IMAGES_A_PERSON * max(1, people)))
 
 
-def _terms(pixels: Floats, landmarks: Floats, hand_present: Floats, size: Floats) -> Floats:
-    """What the five weights multiply, [N, C, 5]."""
-    absent, present, large = (column[:, None] for column in fusion_inputs(hand_present, size).astype(np.float64).T)
-    seen, shape = (np.log(np.maximum(each, MIN_PROBABILITY)).astype(np.float64) for each in (pixels, landmarks))
-    return np.stack([absent * seen, present * seen, large * seen, present * shape, large * shape], axis=2)
+def _free(names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of the weights [3, S] are fitted."""
+    return np.array([[name == PIXELS for name in names], [True] * len(names), [True] * len(names)])
 
 
-def _probabilities(terms: Floats, weights: Floats) -> Floats:
-    scores = terms @ weights
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+def _terms(answers: Sequence[Floats], gate: Floats) -> Floats:
+    """What the weights multiply, [N, C, 3, S]."""
+    scores = np.log(np.maximum(np.stack(answers, axis=2), MIN_PROBABILITY)).astype(np.float64)
+    return gate[:, None, :, None].astype(np.float64) * scores[:, :, None, :]
 
 
-def _loss(terms: Floats, right: Floats, weights: Floats, pull: float) -> float:
-    likelihood = (_probabilities(terms, weights) * right).sum(axis=1)
-    return float(-np.log(np.maximum(likelihood, 1e-300)).sum() + pull / 2 * np.square(weights - USUAL).sum())
+class _Fit:
+    """Newton's method on a convex loss.
 
+    Args:
+        terms: [N, C, K], what the K weights multiply.
+        targets: [N].
+        usual: [K], where the weights are pulled to.
+        pull: how strongly.
+    """
 
-def _slope_and_curve(terms: Floats, right: Floats, weights: Floats, pull: float) -> tuple[Floats, Floats]:
-    probabilities = _probabilities(terms, weights)
-    slope = np.einsum("nc,nck->k", probabilities - right, terms) + pull * (weights - USUAL)
-    mean = np.einsum("nc,nck->nk", probabilities, terms)
-    curve = np.einsum("nc,nck,ncl->kl", probabilities, terms, terms) - mean.T @ mean
-    return slope, curve + pull * np.eye(len(weights))
+    def __init__(self, terms: Floats, targets: NDArray[np.integer], usual: Floats, pull: float) -> None:
+        self._terms, self._usual, self._pull = terms, usual, pull
+        self._right = np.eye(terms.shape[1])[targets]
+
+    def best(self) -> Floats:
+        """The weights of the least loss."""
+        weights, damping = self._usual.copy(), 1e-6
+        loss = self._loss(weights)
+        for _ in range(STEPS):
+            slope, curve = self._slope_and_curve(weights)
+            candidate = weights - np.linalg.solve(curve + damping * np.eye(len(weights)), slope)
+            improved = self._loss(candidate)
+            if improved > loss:
+                damping = max(damping * 10, 1e-3)
+                continue
+            done = loss - improved < 1e-9 * (1 + loss)
+            weights, loss, damping = candidate, improved, damping / 10
+            if done:
+                break
+        return weights
+
+    def _probabilities(self, weights: Floats) -> Floats:
+        scores = self._terms @ weights
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+    def _loss(self, weights: Floats) -> float:
+        likelihood = (self._probabilities(weights) * self._right).sum(axis=1)
+        pulled = self._pull / 2 * np.square(weights - self._usual).sum()
+        return float(-np.log(np.maximum(likelihood, 1e-300)).sum() + pulled)
+
+    def _slope_and_curve(self, weights: Floats) -> tuple[Floats, Floats]:
+        probabilities, terms = self._probabilities(weights), self._terms
+        slope = np.einsum("nc,nck->k", probabilities - self._right, terms) + self._pull * (weights - self._usual)
+        mean = np.einsum("nc,nck->nk", probabilities, terms)
+        curve = np.einsum("nc,nck,ncl->kl", probabilities, terms, terms) - mean.T @ mean
+        return slope, curve + self._pull * np.eye(len(weights))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -13,12 +15,14 @@ from handshape.console import Console
 from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
 from handshape.runtime import Runtime
+from handshape.training.callbacks import EpochLines, EpochOrder
 
 EPOCHS = 40
 MIN_STEPS = 1200  # small sets are gone through more often
 BATCH = 128
 RATE, DECAY = 2e-3, 1e-3
 SMOOTHING = 0.1
+LINES = 10  # about epochs, of which there are many fast ones
 FLOOR = 1e-3  # of a feature's spread: what hardly varies is not blown up
 
 
@@ -37,23 +41,18 @@ class Hands:
     weights: NDArray[np.float32]
 
 
-def balanced(landmarks: NDArray[np.float32], targets: NDArray[np.int64], source: NDArray[np.integer]) -> Hands:
-    """Hands weighed so that every class counts the same, and every source by the square root of its size.
-
-    Args:
-        landmarks: [N, 21, 6].
-        targets: [N].
-        source: [N], numbers of people, or of whatever else the hands come from.
-    """
-    weights = 1 / np.sqrt(np.bincount(source)[source])
-    weights /= np.bincount(targets, weights)[targets]
-    return Hands(landmarks, targets, (weights / weights.mean()).astype(np.float32))
-
-
-def train_landmarks(stream: LandmarkStream, hands: Hands, seed: int, runtime: Runtime, console: Console) -> None:
+def train_landmarks(
+    stream: LandmarkStream,
+    hands: Hands,
+    seed: int,
+    runtime: Runtime,
+    console: Console,
+    validation: Hands | None = None,
+) -> None:
     """Trains the stream in place; the same seed and hands give the same weights.
 
-    AdamW (Loshchilov & Hutter 2019) on a cosine, label smoothing .1.
+    AdamW (Loshchilov & Hutter 2019) on a cosine, label smoothing .1. What it says of ``validation`` is told and decides
+    nothing.
     """
     features = shape_features(hands.landmarks)
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
@@ -61,21 +60,31 @@ def train_landmarks(stream: LandmarkStream, hands: Hands, seed: int, runtime: Ru
         layer.seed_generator.state.assign([seed, number])
     batches = _AugmentedHands(hands, stream.classes, seed)
     epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
-    with console.progress("landmarks", epochs) as bar:
+    with console.progress("Landmark stream, epoch", epochs) as bar:
         stream.head.compile(
             optimizer=keras.optimizers.AdamW(
                 keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
             ),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=runtime.xla,
             # TensorFlow then goes through an epoch without coming back to Python, which takes a fifth less time
             steps_per_execution=len(batches) if runtime.backend == "tensorflow" else 1,
         )
-        tick = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch),
-            on_epoch_end=lambda epoch, logs: bar.advance(note=f"loss {logs['loss']:.3f}"),
-        )
-        stream.head.fit(batches, shuffle=False, epochs=epochs, callbacks=[tick], verbose=0)
+        also: Callable[[], dict[str, float]] = dict
+        if validation is not None and len(validation.targets):
+            also = partial(_measured, stream, validation)
+        lines = EpochLines(bar, epochs, console, LINES, also)
+        stream.head.fit(batches, shuffle=False, epochs=epochs, callbacks=[EpochOrder(batches), lines], verbose=0)
+
+
+def _measured(stream: LandmarkStream, hands: Hands) -> dict[str, float]:
+    """Accuracy and loss on hands that are not learned from, as Keras calls them."""
+    targets = np.eye(stream.classes, dtype=np.float32)[hands.targets]
+    probabilities = stream.head(shape_features(hands.landmarks), training=False)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING)(targets, probabilities)
+    right = keras.ops.convert_to_numpy(probabilities).argmax(axis=1) == hands.targets
+    return {"val_accuracy": float(right.mean()), "val_loss": float(loss)}
 
 
 class _AugmentedHands(keras.utils.PyDataset):

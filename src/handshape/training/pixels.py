@@ -16,7 +16,7 @@ from handshape.errors import RuntimeUnavailableError
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime, accelerator_peak_mib, is_out_of_memory
 from handshape.training.batches import Batches, FreshViews, StoredViews, TrainingRows
-from handshape.training.callbacks import BestModel, Checkpoint, EpochBar, EpochOrder, History, TensorBoardScalars
+from handshape.training.callbacks import BestModel, Checkpoint, EpochLines, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
 from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase
@@ -104,7 +104,7 @@ class PixelTrainer:
             self.stream.model.set_weights(state.best)
         while True:
             try:
-                with self.console.progress(f"phase {phase.number}, {phase.name}", phase.epochs) as bar:
+                with self.console.progress(f"Phase {phase.number}, epoch", phase.epochs) as bar:
                     self._fit(phase, bar)
                 break
             except Exception as error:
@@ -147,11 +147,11 @@ class PixelTrainer:
             validation_data=(plain_inputs(self.data.features, validation, phase.inputs), self._one_hot(validation)),
             validation_batch_size=PREDICTED,
             class_weight=self._class_weights,
-            callbacks=self._callbacks(batches, bar),
+            callbacks=self._callbacks(batches, bar, phase.epochs),
             verbose=0,
         )
 
-    def _callbacks(self, batches: Batches, bar: Bar) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, batches: Batches, bar: Bar, epochs: int) -> list[keras.callbacks.Callback]:
         """The callbacks of one phase, in the order they must run."""
         settings, files = self.options.settings, self.files
         stopping = keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, min_delta=settings.min_delta)
@@ -170,7 +170,7 @@ class PixelTrainer:
             History(self.state),
             stopping,
             plateau,
-            EpochBar(bar),
+            EpochLines(bar, epochs, self.console),
             *scalars,
             Checkpoint(self.state, files.checkpoint, watched),
         ]

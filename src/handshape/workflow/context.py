@@ -64,7 +64,9 @@ class Context:
         """Backend, device and precision; Keras is started on them when this is first asked for."""
         with native_chatter_hidden():  # of a backend that has to be asked for its devices
             runtime = choose_runtime(self.gpu)
-        self.console.status("machine", f"Running on {runtime.accelerator or 'the CPU'} with {runtime.backend}")
+        self.console.status(
+            "machine", f"Starting {runtime.backend} on {runtime.accelerator or 'the CPU'}, which takes some seconds"
+        )
         for decision in runtime.decisions:
             self.console.log(str(decision))
         start_runtime(runtime, self.gpu, seed=0)

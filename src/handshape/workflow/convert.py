@@ -37,11 +37,12 @@ class ConvertedModel:
 
 def convert(fitted: Fitted, context: Context) -> ConvertedModel:
     """The classifier as it is now."""
+    context.console.status("save", "Converting the model for LiteRT, which runs it on small devices")
     classifier = fitted.classifier
     model = in_float32(classifier.model)
     content = _to_litert(model, context)
     network = KerasNetwork(model) if content is None else LiteRtNetwork(content)
-    activation = classifier.pixels.logits.get_weights()[0] if classifier.pixels else None
+    activation = classifier.mapped.logits.get_weights()[0] if classifier.mapped else None
     return ConvertedModel(model, content, network, activation)
 
 

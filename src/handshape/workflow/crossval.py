@@ -189,14 +189,16 @@ def _answer_all(
                 f"The photographs are not those that {run.folder} began with.",
                 fix="Begin anew, or put the photographs back as they were.",
             )
+        place = f"{name} ({number + 1} of {len(plan)})"
+        if known is None:
+            sizes = f"on {len(each.train):,} images, tested on {len(each.test):,}"
+            context.console.status("train", f"{place}: training {sizes}")
         answers[name] = known or _answer_fold(begun, each, number // a_repeat, context)
         if known is None:
             answers[name].save(file)
         right = (answers[name].probabilities.argmax(axis=1) == begun.dataset.targets[each.test]).mean()
-        took = "before" if known else f"{answers[name].seconds:.0f} s"
-        context.console.status(
-            "train", f"{name} ({number + 1} of {len(plan)}): {right:.1%} of {len(each.test)}, {took}"
-        )
+        took = "done before" if known else f"{answers[name].seconds:.0f} s"
+        context.console.status("", f"{place}: right on {right:.1%} of {len(each.test):,}, {took}")
     return answers
 
 

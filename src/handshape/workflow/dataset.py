@@ -7,7 +7,7 @@ hashed and decoded once; every fit on the data set shares its pictures, hands an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,10 @@ from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
 from handshape.model.decisions import is_negative_name
 from handshape.workflow.context import Context
-from handshape.workflow.label_signs import add_label_issues
+from handshape.workflow.label_signs import add_hand_findings
 
 MIN_FOUND = 0.5  # of the images; with fewer hands, whole images say more
+MAX_NAMED = 10  # of what is left out
 MIN_NEGATIVES = 2  # one to tune on, one to test with
 
 
@@ -113,6 +114,20 @@ class Dataset:
         """What near-duplicates among these and photographs of other folders are told by, [n, 256]."""
         return self.report.thumbnails[self._places(rows)]
 
+    def left_out_in_words(self) -> Iterator[str]:
+        """What of the folder was left out, and why; a sentence for each kind."""
+        report = self.report
+        for names, what in (
+            (self.left_out, "classes the model does not know"),
+            ([f"{path} ({why.removeprefix('is ')})" for path, why in report.reasons.items()], "unreadable images"),
+            (report.strays, "files that are not images, going by their names"),
+        ):
+            if names:
+                yield f"Left out, {what}: {some(names, MAX_NAMED)}."
+        empty = [name for name, count in report.usable_counts.items() if not count and name not in self.left_out]
+        if empty:
+            yield f"Nothing is measured of {some(empty, MAX_NAMED)}: no image there can be used."
+
     def _places(self, rows: Rows) -> list[int]:
         """Where these stand among the usable images of the report, of which a data set may leave some out."""
         place = {sample.path: number for number, sample in enumerate(self.report.usable_samples)}
@@ -133,10 +148,9 @@ def load(settings: Settings, context: Context) -> Dataset:
         require_rule(folder, settings.data.groups)
         search = find_search(settings, console)
         readings = read_samples(folder, search, settings.model.img_size, console)
-        may_do_without = settings.hands.find == "auto" and "pixels" in settings.model.streams
-        if search is not None and may_do_without and hides_hands(folder, readings):
+        if search is not None and settings.hands.find == "auto" and hides_hands(folder, readings):
             console.warn(
-                "A hand was found in less than half of the images (are they thresholded, gloved, drawn, tiny?), so "
+                "A hand was found in less than half of the images (are they black and white, gloved, drawn, tiny?), so "
                 "whole images are learned, as with hands.find=off. Photographs of whole hands in colour do far better."
             )
             search = None
@@ -147,11 +161,12 @@ def load(settings: Settings, context: Context) -> Dataset:
         for problem in report.problems:
             console.warn(problem)
         if search is not None:
-            console.detail(f"a hand in {np.mean([hand is not None for hand in readings.hands]):.1%} of the images")
+            console.detail(f"a hand was found in {np.mean([hand is not None for hand in readings.hands]):.1%} of them")
     with context.watch.stage("group"):
+        console.status("check", "Comparing the images with one another")
         groups = group_samples(folder, report.usable_samples, settings.data.groups, report.digests, report.similarity)
         groups.announce(console)
-        checked = add_label_issues(report, readings, groups)
+        checked = report if search is None else add_hand_findings(report, readings, groups)
         for text in checked.problems[len(report.problems) :]:
             console.warn(text)
     dataset = _dataset(folder, checked, readings, groups, search)
@@ -206,13 +221,8 @@ def load_externals(paths: Mapping[str, Path], dataset: Dataset, size: int, conso
         name: load_external(path, dataset.class_names, dataset.search, size, console) for name, path in paths.items()
     }
     for name, each in found.items():
-        for words, what in (
-            (each.left_out, "classes that are not trained"),
-            (each.report.corrupt, "unreadable images"),
-            (each.report.strays, "files that are no images by their names"),
-        ):
-            if words:
-                console.warn(f"Left out of {name}, {what}: {some(words, 10)}.")
+        for sentence in each.left_out_in_words():
+            console.warn(f"{name}: {sentence}")
     return found
 
 
@@ -228,8 +238,8 @@ def load_negatives(folders: Sequence[str], search: HandSearch | None, size: int,
         if not Path(folder).is_dir():
             raise DataError(f"There is no folder {folder} of photographs without a sign.")
     found = find_images([Path(folder) for folder in folders])
-    for _, error in found.failed:
-        raise error
+    for path, error in found.failed:
+        raise DataError(f"No photographs without a sign in {path}: {error.happened}", error.expected, error.fix)
     if found.left_out:
         console.warn(f"Photographs without a sign: {left_out_in_words([str(file) for file in found.left_out])}")
     files = found.files

@@ -113,7 +113,7 @@ def evaluate_training(
         for start in (0, 1)
     )
     tuning = tune_thresholds(parts["validation"].answers, tuned_on, target)
-    console.paragraph(tuning.summary)
+    console.detail(tuning.summary)
     results = Results(parts["validation"], parts["test"], kept, tuning)
     _say_false_accepts(results, console)
     return results
@@ -123,7 +123,7 @@ def _say_false_accepts(results: Results, console: Console) -> None:
     """How often a photograph without a sign, one that tuned nothing, is taken for a sign; a warning where too often."""
     found, target = results.decisions.false_accepts, results.tuning.target
     if found is not None:
-        say = console.warn if misses(found, target) else console.paragraph
+        say = console.warn if misses(found, target) else console.detail
         say(for_terminal(false_accepts_in_words(found, target)))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from handshape.explain.saliency import Heat, where_it_looked
 from handshape.hands.crops import crop_box
-from handshape.images import Pixels
+from handshape.hands.inputs import Inputs
 from handshape.model.decisions import NO_HAND, Thresholds, decide, is_negative_name
 from handshape.reporting.page import Example, Pair, choose_pairs, typical_image
 from handshape.workflow.dataset import Dataset
@@ -27,14 +27,14 @@ class Gallery:
         evaluation: what a model said.
         dataset: about whose photographs.
         thresholds: what it accepts.
-        features: pictures [N, S, S, 3] to the pixel stream's last feature maps [N, h, w, F].
+        features: inputs of N photographs to the last feature maps [N, h, w, F] of the stream that has some.
         activation: that stream's dense weights, [F, C]; None where the model has no such stream.
     """
 
     evaluation: Evaluation
     dataset: Dataset
     thresholds: Thresholds
-    features: Callable[[Pixels], NDArray[np.float32]]
+    features: Callable[[Inputs], NDArray[np.float32]]
     activation: NDArray[np.float32] | None
 
     def mistakes(self) -> list[Pair[Example]]:
@@ -77,5 +77,5 @@ class Gallery:
         """What spoke for an answer; nothing speaks for a class that shows no sign."""
         if self.activation is None or is_negative_name(self.evaluation.class_names[answer]):
             return None
-        features = self.features(self.dataset.inputs.image[[row]])[0]
+        features = self.features(self.dataset.inputs[np.array([row])])[0]
         return where_it_looked(features, self.activation, answer, self.dataset.hands[row])

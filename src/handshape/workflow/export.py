@@ -58,7 +58,7 @@ def export_bundle(
     chosen = choose_from_folder(data, bundle) if data else _choose_from_run(bundle, console)
     search = hand_search(console, required=True) if bundle.hands else None
     console.status("check", f"Comparing on {len(chosen.proof)} photographs of {chosen.root}")
-    console.detail(f"{len(chosen.calibration)} others show int8 the range of every value")
+    console.detail(f"{len(chosen.calibration)} others show which values occur, which int8 needs to know")
     calibration = load_photographs(chosen.root, chosen.calibration, bundle, search, console)
     proof = load_photographs(chosen.root, chosen.proof, bundle, search, console)
     return export_model(bundle, formats, calibration.inputs, proof, out or _usual_folder(bundle), console)
@@ -138,7 +138,7 @@ def _choose_from_run(bundle: Bundle, console: Console) -> Chosen:
         )
     chosen = choose_from_split(Path(read_record(run)["data"]), read_splits(open_run(run, Run).splits))
     if bundle.details.get("learned_from_all"):
-        console.status("hint", "In the end the model learned from these photographs; others prove more: --data FOLDER")
+        console.hint("In the end the model learned from these photographs too, so others prove more: --data FOLDER")
     return chosen
 
 

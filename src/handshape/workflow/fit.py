@@ -18,9 +18,9 @@ from handshape.data.splits import Rows, Split
 from handshape.errors import RunError
 from handshape.evaluation.calibration import fit_temperature
 from handshape.hands.geometry import hand_size
-from handshape.model.classifier import Classifier, build_classifier, fusion_kernel
+from handshape.model.classifier import PIXELS, Classifier, build_classifier
 from handshape.model.networks import KerasNetwork
-from handshape.model.streams import LandmarkStream, PixelStream, fold_temperature
+from handshape.model.streams import fold_temperature
 from handshape.model.weights import StartingWeights, find_weights
 from handshape.runtime import Runtime, seed_everything
 from handshape.workflow.context import Context
@@ -29,7 +29,7 @@ from handshape.workflow.run import Run
 from handshape.workflow.streams import StreamTrainer, stream_trainers
 
 MIN_PROBABILITY = 1e-30  # before its logarithm
-FUSION_NAMES = ("pixels_without_hand", "pixels", "pixels_by_size", "landmarks", "landmarks_by_size")
+FUSION_NAMES = ("without_hand", "with_hand", "by_size")  # of each stream, what it counts
 MANY_PEOPLE = 40  # with more, those kept back for the test are hardly missed
 
 
@@ -68,6 +68,7 @@ def fit(dataset: Dataset, split: Split, settings: Settings, context: Context) ->
     classifier, trainers = prepare(dataset, split, settings, context)
     for trainer in trainers:
         trainer.train()
+    set_prior(classifier, dataset, split.train)
     with context.watch.stage("calibrate"):
         calibration = calibrate(classifier, trainers, dataset, split.validation)
     return Fitted(classifier, calibration, trainers)
@@ -92,11 +93,15 @@ def refit(fitted: Fitted, rows: Rows, settings: Settings, context: Context) -> N
     """The streams go on learning, from all these rows; how they are joined and calibrated stays."""
     classifier, temperature = fitted.classifier, fitted.calibration.get("temperature", 1.0)
     with context.watch.stage("refit"):
-        context.console.status("train", "Learning from the validation and test images too, now that they are measured")
-        fold_temperature(_only_stream(classifier), 1 / temperature)  # training goes on where it was
+        context.console.status(
+            "train", "Learning from the validation and test images too: the accuracy has been measured"
+        )
+        if temperature != 1:
+            fold_temperature(classifier.streams[PIXELS], 1 / temperature)  # training goes on where it was
         for trainer in fitted.trainers:
             trainer.refit(rows)
-        fold_temperature(_only_stream(classifier), temperature)
+        if temperature != 1:
+            fold_temperature(classifier.streams[PIXELS], temperature)
 
 
 def needs_refit(dataset: Dataset, settings: Settings) -> bool:
@@ -108,7 +113,9 @@ def needs_refit(dataset: Dataset, settings: Settings) -> bool:
 
 
 def choose_weights(settings: Settings, console: Console) -> StartingWeights:
-    """Where MobileNetV2 starts, said aloud."""
+    """Where MobileNetV2 starts, said aloud; the package's own, silently, without a pixel stream."""
+    if PIXELS not in settings.model.streams:
+        return find_weights("own", settings.model.img_size, console)
     for_crops = settings.model.weights == "auto" and settings.hands.find != "off"
     weights = find_weights("own" if for_crops else settings.model.weights, settings.model.img_size, console)
     if for_crops:
@@ -137,28 +144,27 @@ def calibrate(
     """Fits what joins and calibrates the streams, puts it into the model and reports it."""
     from handshape.training.fusion import fit_fusion
 
-    targets, found = dataset.targets[rows], dataset.inputs.found[rows]
+    targets = dataset.targets[rows]
     answers = {trainer.name: trainer.probabilities(rows) for trainer in trainers}
-    if len(answers) > 1:
+    if classifier.fusion is not None:
         present, size = dataset.inputs.hand_present[rows], hand_size(dataset.inputs.landmarks[rows])
-        people = len(set(dataset.signers(rows)))
-        weights = fit_fusion(answers["pixels"], answers["landmarks"], present, size, targets, people)
-        classifier.fusion.set_weights([fusion_kernel(weights)])
-        return {"fusion": dict(zip(FUSION_NAMES, map(float, weights), strict=True))}
-    (probabilities,) = answers.values()
-    if classifier.pixels is None:
-        probabilities, targets = probabilities[found], targets[found]
+        kernel = fit_fusion(answers, present, size, targets, len(set(dataset.signers(rows))))
+        classifier.fusion.set_weights([kernel])
+        columns = zip(answers, kernel.T.tolist(), strict=True)
+        return {"fusion": {name: dict(zip(FUSION_NAMES, column, strict=True)) for name, column in columns}}
+    probabilities = answers[PIXELS]
     temperature = fit_temperature(np.log(np.maximum(probabilities, MIN_PROBABILITY)), targets)
-    fold_temperature(_only_stream(classifier), temperature)
+    fold_temperature(classifier.streams[PIXELS], temperature)
     return {"temperature": temperature}
+
+
+def set_prior(classifier: Classifier, dataset: Dataset, rows: Rows) -> None:
+    """What a classifier without a pixel stream says where no hand is found: the classes of such training images."""
+    if classifier.prior is not None:
+        unseen = dataset.targets[rows][~dataset.inputs.found[rows]]
+        counts = 1 + np.bincount(unseen, minlength=len(classifier.class_names))
+        classifier.prior.set_weights([np.log(counts / counts.sum())[None].astype(np.float32)])
 
 
 def _described(start: Mapping[str, str]) -> str:
     return f"{start['weights']} weights, {start['backend']} and hands.find={start.get('hands', 'off')}"
-
-
-def _only_stream(classifier: Classifier) -> PixelStream | LandmarkStream:
-    stream = classifier.pixels or classifier.landmarks
-    if stream is None:
-        raise ValueError("A classifier has at least one stream.")
-    return stream

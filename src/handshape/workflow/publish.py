@@ -65,11 +65,14 @@ def draw_figures(trained: Trained, run: Run, context: Context) -> None:
     from handshape.reporting import plots
 
     context.console.status("chart", f"Drawing figures into {run.results}")
-    test, curves = trained.results.test, None
-    history = trained.fitted.history
-    if history:
-        joined = trained.results.validation.metrics.accuracy if len(trained.fitted.trainers) > 1 else None
-        curves = plots.TrainingCurves(history["history"], history["epochs"].get("1", 0), history["best_epoch"], joined)
+    test, curves, fitted = trained.results.test, None, trained.fitted
+    if fitted.history:
+        joined = trained.results.validation.metrics.accuracy if len(fitted.trainers) > 1 else None
+        stream = next(trainer.name.removesuffix("s") for trainer in fitted.trainers if trainer.history)
+        phase_one = fitted.history["epochs"].get("1", 0)
+        curves = plots.TrainingCurves(
+            fitted.history["history"], phase_one, fitted.history["best_epoch"], stream, joined
+        )
     plots.draw_figures(run.results, test.metrics, test.predictions, curves, run.folder.name, context.console)
 
 

@@ -17,7 +17,7 @@ from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminanc
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
 from handshape.hands.search import without_search
 from handshape.model.decisions import Thresholds, is_negative_name
-from handshape.reporting.advice import Advice, advise
+from handshape.reporting.advice import Advice, ClassFindings, advise
 from handshape.reporting.verdict import Evidence, Verdict, verdict_on
 from handshape.workflow.context import optional
 from handshape.workflow.dataset import Dataset
@@ -114,7 +114,7 @@ def test_mirror(model: Model, test: Evaluation, dataset: Dataset, size: int, con
     """The test images, or an even selection of them, as they are and mirrored; hands are found anew."""
     count = len(test.rows)
     chosen = np.unique(np.linspace(0, count - 1, min(MAX_MIRRORED, count)).round().astype(int))
-    console.status("check", f"Mirror test on {len(chosen)} test images")
+    console.status("check", f"Mirror test: whether {len(chosen)} test images are recognised as well when mirrored")
     mirrored = _answer_mirrored(model, dataset, test.rows[chosen], size, console)
     predictions = test.predictions
     return run_mirror_test(
@@ -183,4 +183,5 @@ def advise_on(
         people=len(set(dataset.groups.of.values())) if dataset.groups.are_signers else 0,
         slices=slices,
         external=external,
+        classes=ClassFindings(dataset.report.twins or (), tuple(dataset.report.two_hands or ())),
     )

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from handshape.console import Console
 from handshape.errors import HandshapeError, RunError
 from handshape.files import cannot_write, is_refused, require_disk_space, write_json
+from handshape.spelling import did_you_mean_path
 
 RECORD = "run.json"
 ROOM = 100_000_000  # bytes: models, checkpoint and figures come to about 70 MB
@@ -231,7 +232,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise RunError(
             f"{folder} is not a run folder.",
             f"a folder that handshape train made, with a {RECORD} in it",
-            "Look below runs/ for its name.",
+            did_you_mean_path(folder) or "Look below runs/ for its name.",
         ) from None
     return dict(record)
 

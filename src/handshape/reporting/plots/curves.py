@@ -1,4 +1,4 @@
-"""Accuracy, loss and learning rate of the pixel stream over the epochs of both phases."""
+"""Accuracy, loss and learning rate of a stream over its epochs."""
 
 from __future__ import annotations
 
@@ -49,13 +49,14 @@ CIRCLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrainingCurves:
-    """What the pixel stream went through, epoch by epoch, phases joined.
+    """What a stream went through, epoch by epoch, phases joined.
 
     Attributes:
         history: ``accuracy``, ``val_accuracy``, ``loss``, ``val_loss``, ``learning_rate`` of each epoch, at least one.
-        phase_one_epochs: how many of the epochs came before fine-tuning.
+        phase_one_epochs: how many of the epochs came before fine-tuning; 0 where there are no phases.
         best_epoch: the one that was kept, counted from 1.
-        joined: accuracy on the validation images once the landmark stream is joined to it; None where there is none.
+        stream: its name, such as ``hand``.
+        joined: accuracy on the validation images once the other streams are joined to it; None where there is none.
 
     Raises:
         ValueError: no epochs, or the best one is none of them.
@@ -64,6 +65,7 @@ class TrainingCurves:
     history: Mapping[str, Sequence[float]]
     phase_one_epochs: int
     best_epoch: int
+    stream: str = "pixel"
     joined: float | None = None
 
     def __post_init__(self) -> None:
@@ -97,15 +99,17 @@ def loss_plot(curves: TrainingCurves, title: str) -> Figure:
     """Loss on training and validation images, epoch by epoch."""
     below = "What training makes small; validation loss that rises while training loss falls means learning by heart."
     page = new_page(HEIGHT, title, f"Loss{_whose(curves)} while training", below)
-    kept = curves.of("val_loss")[curves.best_epoch - 1]
-    page.legend(curve_legend(curves, f", the lowest validation loss: {kept:.3f}"), HEIGHT - HEADER + LEGEND)
+    losses = curves.of("val_loss")
+    kept = losses[curves.best_epoch - 1]
+    which = "the lowest validation loss" if kept <= np.nanmin(losses) else "validation loss"
+    page.legend(curve_legend(curves, f", {which}: {kept:.3f}"), HEIGHT - HEADER + LEGEND)
     draw_loss(page.axes(*AREA), curves)
     return page.figure
 
 
 def _whose(curves: TrainingCurves) -> str:
     """Which stream the curves show, where there is another."""
-    return "" if curves.joined is None else " of the pixel stream alone"
+    return "" if curves.joined is None else f" of the {curves.stream} stream alone"
 
 
 def curve_legend(curves: TrainingCurves, kept: str = "", joined: float | None = None) -> list[Artist]:
@@ -115,13 +119,13 @@ def curve_legend(curves: TrainingCurves, kept: str = "", joined: float | None = 
         for color, label in ((BLUE, "training"), (ORANGE, "validation"))
     ]
     if joined is not None:
-        label = f"validation, both streams joined: {percent(joined)}"
+        label = f"validation, all streams joined: {percent(joined)}"
         handles.append(Line2D([], [], color=INK, linewidth=1.4, linestyle=DOTS, label=label))
     return [*handles, Line2D([], [], linestyle="none", label=f"kept: epoch {curves.best_epoch}{kept}", **CIRCLE)]
 
 
 def draw_accuracy(axes: Axes, curves: TrainingCurves, heading: str = "") -> None:
-    """Both accuracy curves, the epoch that was kept, where fine-tuning starts, and what both streams come to."""
+    """Both accuracy curves, the epoch that was kept, where fine-tuning starts, and what all streams come to."""
     _draw_pair(axes, curves, "accuracy", heading)
     axes.set_ylabel("accuracy")
     known = [] if curves.joined is None else [curves.joined]

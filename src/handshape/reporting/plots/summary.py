@@ -31,7 +31,7 @@ LEGEND = 0.5  # inches for the legend of the curves
 
 def training_summary(metrics: Metrics, curves: TrainingCurves, title: str) -> Figure:
     """Accuracy, loss and learning rate by epoch, and the result on the test images."""
-    stream = "" if curves.joined is None else " of the pixel stream"
+    stream = "" if curves.joined is None else f" of the {curves.stream} stream"
     below = (
         f"{count(curves.epochs, 'epoch')} of training{stream}, and what the whole model comes to on {metrics.n} test "
         "images kept out of it."

@@ -1,0 +1,137 @@
+"""The hand stream, on features that stand for handshapes."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from helpers import require_same_arrays, started_runtime
+
+from handshape.console import Console
+from handshape.hands.landmarks import FEATURES
+from handshape.model.streams import HAND_UNITS, HandStream, build_hand_stream
+from handshape.training import hand as training
+from handshape.training.checkpoints import TrainingState
+from handshape.training.hand import Followed, SeenHands, hand_probabilities, train_hand
+from handshape.training.weighting import balanced
+
+CLASSES, COUNT = 3, 180
+TARGETS = np.arange(COUNT) % CLASSES
+LEARN, VALIDATE = np.flatnonzero(np.arange(COUNT) // CLASSES % 2 == 0), np.flatnonzero(np.arange(COUNT) // CLASSES % 2)
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    """[N, 7, 7, 192]: of each class other channels speak at other places, below much noise."""
+    rng = np.random.default_rng(0)
+    patterns = rng.normal(size=(CLASSES, *FEATURES))
+    return (patterns[TARGETS] + rng.normal(0, 3, (COUNT, *FEATURES))).astype(np.float16)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "EPOCHS", 4)
+    monkeypatch.setattr(training, "MIN_STEPS", 0)
+
+
+def seen(features: np.ndarray, rows: np.ndarray) -> SeenHands:
+    """Of one person."""
+    return SeenHands(features, rows, TARGETS[rows], balanced(TARGETS[rows], np.zeros(len(rows), int)))
+
+
+def learned(
+    features: np.ndarray, seed: int = 0, followed: Followed | None = None, console: Console | None = None
+) -> HandStream:
+    runtime = started_runtime()
+    keras.utils.set_random_seed(0)
+    stream = build_hand_stream(CLASSES)
+    train_hand(stream, seen(features, LEARN), seed, runtime, console or Console(quiet=True), followed)
+    return stream
+
+
+def test_it_learns_hands_and_knows_others(features: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "MIN_STEPS", 30)
+    stream = learned(features)
+    answers = hand_probabilities(stream, features[VALIDATE])
+    assert (answers.shape, answers.dtype) == ((len(VALIDATE), CLASSES), np.float32)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+    assert (answers.argmax(axis=1) == TARGETS[VALIDATE]).mean() > 0.8  # chance is a third
+
+
+def test_its_map_explains_its_answers(features: np.ndarray) -> None:
+    stream = learned(features)
+    out = stream.model.predict(features[:5].astype(np.float32), verbose=0)
+    assert out["features"].shape == (5, 7, 7, HAND_UNITS[-1])
+    assert out["features"].min() >= 0
+    kernel, bias = stream.logits.get_weights()
+    scores = out["features"].mean(axis=(1, 2)) @ kernel + bias
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(out["probabilities"], odds / odds.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_the_seed_decides_the_weights(features: np.ndarray) -> None:
+    one, same, other = (learned(features, seed).model.get_weights() for seed in (1, 1, 2))
+    require_same_arrays(one, same)
+    assert any(not np.array_equal(weights, again) for weights, again in zip(one, other, strict=True))
+
+
+def test_every_epoch_is_noted_and_told(
+    features: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    state = TrainingState()
+    followed = Followed(seen(features, VALIDATE), state, tmp_path / "logs")
+    stream = learned(features, followed=followed, console=Console())
+    assert set(state.history) == {"accuracy", "val_accuracy", "loss", "val_loss", "learning_rate"}
+    assert {len(values) for values in state.history.values()} == {4}
+    assert state.best_epoch == 4  # the last one is kept
+    assert state.history["learning_rate"][-1] < 0.01 * training.RATE
+    measured = hand_probabilities(stream, features[VALIDATE]).argmax(axis=1) == TARGETS[VALIDATE]
+    assert state.history["val_accuracy"][-1] == pytest.approx(measured.mean(), abs=1e-6)
+    told = re.findall(r"epoch (\d)/4: accuracy .*; validation ([\d.]+)%", capsys.readouterr().err)
+    assert [int(number) for number, _ in told] == [1, 2, 3, 4]
+    assert float(told[-1][1]) == pytest.approx(100 * measured.mean(), abs=0.06)
+    events = EventAccumulator(str(tmp_path / "logs"))
+    events.Reload()
+    written = [event.value for event in events.Scalars("accuracy/validation")]
+    np.testing.assert_allclose(written, state.history["val_accuracy"], rtol=1e-6)
+    assert events.Tags()["histograms"]
+
+
+def test_what_is_noted_changes_nothing(features: np.ndarray) -> None:
+    watched = learned(features, followed=Followed(seen(features, VALIDATE), TrainingState()))
+    require_same_arrays(watched.model.get_weights(), learned(features).model.get_weights())
+
+
+def test_without_hands_to_validate_on_nothing_is_noted(features: np.ndarray, tmp_path: Path) -> None:
+    state = TrainingState()
+    stream = learned(features, followed=Followed(seen(features, VALIDATE[:0]), state, tmp_path / "logs"))
+    assert not state.history
+    assert not (tmp_path / "logs").exists()
+    require_same_arrays(stream.model.get_weights(), learned(features).model.get_weights())
+
+
+def test_every_hand_once_an_epoch_in_a_new_order(features: np.ndarray) -> None:
+    batches = training._Hands(seen(features, LEARN), CLASSES, 0)
+    epochs = []
+    for epoch in (0, 1, 0):
+        batches.start_epoch(epoch)
+        parts = zip(*(batches[number] for number in range(len(batches))), strict=True)
+        shown, targets, weights = (np.concatenate(part) for part in parts)
+        assert np.bincount(targets.argmax(axis=1)).tolist() == np.bincount(TARGETS[LEARN]).tolist()
+        assert weights.mean() == pytest.approx(1, abs=1e-5)
+        assert shown.shape == (len(LEARN), *FEATURES)
+        epochs.append(shown)
+    np.testing.assert_array_equal(epochs[0], epochs[2])
+    assert not np.array_equal(epochs[0], epochs[1])
+    for one in (epochs[1], features[LEARN].astype(np.float32)):
+        np.testing.assert_array_equal(np.sort(one[:, 0, 0, 0]), np.sort(epochs[0][:, 0, 0, 0]))
+
+
+def test_no_hands_give_no_answers(features: np.ndarray) -> None:
+    started_runtime()
+    assert hand_probabilities(build_hand_stream(CLASSES), features[:0]).shape == (0, CLASSES)
