@@ -21,7 +21,7 @@ from handshape.workflow import publish, train
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
 from handshape.workflow.dataset import Dataset, load
-from handshape.workflow.evaluate import evaluate_training
+from handshape.workflow.evaluate import Negatives, evaluate_training
 from handshape.workflow.fit import Fitted, calibrate, prepare
 from handshape.workflow.run import Run, run_in_progress
 from handshape.workflow.splitting import export_split_folders, split
@@ -89,7 +89,7 @@ def evaluate_model(
     """Calibrates on the validation images and measures on the test images."""
     fitted = Fitted(classifier, calibrate(classifier, (stream,), dataset, parts.validation), (stream,))
     model = convert(fitted, context)
-    results = evaluate_training(model, dataset, parts, None, settings.hands.false_accept, context.console)
+    results = evaluate_training(model, dataset, parts, Negatives(None), settings.hands.false_accept, context.console)
     return Trained(dataset, parts, settings, fitted, results, model, model)
 
 

@@ -12,6 +12,7 @@ import pytest
 from api_server import Running, running
 from conftest import Trained
 from PIL import Image
+from test_user_folders import HEIC
 
 from handshape.images import FORMATS
 from handshape.serving.api.schemas import Error, Result
@@ -29,10 +30,11 @@ def server(trained: Trained) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def whole(trained: Trained) -> list[bytes]:
-    """One drawn hand in every format and mode."""
+    """One drawn hand in every format and mode; HEIC, which nothing here can write, as another picture."""
     with Image.open(sorted(trained.data.glob("*/*.*"))[0]) as image:
         picture = image.convert("RGB")
-    return [encoded(picture, kind, mode) for kind in FORMATS for mode in MODES.get(kind, ("RGB",))]
+    written = [kind for kind in FORMATS if kind != "HEIF"]
+    return [HEIC, *(encoded(picture, kind, mode) for kind in written for mode in MODES.get(kind, ("RGB",)))]
 
 
 def encoded(picture: Image.Image, kind: str, mode: str) -> bytes:

@@ -15,7 +15,7 @@ from handshape.hands.landmarks import FEATURES
 from handshape.model.streams import HAND_UNITS, HandStream, build_hand_stream
 from handshape.training import hand as training
 from handshape.training.checkpoints import TrainingState
-from handshape.training.hand import Followed, SeenHands, hand_probabilities, train_hand
+from handshape.training.hand import Followed, SeenHands, hand_probabilities, pooled_features, train_hand
 from handshape.training.weighting import balanced
 
 CLASSES, COUNT = 3, 180
@@ -48,7 +48,7 @@ def learned(
     runtime = started_runtime()
     keras.utils.set_random_seed(0)
     stream = build_hand_stream(CLASSES)
-    train_hand(stream, seen(features, LEARN), seed, runtime, console or Console(quiet=True), followed)
+    train_hand(stream.network, seen(features, LEARN), seed, runtime, console or Console(quiet=True), followed)
     return stream
 
 
@@ -59,6 +59,21 @@ def test_it_learns_hands_and_knows_others(features: np.ndarray, monkeypatch: pyt
     assert (answers.shape, answers.dtype) == ((len(VALIDATE), CLASSES), np.float32)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
     assert (answers.argmax(axis=1) == TARGETS[VALIDATE]).mean() > 0.8  # chance is a third
+
+
+def test_the_head_alone_learns_from_pooled_features(features: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "MIN_STEPS", 400)
+    runtime = started_runtime()
+    keras.utils.set_random_seed(0)
+    stream = build_hand_stream(CLASSES)
+    before = stream.trunk.get_weights()
+    pooled = pooled_features(stream, features)
+    assert pooled.shape == (COUNT, HAND_UNITS[-1])
+    train_hand(stream.head, seen(pooled, LEARN), 0, runtime, Console(quiet=True))
+    require_same_arrays(stream.trunk.get_weights(), before)
+    answers = hand_probabilities(stream, features[LEARN])
+    assert (answers.argmax(axis=1) == TARGETS[LEARN]).mean() > 0.6  # chance is a third
+    np.testing.assert_allclose(answers, stream.head.predict(pooled[LEARN], verbose=0), atol=1e-5)
 
 
 def test_its_map_explains_its_answers(features: np.ndarray) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from handshape.api.measured import CrossValidationResult, EvaluationResult, TrainingResult
     from handshape.api.results import CheckResult, ExportResult, PracticeSet
+    from handshape.console import Console
     from handshape.export.bundle import Bundle
     from handshape.serving.recognizer import Recognizer
 
@@ -201,7 +202,8 @@ def evaluate(model: Model, data: AnyPath, out: AnyPath | None = None, *, quiet: 
     from handshape.workflow.external import evaluate_bundle, seen_in_words
     from handshape.workflow.external_report import Judged, require_place, write_evaluation
 
-    console, bundle, photographs = Console(quiet), _bundle_of(model), Path(data)
+    console, photographs = Console(quiet), Path(data)
+    bundle = _bundle_of(model, console)
     if out is not None:
         require_place(Path(out), photographs)
     done = evaluate_bundle(bundle, photographs, console)
@@ -244,7 +246,8 @@ def export(
 
     chosen = formats_named(formats if isinstance(formats, str) else ",".join(formats))
     photographs, folder = (None if path is None else Path(path) for path in (data, out))
-    done = export_bundle(_bundle_of(model), chosen, photographs, folder, Console(quiet))
+    console = Console(quiet)
+    done = export_bundle(_bundle_of(model, console), chosen, photographs, folder, console)
     failed = failure(done)
     if failed:
         raise failed
@@ -252,11 +255,12 @@ def export(
 
 
 def load(model: Model) -> Recognizer:
-    """What recognises handshapes in photographs: ``handshape.load("asl@production").recognize("photo.jpg")``.
+    """What recognises handshapes in photographs: ``handshape.load("asl").recognize("photo.jpg")``.
 
     Args:
-        model: a run folder, a bundle folder, the zip of one, the name of a registered model, such as ``asl``,
-            ``asl@3`` or ``asl@production``, a training's result, or a recogniser.
+        model: a run folder, a bundle folder, the zip of one, the name of a registered model, such as ``mine``,
+            ``mine@3`` or ``mine@production``, or of one that comes with Handshape, ``asl`` or ``digits``, a training's
+            result, or a recogniser.
 
     Raises:
         ModelError: it stands for no model, or for a damaged one.
@@ -264,10 +268,10 @@ def load(model: Model) -> Recognizer:
     from handshape.console import Console
     from handshape.serving.recognizer import Recognizer, recognizer_of
 
-    return model if isinstance(model, Recognizer) else recognizer_of(_bundle_of(model), Console(quiet=True))
+    return model if isinstance(model, Recognizer) else recognizer_of(_bundle_of(model, Console()), Console(quiet=True))
 
 
-def _bundle_of(model: Model) -> Bundle:
+def _bundle_of(model: Model, console: Console) -> Bundle:
     from handshape.registry import resolve
 
-    return resolve(model) if isinstance(model, str) or not hasattr(model, "bundle") else model.bundle
+    return resolve(model, console) if isinstance(model, str) or not hasattr(model, "bundle") else model.bundle

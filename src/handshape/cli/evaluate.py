@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.workflow.external import evaluate_bundle
     from handshape.workflow.external_report import Judged, require_place, write_evaluation
 
-    bundle = resolve(options.model)
+    bundle = resolve(options.model, console)
     if options.out is not None:
         require_place(options.out, options.data)
     result = evaluate_bundle(bundle, options.data, console)

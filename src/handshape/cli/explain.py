@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.registry import resolve
     from handshape.serving.recognizer import recognizer_of
 
-    bundle = resolve(options.model)
+    bundle = resolve(options.model, console)
     recognizer = recognizer_of(bundle, console)
 
     def answer(path: Path) -> None:

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.registry import resolve
     from handshape.workflow.export import export_bundle
 
-    exports = export_bundle(resolve(options.model), options.to, options.data, options.out, console)
+    exports = export_bundle(resolve(options.model, console), options.to, options.data, options.out, console)
     show(exports, console)
     console.done("Exported")
     failed = failure(exports)

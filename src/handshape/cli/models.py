@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Container
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handshape.cli.models_compare import add_compare
 from handshape.cli.shared import MODEL, Verbs, add_action, add_verb, given_path, quoted
@@ -17,7 +18,8 @@ ORDER = 60
 DESCRIPTION = (
     "Keeps finished models under names and numbers. asl@3 is a version and never changes; asl@production is an alias, "
     "which promote moves from version to version; asl alone is what is in production, else the newest. Every verb "
-    "that takes a MODEL takes such a name. Without an action: list."
+    "that takes a MODEL takes such a name. asl and digits come with Handshape: they stand for those until you register "
+    "models of the same names. Without an action: list."
 )
 EXAMPLES = [
     "handshape models add runs/first --name asl",
@@ -67,7 +69,7 @@ def _add_list(actions: Verbs) -> None:
 
 
 def list_models(options: argparse.Namespace, console: Console) -> None:
-    """A line a model."""
+    """A line a model; those that come with Handshape apart."""
     from handshape.registry import open_registry
 
     registry = open_registry()
@@ -80,11 +82,33 @@ def list_models(options: argparse.Namespace, console: Console) -> None:
         console.table(str(registry.storage), ("model", "versions", "newest", "aliases"), rows)
     else:
         console.hint(f"No models in {registry.storage} yet. Add one:", "handshape models add RUN --name NAME")
+    ready = _list_ready(states, console)
     if options.json:
         found = [
             {"name": name, "versions": list(state.added), "aliases": state.aliases} for name, state in states.items()
         ]
-        console.emit({"registry": str(registry.storage), "models": found})
+        console.emit({"registry": str(registry.storage), "models": found, "ready": ready})
+
+
+def _list_ready(registered: Container[str], console: Console) -> list[dict[str, Any]]:
+    """The models that come with Handshape, shown, and for JSON."""
+    from handshape.registry.ready import described, ready_names
+
+    ready = [described(name) for name in ready_names()]
+    rows = [
+        (
+            each["name"],
+            each["about"],
+            each["photographs"],
+            f"{each['accuracy']:.1%}" if each["photographs"] else "",
+            "no, yours is" if each["name"] in registered else "yes",
+        )
+        for each in ready
+    ]
+    if rows:
+        columns = ("model", "knows", "strangers' photographs", "right, a set on average", "meant by its name")
+        console.table("Come with Handshape", columns, rows)
+    return ready
 
 
 def _add_show(actions: Verbs) -> None:
@@ -99,7 +123,7 @@ def show(options: argparse.Namespace, console: Console) -> None:
     from handshape.registry import open_registry, path_of, resolve
 
     if path_of(options.model) or "@" in options.model:
-        bundle = resolve(options.model)
+        bundle = resolve(options.model, console)
         console.say("".join(letter for letter in bundle.card if letter.isprintable() or letter == "\n").rstrip())
         if options.json:
             console.emit({"model": options.model, "path": str(bundle.folder), "manifest": dict(bundle.details)})
@@ -140,7 +164,7 @@ def add(options: argparse.Namespace, console: Console) -> None:
     """A new version."""
     from handshape.registry import name_from, open_registry, path_of, require_name, resolve
 
-    bundle, path = resolve(options.source), path_of(options.source)
+    bundle, path = resolve(options.source, console), path_of(options.source)
     source = path.resolve() if path else Path(options.source)
     folder = source.parent if source.name == "bundle" else source
     name = options.name or name_from(folder.stem if folder.suffix == ".zip" else folder.name.partition("@")[0])
@@ -223,7 +247,7 @@ def path(options: argparse.Namespace, console: Console) -> None:
     """The folder of a bundle."""
     from handshape.registry import resolve
 
-    folder = resolve(options.model).folder
+    folder = resolve(options.model, console).folder
     console.say(str(folder))
     if options.json:
         console.emit({"model": options.model, "path": str(folder)})
@@ -240,7 +264,7 @@ def pack(options: argparse.Namespace, console: Console) -> None:
     """One zip, which nothing else is overwritten by."""
     from handshape.registry import resolve
 
-    bundle = resolve(options.model)
+    bundle = resolve(options.model, console)
     if options.out.exists():
         raise RunError(
             f"There is already a {options.out}.", "a new file, so that nothing is overwritten", "Name another."

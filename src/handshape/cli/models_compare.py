@@ -36,7 +36,7 @@ def compare(options: argparse.Namespace, console: Console) -> None:
     from handshape.registry import resolve
 
     names = (options.first, options.second)
-    bundles = (resolve(options.first), resolve(options.second))
+    bundles = (resolve(options.first, console), resolve(options.second, console))
     sides = [_facts(bundle) for bundle in bundles]
     keys = dict.fromkeys(key for side in sides for key, value in side.items() if value is not None)
     console.table("As trained", ("", *names), [(key, *(_shown(side.get(key)) for side in sides)) for key in keys])

@@ -24,6 +24,7 @@ def add_parser(verbs: Verbs) -> None:
         "labels and confidences for images",
         "Recognises the handshape in each image. A folder stands for the images in it.",
         [
+            "handshape predict asl photo.jpg",
             "handshape predict runs/first photo.jpg",
             "handshape predict runs/first *.jpg --json > answers.jsonl",
             "handshape predict runs/first photo.jpg --json --landmarks > hand.json",
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.registry import resolve
     from handshape.serving.recognizer import recognizer_of
 
-    bundle = resolve(options.model)
+    bundle = resolve(options.model, console)
     recognizer = recognizer_of(bundle, console)
     accepted = bundle.details.get("measures", {}).get("accepted", 1.0)
     if accepted < FEW_ACCEPTED:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handshape.cli.shared import Verbs, add_verb
-from handshape.errors import ModelError, SettingsError
+from handshape.errors import SettingsError
 from handshape.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,13 +32,14 @@ def add_parser(verbs: Verbs) -> None:
         "/v1/stream, GET /v1/models, /metrics, /healthz, /openapi.json. On this machine alone unless --host says "
         "otherwise. With --json one JSON object a request goes to stdout.",
         [
+            "handshape serve",
             "handshape serve runs/first",
             "curl -F image=@photo.jpg http://127.0.0.1:8000/v1/recognize",
             "handshape serve asl@production --host 0.0.0.0 --token-file tokens",
         ],
     )
     parser.add_argument(
-        "model", nargs="?", metavar="MODEL", help="run, bundle or registered name (default: the newest in runs)"
+        "model", nargs="?", metavar="MODEL", help="run, bundle or name (default: the newest in runs, else asl)"
     )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000; 0 takes any that is free")
@@ -67,6 +68,8 @@ def add_parser(verbs: Verbs) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Answers until SIGINT or SIGTERM, which is how a server ends well: 0."""
     from handshape.cli.serve_log import log_to, problems_said
+    from handshape.registry import announce
+    from handshape.registry.ready import DEFAULT
     from handshape.serving.api.access import LOOPBACK, Access, read_origin, read_tokens
     from handshape.serving.api.app import make_app
     from handshape.serving.api.server import make_server, open_socket
@@ -77,7 +80,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     tokens = read_tokens(options.token_file) if options.token_file else []
     origins = [read_origin(text) for text in options.allow_origin]
     limits = limits_from(options.limits, is_private)
-    served = load(options.model or newest_run(Path("runs")), options.workers, console)
+    served = load(options.model or newest_run(Path("runs")) or DEFAULT, options.workers, console)
+    announce(served.name, served.current.bundle, console)
     hosts = {*LOOPBACK, *options.allow_host} if is_private or options.allow_host else set()
     app = make_app(served, explained, Access(tokens, hosts, origins), limits, log_to(console))
     with open_socket(options.host, options.port, limits) as socket, problems_said(console):
@@ -132,19 +136,9 @@ def explained(loaded: Loaded, image: bytes) -> bytes:
 
 
 def newest_run(folder: Path) -> str:
-    """The run that was finished last.
-
-    Raises:
-        ModelError: there is none.
-    """
+    """The run that was finished last; "" where there is none."""
     finished = [manifest.parents[1] for manifest in folder.glob("*/bundle/bundle.json")]
-    if not finished:
-        raise ModelError(
-            f"Which model? There is no finished run in {folder.absolute()}.",
-            "a run folder, a bundle folder or the name of a registered model",
-            "Give one: handshape serve runs/NAME. Or train one: handshape train DATA",
-        )
-    return str(max(finished, key=lambda run: (run / "bundle" / "bundle.json").stat().st_mtime))
+    return str(max(finished, key=lambda run: (run / "bundle" / "bundle.json").stat().st_mtime, default=""))
 
 
 def _number(name: str, value: str) -> float:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from handshape.data.check_report import CheckReport, Problem
-from handshape.data.label_issues import are_one_handshape
 from handshape.data.messages import counted, some
 from handshape.data.problems import MIN_SIGNERS
+from handshape.hands.known_hands import are_one_handshape
 
 
 def label_issue_problems(report: CheckReport) -> tuple[Problem, ...]:

@@ -15,6 +15,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from handshape.hands.known_hands import are_one_handshape
+
 _FOLDS = 5
 _MIN_GROUPS = 3  # with fewer, folds by group would leave too little to learn from
 _MIN_IMAGES = 20  # below, nothing learned from them says anything
@@ -32,7 +34,6 @@ _CLEAR = 0.9  # what the hand's own score must be
 _CONFUSED = 0.12  # of two classes' images are taken for the other: such pairs accuse each other of nothing
 _BURST, _BURST_PICTURE = 0.24, 0.3  # of a class's images may be wrong in one burst; by how much the picture must lead
 
-SAME_HANDSHAPE = (("0", "O"), ("2", "V"), ("6", "W"), ("9", "F"))  # of American fingerspelling, whatever a set shows
 _TWINS, _TWINS_EACH = 0.25, 0.15  # of the images taken for the other class: of both on average, and of each
 _KNOWN_TWINS, _KNOWN_TWINS_EACH = 0.1, 0.05  # the same of pairs that are called as the same handshapes
 _TWIN_IMAGES = 12  # of each class; with fewer, chance decides
@@ -87,12 +88,6 @@ def find_label_issues(
         seed: of the random features and folds.
     """
     return LabelEvaluation(signs, targets, groups, seed).issues
-
-
-def are_one_handshape(one: str, other: str) -> bool:
-    """Whether two classes are called as a digit and a letter that are signed alike."""
-    names = {one.strip().upper(), other.strip().upper()}
-    return any(names == set(pair) for pair in SAME_HANDSHAPE)
 
 
 class LabelEvaluation:

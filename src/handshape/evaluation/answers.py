@@ -71,6 +71,11 @@ class Answers:
         """Of images without a sign; as :meth:`of`."""
         return cls.of(class_names, probabilities, np.full(len(probabilities), -1), hand_found)
 
+    @classmethod
+    def of_other_signs(cls, class_names: Sequence[str], probabilities: Floats) -> Answers:
+        """Of hands that show none of the classes; as :meth:`of`."""
+        return cls.of_negatives(class_names, probabilities, np.ones(len(probabilities), bool))
+
     def only(self, which: Flags) -> Answers:
         """Those at the true places of ``which`` [N]."""
         return self._with_arrays(lambda name: getattr(self, name)[which])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.evaluation.answers import Flags, Floats, Integers
+from handshape.evaluation.habits import Habit
 
 NO_HAND_FOUND = "no hand found"
 SIZES = ((0, 60, "under 60 px"), (60, 120, "60 to 120 px"), (120, 240, "120 to 240 px"), (240, math.inf, "over 240 px"))
@@ -84,6 +85,7 @@ class Slices:
     by_brightness: tuple[Slice, ...] = ()
     by_signer: tuple[Slice, ...] = ()  # the worst first
     coverage: Coverage | None = None
+    habits: tuple[Habit, ...] = ()
 
     @property
     def worst_signer(self) -> Slice | None:
@@ -100,6 +102,7 @@ class Slices:
             "by_signer": [part.as_dict() for part in self.by_signer],
             "worst_signer": worst and worst.as_dict(),
             "coverage": self.coverage and self.coverage.as_dict(),
+            "habits": [habit.as_dict() for habit in self.habits],
         }
 
 

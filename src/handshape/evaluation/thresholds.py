@@ -13,12 +13,13 @@ from handshape.evaluation.answers import Answers, Flags, share_of
 from handshape.model.decisions import NEVER, Thresholds
 
 TARGET = 0.05
+KEPT_AGAINST_OTHERS = 0.9  # of the right answers with a hand: the rule about other signs rejects no more
 KEPT = 0.95  # of the right answers: the rule about wrong ones rejects no more
 MIN_WITHOUT_HAND, WITHOUT_HAND = 20, 0.2  # right answers, and share of the signs, from which those without a hand count
 FLOOR, MAX_FLOOR = 3.0, 0.5  # times chance, and confidence where chance is high
 _ROUNDING = 1e-9
 
-Bound = Literal["floor", "wrong answers", "negatives"]
+Bound = Literal["floor", "wrong answers", "negatives", "other signs"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ class Tuning:
         }
 
 
-def tune_thresholds(answers: Answers, negatives: Answers | None = None, target: float = TARGET) -> Tuning:
+def tune_thresholds(
+    answers: Answers, negatives: Answers | None = None, target: float = TARGET, other_signs: Answers | None = None
+) -> Tuning:
     """Thresholds that accept the most right answers while at most ``target`` of the negatives are taken for a sign.
 
     A negative is an image without a sign: those given, and validation images of a class named so (``nothing``). It is
@@ -92,10 +95,14 @@ def tune_thresholds(answers: Answers, negatives: Answers | None = None, target: 
     hand nothing is, unless enough negatives without a hand say what may be, or so many signs show none that a model
     which never answers them would be of no use; then what lies above all such negatives is.
 
+    Other signs, which the model does not know, are held to the target by themselves, as far as that costs no more than
+    10 % of the right answers.
+
     Args:
         answers: to validation images, calibrated, best of people kept out of training.
         negatives: answers to images without a sign.
         target: share, between 0 and 1.
+        other_signs: answers to hands that show none of the classes.
 
     Raises:
         ValueError: the negatives do not fit, as :meth:`Answers.without_sign` says, or the target is no share.
@@ -105,6 +112,9 @@ def tune_thresholds(answers: Answers, negatives: Answers | None = None, target: 
     signs, without = answers.only(answers.is_sign), answers.without_sign(negatives)
     floor = min(MAX_FLOOR, FLOOR / answers.classes)
     with_hand, bound_by, without_hand = _best(signs, without, floor, target)
+    against_others = _least_against(other_signs, signs, target) if other_signs is not None else 0.0
+    if against_others > with_hand:
+        with_hand, bound_by = against_others, "other signs"
     thresholds = Thresholds(with_hand, without_hand)
     accepted = thresholds.accept(signs.confidence, signs.hand_found)
     return Tuning(
@@ -177,6 +187,17 @@ def _least_for_wrong(confidence: NDArray[np.float64], is_right: Flags, target: f
     if not len(good):
         return float(most)
     return 0.0 if good[0] == 0 else min(float(rising[good[0]]), float(most))
+
+
+def _least_against(others: Answers, signs: Answers, target: float) -> float:
+    """The lowest threshold that accepts at most ``target`` of the other signs, or keeps just enough right answers."""
+    right = np.sort(signs.confidence[signs.is_right & signs.hand_found])
+    danger = np.sort(others.confidence[others.says_sign])[::-1]
+    allowed = max(0, math.floor(target * (len(others) + 1) + _ROUNDING) - 1)
+    if not len(right) or allowed >= len(danger):
+        return 0.0
+    most = right[len(right) - math.ceil(KEPT_AGAINST_OTHERS * len(right))]
+    return min(float(np.nextafter(danger[allowed], math.inf)), float(most))
 
 
 def _needed(target: float) -> int:

@@ -7,7 +7,7 @@ signer counts, not who that is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Manifest = Mapping[str, Any]
@@ -29,6 +29,10 @@ NOT_FOR = """\
 - It was tested on the photographs above and no others. Before it meets other people, photograph some of them and
   measure it: `handshape evaluate MODEL PHOTOGRAPHS`."""
 
+KNOWN_SOURCES = """\
+This model comes with Handshape and is under Apache-2.0 like it. It learned only from what allows that, as the table
+above says; thanks to those who made it. No photograph is in it."""
+
 LICENCE = """\
 Handshape, which made this model, is under Apache-2.0. Whether the model may be passed on is for those to say whose
 photographs it learned from, and for the people in them; this file grants nothing."""
@@ -38,15 +42,20 @@ def card_of(manifest: Manifest) -> str:
     """The card of a bundle, as Markdown; ``manifest`` is its bundle.json, with or without checksums."""
     class_names = manifest["labels"]
     parts = (
-        f"# A recogniser of {len(class_names)} handshapes",
+        f"# A recogniser of {_title(manifest)}",
         _what(manifest),
         "## Trained on\n\n" + _trained_on(manifest),
         "## Tested on\n\n" + _tested_on(manifest),
         "## Not for\n\n" + NOT_FOR,
         "## How it decides\n\n" + _decides(manifest),
-        "## Licence\n\n" + LICENCE,
+        "## Licence\n\n" + (KNOWN_SOURCES if manifest.get("sources") else LICENCE),
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _title(manifest: Manifest) -> str:
+    """Models that come with Handshape say what they are; of others, the number of their classes is all we know."""
+    return str(manifest["ready"]["about"]) if "ready" in manifest else f"{len(manifest['labels'])} handshapes"
 
 
 def _what(manifest: Manifest) -> str:
@@ -73,7 +82,15 @@ def _trained_on(manifest: Manifest) -> str:
         sentences.append(
             f"Made with {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}."
         )
-    return " ".join(filter(None, sentences))
+    return " ".join(filter(None, sentences)) + "".join(_sources(manifest.get("sources", ())))
+
+
+def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A table of who is in what it learned from, and what allows its use, where that is known."""
+    if sources:
+        yield "\n\n| who | images | licence |\n|---|---:|---|"
+    for each in sources:
+        yield f"\n| {each['who']} | {each['images']:,} | {each['licence']} |"
 
 
 def _tested_on(manifest: Manifest) -> str:

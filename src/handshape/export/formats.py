@@ -31,7 +31,7 @@ from handshape.spelling import did_you_mean
 SAME = 1e-4  # probabilities that differ by no more are the same; what float32 formats must keep
 NEAR = 0.1  # what rounding each weight to eleven bits may do to a probability; seen were 0.03
 FAINT = 1e-4  # a weight; beside it a bias of 2 takes some 25 million of the 2 billion steps there are
-_PIXEL_LAYERS = ".*(trunk|tail|pooled|logits).*"  # as they are named in LiteRT
+_PIXEL_LAYERS = "^(?!.*hand_).*(trunk|tail|pooled|logits)"  # as they are named in LiteRT
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _write_int8(source: Source, path: Path) -> None:
     hand stream, too, each apart, and the weights of all other dense layers.
 
     What normalises between those convolutions stays in float32: on photographs no probability changed by more than
-    0.004. Distances between landmarks, and logarithms of probabilities, do not survive 256 steps: with everything in
+    0.01. Distances between landmarks, and logarithms of probabilities, do not survive 256 steps: with everything in
     integers the network does not even run, because a hand's size is rounded to a zero that it then divides by.
     """
     from ai_edge_quantizer import qtyping, quantizer

@@ -17,24 +17,50 @@ from numpy.typing import NDArray
 from handshape.hands.geometry import shape_features
 
 FILE = "known_hands.npz"
+FEATURES_FILE = "known_features.npz"
 LIKE = 0.45  # of the user's hands, nearest to the known class of their own name; below it the names mean other signs
 LOOKED_AT = 2000
 TINY = 1e-3
+SAME_HANDSHAPE = (("0", "O"), ("2", "V"), ("6", "W"), ("9", "F"))  # of American fingerspelling, whatever a set shows
+NEARLY_SAME = (("1", "D"), ("1", "Z"), ("D", "Z"), ("I", "J"))  # J and Z as stills
 
 
 @dataclass(frozen=True, eq=False)
 class KnownHands:
-    """Known hands for some of the user's classes.
+    """Known hands for some of the user's classes, and of other signs.
 
     Attributes:
-        landmarks: [N, 21, 6] float32.
+        rows: [N], which of all known hands show the user's classes.
         targets: [N], the user's class numbers.
+        others: [M], which of them show other signs, of the same alphabet; none where the user's are of another.
         summary: what was added, or why nothing was.
     """
 
-    landmarks: NDArray[np.float32]
+    rows: NDArray[np.int64]
     targets: NDArray[np.int64]
+    others: NDArray[np.int64]
     summary: str
+
+    @property
+    def learned_others(self) -> NDArray[np.int64]:
+        """The half of the other signs that training sees."""
+        return self.others[::2]
+
+    @property
+    def kept_others(self) -> NDArray[np.int64]:
+        """The half that training does not see: for thresholds, and to measure them."""
+        return self.others[1::2]
+
+
+def no_known_hands(summary: str = "") -> KnownHands:
+    """None at all, and why."""
+    nobody = np.empty(0, np.int64)
+    return KnownHands(nobody, nobody, nobody, summary)
+
+
+def are_one_handshape(one: str, other: str) -> bool:
+    """Whether two classes are called as a digit and a letter that are signed alike."""
+    return _is_among(SAME_HANDSHAPE, one, other)
 
 
 def known_hands_like(
@@ -51,34 +77,43 @@ def known_hands_like(
         class_names: names of the C classes.
     """
     number_of = {label.casefold(): number for number, label in enumerate(class_names)}
-    others, names = load_known_hands()
+    everyone, names = load_known_hands()
     numbers = np.array([number_of.get(name.casefold(), -1) for name in names], np.int64)
-    known = numbers >= 0
-    others, numbers = others[known], numbers[known]
-    if not np.isin(targets, numbers).any():
-        return KnownHands(
-            others[:0], numbers[:0], "on no others: the hands that come with Handshape are of other classes"
-        )
-    alike = _likeness(landmarks, targets, others, numbers)
+    rows = np.flatnonzero(numbers >= 0)
+    if not np.isin(targets, numbers[rows]).any():
+        return no_known_hands("on no others: the hands that come with Handshape are of other classes")
+    alike = _likeness(landmarks, targets, everyone[rows], numbers[rows])
     if alike < LIKE:
-        return KnownHands(
-            others[:0],
-            numbers[:0],
-            f"on no others: only {alike:.0%} of yours look most like their own class among those of Handshape",
-        )
-    classes = len(np.unique(numbers))
-    return KnownHands(
-        others,
-        numbers,
-        f"and on {len(numbers):,} hands of {classes} classes that come with Handshape; {alike:.0%} of yours look most "
-        "like their own class among these",
+        only = f"only {alike:.0%} of yours look most like their own class among those of Handshape"
+        return no_known_hands(f"on no others: {only}")
+    classes = len(np.unique(numbers[rows]))
+    summary = (
+        f"and on {len(rows):,} hands of {classes} classes that come with Handshape; {alike:.0%} of yours look most "
+        "like their own class among these"
     )
+    others = {name for name in names if not any(_is_signed_alike(name, own) for own in class_names)}
+    return KnownHands(rows, numbers[rows], np.flatnonzero(np.isin(names, sorted(others))), summary)
+
+
+def _is_signed_alike(one: str, other: str) -> bool:
+    return one.casefold() == other.strip().casefold() or _is_among((*SAME_HANDSHAPE, *NEARLY_SAME), one, other)
+
+
+def _is_among(pairs: Sequence[tuple[str, str]], one: str, other: str) -> bool:
+    names = {one.strip().upper(), other.strip().upper()}
+    return any(names == set(pair) for pair in pairs)
 
 
 def load_known_hands() -> tuple[NDArray[np.float32], list[str]]:
     """All known hands, right ones: landmarks [N, 21, 6] and their labels."""
     with resources.files("handshape.hands").joinpath(FILE).open("rb") as stream, np.load(stream) as content:
         return content["landmarks"].astype(np.float32), [str(name) for name in content["labels"]]
+
+
+def load_known_features() -> NDArray[np.float32]:
+    """What the hand stream's trunk sees of all known hands, pooled, [N, 384]; stored in 256 steps a column."""
+    with resources.files("handshape.hands").joinpath(FEATURES_FILE).open("rb") as stream, np.load(stream) as content:
+        return content["steps"] * content["step"]
 
 
 def _likeness(

@@ -89,6 +89,7 @@ class LandmarkReader:
 
     def __init__(self, model: Path, threads: int = 1) -> None:
         self._network = Network(_with_features(model), threads)
+        self.size = self._network.size  # of its crops, in pixels
 
     def __call__(self, image: Pixels, box: Box, left: bool = False) -> Hand:
         """What the network sees in a box of an image [H, W, 3] uint8; ``score`` says whether it is a hand.
@@ -109,8 +110,12 @@ class LandmarkReader:
         """As a call, but for features, which are those of a left hand where it is one."""
         return self._read(image, box, mirrored=False)
 
+    def features(self, crop: Pixels) -> NDArray[np.float16]:
+        """The features of a crop [size, size, 3] uint8 of a right hand, [7, 7, 192]."""
+        return self._network(as_network_input(crop))[4].astype(np.float16)
+
     def _read(self, image: Pixels, box: Box, mirrored: bool) -> Hand:
-        size = self._network.size
+        size = self.size
         crop = cut(image, box, size)
         raw, presence, handedness, world, features = self._network(
             as_network_input(crop[:, ::-1] if mirrored else crop)

@@ -13,7 +13,7 @@ from handshape.config import ModelSettings
 from handshape.hands.geometry import COORDINATES, LANDMARKS, shape_features
 from handshape.hands.landmarks import FEATURES
 from handshape.model.backbone import Backbone, build_backbone
-from handshape.model.weights import StartingWeights
+from handshape.model.weights import StartingWeights, load_hand_trunk
 
 LANDMARK_UNITS = (384, 192)
 LANDMARK_DROPOUT = 0.4
@@ -48,10 +48,13 @@ class LandmarkStream:
 
 @dataclass(frozen=True)
 class HandStream:
-    """A small network on the last feature map of the landmark network."""
+    """A small network on the last feature map of the landmark network, seen from several sides."""
 
     classes: int
     model: Any  # hand_features [N, 7, 7, 192] → {"probabilities": [N, C], "features": [N, 7, 7, 384]}
+    network: Any  # hand_features → probabilities
+    trunk: Any  # hand_features → pooled features [N, 384]
+    head: Any  # pooled features → probabilities
     logits: Any  # the dense layer
 
 
@@ -119,7 +122,36 @@ def build_landmark_stream(classes: int) -> LandmarkStream:
 
 
 def build_hand_stream(classes: int) -> HandStream:
-    """Two 1x1 convolutions with a depthwise 3x3 one between them, in float32 on every device."""
+    """A trunk that has learned handshapes of many people, and a new head; in float32 on every device."""
+    import keras
+
+    seen = keras.Input(FEATURES, name="hand_features")
+    features = build_hand_trunk()(seen)
+    pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(features)
+    entry = keras.Input((HAND_UNITS[1],), name="pooled_hand_features")
+    dropout = keras.layers.Dropout(HAND_DROPOUT[1], dtype="float32")
+    logits = keras.layers.Dense(classes, dtype="float32")
+    softmax = keras.layers.Softmax(dtype="float32")
+
+    def head(values: Any) -> Any:
+        return softmax(logits(dropout(values)))
+
+    return HandStream(
+        classes=classes,
+        model=keras.Model(seen, {"probabilities": head(pooled), "features": features}, name="hand_stream"),
+        network=keras.Model(seen, head(pooled), name="hand_network"),
+        trunk=keras.Model(seen, pooled, name="pooled_hand_trunk"),
+        head=keras.Model(entry, head(entry), name="hand_head"),
+        logits=logits,
+    )
+
+
+def build_hand_trunk(weights: bool = True) -> Any:
+    """Two 1x1 convolutions with a depthwise 3x3 one between them: hand_features → feature map [N, 7, 7, 384].
+
+    Args:
+        weights: fill it with what it has learned; ``scripts/know_hands.py`` makes these.
+    """
     import keras
 
     def convolution(units: int) -> Any:
@@ -128,15 +160,11 @@ def build_hand_stream(classes: int) -> HandStream:
     def normalised(values: Any) -> Any:
         return keras.layers.ReLU(dtype="float32")(keras.layers.LayerNormalization(dtype="float32")(values))
 
-    seen = keras.Input(FEATURES, name="hand_features")
+    seen = keras.Input(FEATURES)
     hidden = normalised(convolution(HAND_UNITS[0])(seen))
     hidden = keras.layers.SpatialDropout2D(HAND_DROPOUT[0], dtype="float32")(hidden)
     hidden = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, dtype="float32")(hidden)
-    features = normalised(convolution(HAND_UNITS[1])(hidden))
-    pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(features)
-    logits = keras.layers.Dense(classes, dtype="float32")
-    probabilities = keras.layers.Softmax(dtype="float32")(
-        logits(keras.layers.Dropout(HAND_DROPOUT[1], dtype="float32")(pooled))
-    )
-    outputs = {"probabilities": probabilities, "features": features}
-    return HandStream(classes, keras.Model(seen, outputs, name="hand_stream"), logits)
+    trunk = keras.Model(seen, normalised(convolution(HAND_UNITS[1])(hidden)), name="hand_trunk")
+    if weights:
+        trunk.set_weights(load_hand_trunk())
+    return trunk

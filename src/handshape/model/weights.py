@@ -1,4 +1,4 @@
-"""Where MobileNetV2 starts: a file, ImageNet's weights, the package's own, or none."""
+"""Where networks start: MobileNetV2 from a file, ImageNet's weights, the package's own, or none; the hand stream."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from handshape.errors import DownloadError, ModelError
 IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 IMAGENET_SIZES = (96, 128, 160, 192, 224)
 OWN_FILE = "own_weights.npz"
+HAND_TRUNK_FILE = "hand_trunk.npz"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ def load_weights(base: Any, weights: StartingWeights) -> None:
             "a .weights.h5 or .h5 file that Keras wrote",
             "Use --set model.weights=auto to let the program choose.",
         ) from None
+
+
+def load_hand_trunk() -> list[np.ndarray]:
+    """What the hand stream's trunk has learned, in Keras' order; stored as float16."""
+    with resources.files("handshape.model").joinpath(HAND_TRUNK_FILE).open("rb") as stream, np.load(stream) as file:
+        return [file[name].astype(np.float32) for name in file.files]
 
 
 def pack_weights(base: Any, path: Path) -> None:

@@ -11,6 +11,7 @@ from handshape.errors import HandshapeError, ModelError
 from handshape.export.bundle import Bundle
 from handshape.registry.history import Event, State, read_event, replay
 from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_name, require_alias, require_name
+from handshape.registry.ready import ready_names
 from handshape.registry.storage import Storage
 from handshape.spelling import did_you_mean, did_you_mean_path
 
@@ -238,7 +239,13 @@ def _version(name: str, number: int, state: State) -> Version:
 
 
 def _unknown_model(reference: Reference, registry: Registry) -> ModelError:
-    names = registry.names()
+    if reference.name in ready_names():
+        return ModelError(
+            f"{reference.name} comes with Handshape; the registry {registry.storage} has no '{reference}'.",
+            f"{reference.name} alone: what comes with Handshape has no versions and no aliases",
+            f"To keep versions of it: handshape models add {reference.name}",
+        )
+    names = sorted({*registry.names(), *ready_names()})
     meant = _run_called(reference) or did_you_mean(reference.name, names) or did_you_mean_path(Path(str(reference)))
     return ModelError(
         f"There is no model '{reference}': neither a folder or zip here, nor one in the registry {registry.storage}.",

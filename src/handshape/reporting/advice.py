@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.data.label_issues import are_one_handshape
 from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.slices import NO_HAND_FOUND, SIZES, Coverage, Slice, Slices
+from handshape.hands.known_hands import are_one_handshape
 from handshape.reporting.wording import percent
 
 Integers = NDArray[np.integer[Any]]

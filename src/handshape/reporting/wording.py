@@ -47,6 +47,7 @@ def decisions_in_words(made: DecisionReport) -> list[str]:
         sentences.append(f"A hand was found in {percent(made.hands_found)}.")
     if made.false_accepts is not None:
         sentences.append(false_accepts_in_words(made.false_accepts))
+    sentences += [other_signs_in_words(kind) for kind in made.kinds if kind.name == "other signs"]
     return sentences
 
 
@@ -65,6 +66,14 @@ def false_accepts_in_words(found: Slice | None, target: float | None = None) -> 
         f"Of {count(found.n, 'photograph')} without a sign that it was not tuned on, {percent(found.share)} "
         f"{'was' if found.n == 1 else 'were'} taken for a sign (95\N{NO-BREAK SPACE}% interval {100 * low:.0f} to "
         f"{100 * high:.0f}\N{NO-BREAK SPACE}%{aim})."
+    )
+
+
+def other_signs_in_words(found: Slice) -> str:
+    """How often a sign that a model does not know is taken for one that it knows, in a sentence for pages."""
+    return (
+        f"Of {count(found.n, 'hand')} that {'shows' if found.n == 1 else 'show'} other signs, {percent(found.share)} "
+        f"{'was' if found.n == 1 else 'were'} taken for one it knows."
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from handshape.model.classifier import MIN_PROBABILITY, PIXELS, fusion_inputs
 
 WITHOUT_HAND = 1.0  # what the pixel stream usually counts there
-USUAL = {"landmarks": 1.0, "hand": 1.0, PIXELS: 0.35}  # what streams usually count with a hand, of whatever size
+USUAL = {"landmarks": 0.7, "hand": 1.0, PIXELS: 0.35}  # what streams usually count with a hand, of whatever size
 PULL = 10.0  # towards them, as strong as so many images
 IMAGES_A_PERSON = 20  # so many images of one person say as much as all: they are alike
 STEPS = 50

@@ -1,4 +1,4 @@
-"""Training the hand stream: about a minute for some thousand hands, on features that the hand search made anyway."""
+"""Training the hand stream: seconds, on features that the hand search made anyway, with known hands beside them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
 from handshape.training.tensorboard import TensorBoardWriter
+from handshape.training.weighting import wanted
 
-EPOCHS = 12
+EPOCHS = 20
 MIN_STEPS = 600  # small sets are gone through more often
 BATCH = 64
 RATE, DECAY = 1e-3, 1e-2
 SMOOTHING = 0.1
 LINES = 10  # about epochs, of which there are many fast ones
+PREDICTED = 256  # images a call
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +35,16 @@ class SeenHands:
     """Hands to learn from.
 
     Attributes:
-        features: [M, 7, 7, 192] float16, of all images of a data set.
-        rows: [N], those to learn from.
-        targets: [N] class numbers.
+        features: [M, …], feature maps or pooled features of at least these.
+        rows: [N], which of the M.
+        targets: [N] class numbers, -1 for another sign.
         weights: [N], how much each counts; their mean is 1.
     """
 
-    features: NDArray[np.float16]
-    rows: NDArray[np.integer]
+    features: NDArray[np.floating]
+    rows: NDArray[np.int64]
     targets: NDArray[np.int64]
-    weights: NDArray[np.float32]
+    weights: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,23 +63,26 @@ class Followed:
 
 
 def train_hand(
-    stream: HandStream,
-    hands: SeenHands,
-    seed: int,
-    runtime: Runtime,
-    console: Console,
-    followed: Followed | None = None,
+    network: Any, hands: SeenHands, seed: int, runtime: Runtime, console: Console, followed: Followed | None = None
 ) -> None:
-    """Trains the stream in place; the same seed and hands give the same weights.
+    """Trains the head of a hand stream, or all of it, in place; the same seed and hands give the same weights.
 
     AdamW (Loshchilov & Hutter 2019) on a cosine, label smoothing .1. The last epoch is kept: by then the learning rate
     is 0, and to choose one by a few validation people would be to choose by chance.
+
+    Args:
+        network: ``head`` or ``network`` of a :class:`~handshape.model.streams.HandStream`.
+        hands: what it takes.
+        seed: of order and dropout.
+        runtime: what computes.
+        console: shows the progress.
+        followed: what is noted of each epoch.
     """
-    network = keras.Model(stream.model.inputs, stream.model.output["probabilities"])
-    dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    dropouts = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
         layer.seed_generator.state.assign([seed, number])
-    batches = _Hands(hands, stream.classes, seed)
+    classes = network.output.shape[-1]
+    batches = _Hands(hands, classes, seed)
     epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
     network.compile(
         optimizer=keras.optimizers.AdamW(
@@ -86,12 +93,30 @@ def train_hand(
         jit_compile=runtime.xla,
     )
     noting, closing = _noting(followed)
-    validation = _Hands(followed.validation, stream.classes, seed) if noting and followed else None
+    validation = _Hands(followed.validation, classes, seed) if noting and followed else None
     with console.progress("Hand stream, epoch", epochs) as bar, closing:
         callbacks = [EpochOrder(batches), *noting, EpochLines(bar, epochs, console, LINES)]
         network.fit(batches, validation_data=validation, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)
     if followed is not None:
         followed.state.best_epoch = epochs
+
+
+def pooled_features(stream: HandStream, features: NDArray[np.float16]) -> Floats:
+    """What the stream's trunk makes of feature maps [N, 7, 7, 192], pooled: [N, 384]."""
+    return _in_parts(stream.trunk, features)
+
+
+def hand_probabilities(stream: HandStream, features: NDArray[np.float16]) -> Floats:
+    """What the stream says of hands with feature maps [N, 7, 7, 192]: [N, C]."""
+    return _in_parts(stream.network, features)
+
+
+def _in_parts(network: Any, features: NDArray[np.float16]) -> Floats:
+    parts = [
+        np.asarray(network.predict_on_batch(features[start : start + PREDICTED].astype(np.float32)))
+        for start in range(0, len(features), PREDICTED)
+    ]
+    return np.concatenate([np.empty((0, network.output.shape[-1]), np.float32), *parts])
 
 
 def _noting(followed: Followed | None) -> tuple[list[keras.callbacks.Callback], ExitStack]:
@@ -107,24 +132,13 @@ def _noting(followed: Followed | None) -> tuple[list[keras.callbacks.Callback], 
     return callbacks, closing
 
 
-def hand_probabilities(stream: HandStream, features: NDArray[np.float16]) -> NDArray[np.float32]:
-    """What the stream says of hands with features [N, 7, 7, 192], [N, C]."""
-    parts = [
-        np.asarray(
-            stream.model.predict_on_batch(features[start : start + 4 * BATCH].astype(np.float32))["probabilities"]
-        )
-        for start in range(0, len(features), 4 * BATCH)
-    ]
-    return np.concatenate([np.empty((0, stream.classes), np.float32), *parts])
-
-
 class _Hands(keras.utils.PyDataset):
     """Every hand once an epoch, in a new order."""
 
     def __init__(self, hands: SeenHands, classes: int, seed: int) -> None:
         super().__init__()
         self.hands, self.seed = hands, seed
-        self.targets = np.eye(classes, dtype=np.float32)[hands.targets]
+        self.targets = wanted(hands.targets, classes)
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -133,7 +147,7 @@ class _Hands(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.targets) // BATCH)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+    def __getitem__(self, index: int) -> tuple[Floats, ...]:
         chosen = self.order[index * BATCH : (index + 1) * BATCH]
         features = self.hands.features[self.hands.rows[chosen]].astype(np.float32)
         return features, self.targets[chosen], self.hands.weights[chosen]

@@ -16,6 +16,7 @@ from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
 from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder
+from handshape.training.weighting import wanted
 
 EPOCHS = 40
 MIN_STEPS = 1200  # small sets are gone through more often
@@ -32,7 +33,7 @@ class Hands:
 
     Attributes:
         landmarks: [N, 21, 6] float32.
-        targets: [N] class numbers.
+        targets: [N] class numbers, -1 for another sign.
         weights: [N], how much each counts; their mean is 1.
     """
 
@@ -93,7 +94,7 @@ class _AugmentedHands(keras.utils.PyDataset):
     def __init__(self, hands: Hands, classes: int, seed: int) -> None:
         super().__init__()
         self.hands = hands
-        self.targets = np.eye(classes, dtype=np.float32)[hands.targets]
+        self.targets = wanted(hands.targets, classes)
         self.seed = seed
         self._ahead = ThreadPoolExecutor(1)
         self._prepared = {0: self._ahead.submit(self._prepare, 0)}

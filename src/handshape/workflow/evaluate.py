@@ -18,7 +18,7 @@ from handshape.evaluation.thresholds import Tuning, tune_thresholds
 from handshape.hands.inputs import Inputs
 from handshape.model.decisions import Thresholds
 from handshape.model.networks import Network
-from handshape.reporting.wording import false_accepts_in_words, for_terminal, misses
+from handshape.reporting.wording import false_accepts_in_words, for_terminal, misses, other_signs_in_words
 from handshape.workflow.dataset import Dataset
 
 
@@ -54,9 +54,11 @@ class Evaluation:
         predictions = self.predictions
         return Answers.of(self.class_names, predictions.probabilities, predictions.targets, self.hand_found)
 
-    def decisions(self, thresholds: Thresholds, negatives: Answers | None = None) -> DecisionReport:
-        """What is accepted; of ``negatives``, images without a sign, how many falsely."""
-        return report_decisions(self.answers, thresholds, negatives)
+    def decisions(
+        self, thresholds: Thresholds, negatives: Answers | None = None, other_signs: Answers | None = None
+    ) -> DecisionReport:
+        """What is accepted; of images without a sign, and of other signs, how many falsely."""
+        return report_decisions(self.answers, thresholds, negatives, other_signs)
 
 
 def evaluate(model: Model, dataset: Dataset, rows: Rows, console: Console) -> Evaluation:
@@ -75,22 +77,37 @@ class Results:
         validation: on the images that chose epochs and thresholds.
         test: on those that no decision saw.
         negatives: answers to images without a sign, kept out of the tuning; None where there were none.
+        other_signs: answers to known hands of other signs, kept out of the tuning; None where there were none.
         tuning: the thresholds.
     """
 
     validation: Evaluation
     test: Evaluation
     negatives: Answers | None
+    other_signs: Answers | None
     tuning: Tuning
 
     @property
     def decisions(self) -> DecisionReport:
         """What the thresholds decide about the test images."""
-        return self.test.decisions(self.tuning.thresholds, self.negatives)
+        return self.test.decisions(self.tuning.thresholds, self.negatives, self.other_signs)
+
+
+@dataclass(frozen=True, eq=False)
+class Negatives:
+    """What shows none of the signs; every second one tunes what is accepted, the others test it.
+
+    Attributes:
+        photographs: without a sign; None where none were given.
+        other_signs: what the model said of known hands of other signs, [n, C]; None where there are none.
+    """
+
+    photographs: Inputs | None
+    other_signs: NDArray[np.float32] | None = None
 
 
 def evaluate_training(
-    model: Model, dataset: Dataset, split: Split, negatives: Inputs | None, target: float, console: Console
+    model: Model, dataset: Dataset, split: Split, negatives: Negatives, target: float, console: Console
 ) -> Results:
     """Measures a model on validation and test, and tunes thresholds on validation and on half of the negatives.
 
@@ -98,7 +115,7 @@ def evaluate_training(
         model: as it is shipped.
         dataset: whose rows.
         split: which.
-        negatives: images without a sign; every second one tunes, the others test.
+        negatives: what shows none of the signs.
         target: share of those that may be taken for a sign.
         console: shows the progress.
     """
@@ -108,13 +125,17 @@ def evaluate_training(
         parts[part] = evaluate(model, dataset, split.parts[part], console)
         metrics = parts[part].metrics
         console.log(f"Accuracy on the {part} images: {metrics.accuracy:.4f} of {metrics.n}")
+    photographs, others = negatives.photographs, negatives.other_signs
     tuned_on, kept = (
-        _answer_negatives(model, dataset, negatives, start, console) if negatives is not None else None
+        None if photographs is None else _answer_negatives(model, dataset, photographs, start, console)
         for start in (0, 1)
     )
-    tuning = tune_thresholds(parts["validation"].answers, tuned_on, target)
+    tuned_on_others, kept_others = (
+        None if others is None else Answers.of_other_signs(dataset.class_names, others[start::2]) for start in (0, 1)
+    )
+    tuning = tune_thresholds(parts["validation"].answers, tuned_on, target, tuned_on_others)
     console.detail(tuning.summary)
-    results = Results(parts["validation"], parts["test"], kept, tuning)
+    results = Results(parts["validation"], parts["test"], kept, kept_others, tuning)
     _say_false_accepts(results, console)
     return results
 
@@ -125,6 +146,9 @@ def _say_false_accepts(results: Results, console: Console) -> None:
     if found is not None:
         say = console.warn if misses(found, target) else console.detail
         say(for_terminal(false_accepts_in_words(found, target)))
+    others = next((kind for kind in results.decisions.kinds if kind.name == "other signs"), None)
+    if others is not None:
+        console.detail(for_terminal(other_signs_in_words(others)))
 
 
 def _answer_negatives(model: Model, dataset: Dataset, negatives: Inputs, start: int, console: Console) -> Answers:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handshape.config import Settings
 from handshape.console import Console
@@ -18,13 +19,15 @@ from handshape.data.splits import Rows, Split
 from handshape.errors import RunError
 from handshape.evaluation.calibration import fit_temperature
 from handshape.hands.geometry import hand_size
-from handshape.model.classifier import PIXELS, Classifier, build_classifier
+from handshape.hands.known_hands import load_known_hands
+from handshape.model.classifier import PIXELS, Classifier, build_classifier, fused_scores, fusion_inputs
 from handshape.model.networks import KerasNetwork
 from handshape.model.streams import fold_temperature
 from handshape.model.weights import StartingWeights, find_weights
 from handshape.runtime import Runtime, seed_everything
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset
+from handshape.workflow.hand_streams import HandStreamTrainer, LandmarkStreamTrainer
 from handshape.workflow.run import Run
 from handshape.workflow.streams import StreamTrainer, stream_trainers
 
@@ -87,6 +90,24 @@ def prepare(
     with context.watch.stage("build"):
         classifier = build_classifier(dataset.class_names, settings.model, weights)
     return classifier, stream_trainers(classifier, dataset, split, weights, settings, context)
+
+
+def answer_other_signs(fitted: Fitted) -> NDArray[np.float32] | None:
+    """What a classifier says of known hands of other signs that it has not learned from, [n, C].
+
+    None where there are none, or where pixels count, of which known hands have none.
+    """
+    trainers = [each for each in fitted.trainers if isinstance(each, HandStreamTrainer | LandmarkStreamTrainer)]
+    if len(trainers) < len(fitted.trainers):
+        return None
+    rows = trainers[0].learner.known.kept_others
+    if not len(rows):
+        return None
+    size = hand_size(load_known_hands()[0][rows])
+    weights = fusion_inputs(np.ones_like(size), size) @ fitted.classifier.fusion.get_weights()[0]
+    scores = fused_scores([each.known_probabilities(rows) for each in trainers], weights)
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
 def refit(fitted: Fitted, rows: Rows, settings: Settings, context: Context) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from handshape.console import Console
 from handshape.data.near_duplicates import near_duplicate_share
 from handshape.data.splits import Rows, Split
+from handshape.evaluation.habits import find_habits
 from handshape.evaluation.mirror import MirrorTest, run_mirror_test
 from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminance
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
@@ -95,14 +96,20 @@ def slice_test(test: Evaluation, dataset: Dataset) -> Slices:
     sides = np.array([np.ptp(hand.landmarks[:, :2], axis=0).max() if hand else np.nan for hand in hands])
     images = dataset.inputs.image
     luminance = [mean_luminance(images[test.rows[start : start + CHUNK]]) for start in range(0, len(test.rows), CHUNK)]
-    return cut_slices(
+    signers = dataset.group_names(test.rows) if dataset.groups.are_signers else None
+    slices = cut_slices(
         test.predictions.correct,
         test.predictions.targets,
         dataset.class_names,
         side=sides if dataset.finds_hands else None,
         luminance=np.concatenate(luminance),
-        signers=dataset.group_names(test.rows) if dataset.groups.are_signers else None,
+        signers=signers,
     )
+    if signers is None:
+        return slices
+    predictions = test.predictions
+    habits = find_habits(predictions.predicted, predictions.targets, dataset.class_names, signers)
+    return replace(slices, habits=habits)
 
 
 def near_duplicates_in_test(dataset: Dataset, split: Split) -> float:

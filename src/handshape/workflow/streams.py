@@ -12,20 +12,18 @@ from numpy.typing import NDArray
 from handshape.cache import cached_folder
 from handshape.config import Settings
 from handshape.data.splits import Rows, Split
-from handshape.files import atomic_write
 from handshape.hands.crops import points_in_crops
-from handshape.hands.known_hands import known_hands_like
 from handshape.machine import versions
 from handshape.model.classifier import Classifier
-from handshape.model.streams import HandStream, LandmarkStream, PixelStream, Stream
+from handshape.model.streams import HandStream, PixelStream, Stream
 from handshape.model.weights import StartingWeights
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset
+from handshape.workflow.hand_streams import HandLearner, HandStreamTrainer, LandmarkStreamTrainer
 
 if TYPE_CHECKING:
     from handshape.training.checkpoints import TrainingState
     from handshape.training.features import TrunkFeatures
-    from handshape.training.hand import Followed, SeenHands
     from handshape.training.pixels import PixelTrainer, TrainingFiles
 
 FEATURES_KEPT = 2_000_000_000  # bytes of trunk features in the cache; the oldest go first
@@ -69,129 +67,17 @@ def stream_trainers(
         context: console, machine and run.
     """
 
+    learner = HandLearner(dataset, split, settings, context)
+
     def trainer(stream: Stream) -> StreamTrainer:
         if isinstance(stream, PixelStream):
             features = trunk_features(stream, dataset, split.cells, weights, settings, context)
             return PixelStreamTrainer(stream, features, dataset, split, settings, context)
         if isinstance(stream, HandStream):
-            return HandStreamTrainer(stream, dataset, split, settings, context)
-        return LandmarkStreamTrainer(stream, dataset, split, settings, context)
+            return HandStreamTrainer(stream, learner)
+        return LandmarkStreamTrainer(stream, learner)
 
     return tuple(map(trainer, classifier.streams.values()))
-
-
-class LandmarkStreamTrainer:
-    """The landmark stream, on the hands of its rows and on known ones."""
-
-    name = "landmarks"
-    history: dict[str, Any] = {}  # noqa: RUF012  # nothing to show, and nobody writes into it
-
-    def __init__(
-        self, stream: LandmarkStream, dataset: Dataset, split: Split, settings: Settings, context: Context
-    ) -> None:
-        self._stream, self._dataset, self._split = stream, dataset, split
-        self._settings, self._context = settings, context
-
-    def train(self) -> None:
-        """See :class:`StreamTrainer`."""
-        with self._context.watch.stage("landmarks"):
-            self._train(self._split.train, self._split.validation)
-
-    def refit(self, rows: Rows) -> None:
-        """See :class:`StreamTrainer`."""
-        self._train(rows)
-
-    def probabilities(self, rows: Rows) -> NDArray[np.float32]:
-        """See :class:`StreamTrainer`."""
-        landmarks = self._dataset.inputs.landmarks[rows]
-        return np.asarray(self._stream.model.predict(landmarks, batch_size=256, verbose=0))
-
-    def _train(self, rows: Rows, validation: Rows | None = None) -> None:
-        from handshape.training.landmarks import Hands, train_landmarks
-        from handshape.training.weighting import balanced
-
-        dataset, console = self._dataset, self._context.console
-        signers = dataset.signers(rows)
-        is_found = dataset.inputs.found[rows]
-        if not is_found.any():
-            console.warn("No hand was found in any training image, so the landmark stream has nothing to learn from.")
-            return
-        rows, signers = rows[is_found], signers[is_found]
-        landmarks, targets = dataset.inputs.landmarks[rows], dataset.targets[rows]
-        console.status("train", f"Training the landmark stream, which sees 21 points of a hand, on {len(rows):,} hands")
-        if self._settings.hands.known == "auto":
-            known = known_hands_like(landmarks, targets, dataset.class_names)
-            console.detail(known.summary)
-            landmarks, targets = np.concatenate([landmarks, known.landmarks]), np.concatenate([targets, known.targets])
-            signers = np.concatenate([signers, np.full(len(known.targets), signers.max() + 1)])
-        hands, others = Hands(landmarks, targets, balanced(targets, signers)), None
-        if validation is not None:
-            shown = validation[dataset.inputs.found[validation]]
-            others = Hands(dataset.inputs.landmarks[shown], dataset.targets[shown], np.ones(len(shown), np.float32))
-        train_landmarks(self._stream, hands, self._settings.data.seed, self._context.runtime, console, others)
-
-
-class HandStreamTrainer:
-    """The hand stream, on what the landmark network saw of the hands of its rows."""
-
-    name = "hand"
-
-    def __init__(
-        self, stream: HandStream, dataset: Dataset, split: Split, settings: Settings, context: Context
-    ) -> None:
-        self._stream, self._dataset, self._split = stream, dataset, split
-        self._seed, self._context = settings.data.seed, context
-        self._state: TrainingState | None = None
-
-    @property
-    def history(self) -> dict[str, Any]:
-        """See :class:`StreamTrainer`."""
-        if self._state is None or not self._state.history:
-            return {}
-        return {"best_epoch": self._state.best_epoch, "epochs": {}, "history": self._state.history}
-
-    def train(self) -> None:
-        """See :class:`StreamTrainer`."""
-        from handshape.training.checkpoints import TrainingState
-        from handshape.training.hand import Followed
-
-        run, self._state = self._context.run, TrainingState()
-        followed = Followed(self._hands(self._split.validation), self._state, run.tensorboard if run else None)
-        with self._context.watch.stage("hand"):
-            self._train(self._split.train, followed)
-        if run:
-            with atomic_write(run.best_model) as partial:
-                self._stream.model.save(partial)
-
-    def refit(self, rows: Rows) -> None:
-        """See :class:`StreamTrainer`."""
-        self._train(rows)
-
-    def probabilities(self, rows: Rows) -> NDArray[np.float32]:
-        """See :class:`StreamTrainer`."""
-        from handshape.training.hand import hand_probabilities
-
-        return hand_probabilities(self._stream, self._dataset.inputs.hand_features[rows])
-
-    def _train(self, rows: Rows, followed: Followed | None = None) -> None:
-        from handshape.training.hand import train_hand
-
-        console, hands = self._context.console, self._hands(rows)
-        if not len(hands.rows):
-            console.warn("No hand was found in any training image, so the hand stream has nothing to learn from.")
-            return
-        what = "which sees what the landmark network sees"
-        console.status("train", f"Training the hand stream, {what}, on {len(hands.rows):,} hands")
-        train_hand(self._stream, hands, self._seed, self._context.runtime, console, followed)
-
-    def _hands(self, rows: Rows) -> SeenHands:
-        from handshape.training.hand import SeenHands
-        from handshape.training.weighting import balanced
-
-        dataset = self._dataset
-        rows = rows[dataset.inputs.found[rows]]
-        targets = dataset.targets[rows]
-        return SeenHands(dataset.inputs.hand_features, rows, targets, balanced(targets, dataset.signers(rows)))
 
 
 class PixelStreamTrainer:

@@ -20,8 +20,8 @@ from handshape.machine import peak_memory_mib
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
 from handshape.workflow.dataset import Dataset, load, load_externals, load_negatives, possible_settings
-from handshape.workflow.evaluate import evaluate_training
-from handshape.workflow.fit import fit, needs_refit, refit
+from handshape.workflow.evaluate import Negatives, evaluate_training
+from handshape.workflow.fit import answer_other_signs, fit, needs_refit, refit
 from handshape.workflow.publish import publish
 from handshape.workflow.robustness import Findings, find_out
 from handshape.workflow.run import Run, new_run, open_run, read_record, run_in_progress
@@ -151,7 +151,8 @@ def _go_on(begun: _Begun, run: Run, context: Context) -> TrainResult:
     with context.watch.stage("evaluate"):
         measured = shipped = convert(fitted, context)
         target = settings.hands.false_accept
-        results = evaluate_training(measured, dataset, made, begun.negatives, target, console)
+        negatives = Negatives(begun.negatives, answer_other_signs(fitted))
+        results = evaluate_training(measured, dataset, made, negatives, target, console)
     if needs_refit(dataset, settings):
         refit(fitted, made.all, settings, context)
         with context.watch.stage("refit"):

@@ -75,6 +75,7 @@ def render(template: str, content: PageContent) -> str:
         "level": wording.level,
         "counted": wording.count,
         "false_accepts": wording.false_accepts_in_words,
+        "other_signs": wording.other_signs_in_words,
         "grouped": "{:,}".format,
         "mistakes": mistakes,
         "mistaken_for": mistaken_for,
