@@ -5,11 +5,12 @@ all of them once thresholds and the weights of its streams are set. Weights are 
 written is then measured on people it never saw, and its card says on whom, and from whom it learned.
 
 usage: python scripts/ready_models.py asl=FOLDER… digits=FOLDER… [--negatives FOLDER…] [--measured NAME=FOLDER…]
-           [--signers FILE…] [--drawn 48] [--only NAME…]
+           [--without FOLDER…] [--signers FILE…] [--drawn 48] [--only NAME…]
 
 A FOLDER to learn from has a folder a class and is named as in the table below, which says what allows its use; others
 are refused. What is measured on may be named anything; each model is measured on those sets that show some of its
-classes. A FILE says who signed the photographs (path,signer) of the folder that it is named after.
+classes, and on photographs without a sign (--without), which unlike --negatives set no threshold. A FILE says who
+signed the photographs (path,signer) of the folder that it is named after.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from handshape.console import Console
 from handshape.data.checks import check_folder
 from handshape.data.groups import SIGNERS_FILE, group_samples
 from handshape.data.reading import read_files
-from handshape.data.samples import Sample, list_samples
+from handshape.data.samples import Sample, find_images, list_samples
+from handshape.evaluation.slices import Slice
 from handshape.export.bundle import KERAS, LITERT, Bundle, ModelDescription, write_bundle
 from handshape.export.formats import FORMATS, Source, load_keras
 from handshape.hands.known_hands import load_known_hands
 from handshape.practice import HANDSHAPES, LETTERS, draw_practice_set
 from handshape.registry.ready import PLACE
+from handshape.serving.recognizer import Recognition, recognizer_of
 from handshape.workflow.external import evaluate_bundle
 from handshape.workflow.overlap import LEARNED_FROM
 from handshape.workflow.train import train
@@ -45,9 +48,10 @@ SEED, SIDE = 20261125, 192  # of the drawn hands: a practice set's seed is small
 MAX_SIZE = 3_000_000  # bytes of a bundle
 
 
+DRAWN = "hands drawn by Handshape"
 KNOWN = (
-    "what every model of Handshape starts with (hands/known_hands.md): hands drawn by Handshape, of ASL-ML by t32rahman, "
-    "and of American Sign Language Letters by David Lee"
+    "what every model of Handshape starts with (hands/known_hands.md): hands drawn by Handshape, of ASL-ML by "
+    "t32rahman, and of American Sign Language Letters by David Lee"
 )
 KNOWN_LICENCE = "Apache-2.0, MIT, public domain"
 
@@ -114,6 +118,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("sources", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--negatives", nargs="+", default=[], metavar="FOLDER", help="photographs without a sign")
     parser.add_argument("--measured", nargs="+", default=[], metavar="NAME=FOLDER", help="people it never saw")
+    parser.add_argument("--without", nargs="+", default=[], metavar="FOLDER", help="no sign, only measured on")
     parser.add_argument("--signers", nargs="+", default=[], metavar="FILE", help="who signed what, FOLDER.csv each")
     parser.add_argument("--drawn", type=int, default=48, metavar="N", help="drawn images a class")
     parser.add_argument("--only", nargs="+", choices=tuple(KINDS), help="make these alone")
@@ -149,8 +154,9 @@ def make(
     details = details_of(kind, sources, trained.bundle)
     small = write(place / "bundle", trained.bundle, files, details)
     external = dict(measured(small, options.measured, console))
-    decided = {"accepted": float(np.mean([each["accepted"] for each in external.values()]))} if external else {}
-    details["measures"] |= {"external": external, **decided}
+    details["measures"] = {"external": external, **false_accepts(small, options.without, console)}
+    if external:
+        details["measures"]["accepted"] = float(np.mean([each["accepted"] for each in external.values()]))
     made = write(PLACE / name, trained.bundle, files, details)
     size = sum((made.folder / file).stat().st_size for file in made.files)
     if size > MAX_SIZE:
@@ -177,7 +183,7 @@ def gather(
         count = draw_practice_set(pictures, drawn, SEED, kind.class_names, SIDE, console)
         with (pictures / SIGNERS_FILE).open(encoding="utf-8", newline="") as file:
             signers += laid_out(pictures, {row["path"]: row["signer"] for row in csv.DictReader(file)}, data)
-    sources.append({"who": "hands drawn by Handshape", "images": count, "licence": "Apache-2.0"})
+    sources.append({"who": DRAWN, "images": count, "licence": "Apache-2.0"})
     with (data / SIGNERS_FILE).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("path", "signer"), *signers])
     return sources
@@ -249,8 +255,7 @@ def details_of(kind: Kind, sources: Sequence[Mapping[str, Any]], bundle: Bundle)
     return {
         "ready": {"about": kind.about, "limits": kind.limits},
         "sources": [*sources, {"who": KNOWN, "images": len(load_known_hands()[1]), "licence": KNOWN_LICENCE}],
-        "images": {"train": sum(each["images"] for each in sources)},
-        "measures": {},
+        "images": {"train": sum(each["images"] for each in sources if each["who"] != DRAWN)},
         LEARNED_FROM: bundle.details[LEARNED_FROM],
         "settings": settings,
         "versions": bundle.details["versions"],
@@ -280,6 +285,17 @@ def measured(bundle: Bundle, sets: Sequence[str], console: Console) -> Iterator[
                 "accuracy_of_accepted": decisions.accuracy_of_accepted,
             },
         )
+
+
+def false_accepts(bundle: Bundle, folders: Sequence[str], console: Console) -> dict[str, Any]:
+    """How many photographs without a sign the model takes for one."""
+    if not folders:
+        return {}
+    files = find_images([Path(folder) for folder in folders]).files
+    answers = recognizer_of(bundle, console).recognize_all(files)
+    decisions = [each.decision for each in answers if isinstance(each, Recognition)]
+    taken = np.array([decision in bundle.class_names for decision in decisions])
+    return {"without_sign": Slice.of("without a sign", taken).as_dict("share")}
 
 
 if __name__ == "__main__":

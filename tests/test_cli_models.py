@@ -47,7 +47,8 @@ def test_each_action_has_a_help_and_takes_json_before_and_after(action: str, cap
 
 
 def test_from_a_run_to_production_and_back(trained: Trained, other: Path, handshape: Handshape, registry: Path):
-    assert handshape("models", "--json").object == {"registry": str(registry), "models": []}
+    listed = handshape("models", "--json").object
+    assert (listed["registry"], listed["models"]) == (str(registry), [])
     assert "handshape models add RUN" in handshape("models").err
     added = handshape("models", "add", trained.folder, "--name", "drawn", "--json").object
     assert (added["model"], added["name"], added["version"], added["new"]) == ("drawn@1", "drawn", 1, True)
@@ -186,7 +187,7 @@ def test_a_run_that_lies_elsewhere_may_be_meant(handshape: Handshape, tmp_path: 
     Path("runs/first/run.json").write_text("{}")
     for word, meant in (("first", "runs/first"), ("runs/frist", "runs/first"), ("bundels", "bundles")):
         assert f"Did you mean {meant}?" in handshape("predict", word, "x.jpg").err
-    assert "Add one: handshape models add" in handshape("predict", "asl", "x.jpg").err
+    assert "Add one: handshape models add" in handshape("predict", "mine", "x.jpg").err
 
 
 def test_compare_what_was_measured(trained: Trained, other: Path, handshape: Handshape):

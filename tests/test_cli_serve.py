@@ -76,9 +76,7 @@ def test_words_that_cannot_be_meant(words, message, trained: Trained, handshape:
     assert "Traceback" not in outcome.err
 
 
-def test_without_a_model(handshape: Handshape, tmp_path: Path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert "Which model?" in handshape("serve").err
+def test_a_model_that_is_not_there(handshape: Handshape, tmp_path: Path):
     outcome = handshape("serve", tmp_path / "nowhere", "--json")
     assert outcome.code == 1
     assert "nowhere" in outcome.object["error"]

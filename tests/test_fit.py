@@ -13,8 +13,7 @@ pytest.importorskip("keras")
 from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.hands.known_hands import load_known_hands
-from handshape.model.classifier import fusion_kernel
-from handshape.training import landmarks
+from handshape.training import hand, landmarks
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset, load, possible_settings
 from handshape.workflow.evaluate import evaluate
@@ -46,9 +45,10 @@ def hands_of_their_class(drawn, pretend_hands, monkeypatch):
 
     pretend_hands(hand_of)
     monkeypatch.setattr(landmarks, "MIN_STEPS", 0)
+    monkeypatch.setattr(hand, "MIN_STEPS", 0)
 
 
-@pytest.mark.parametrize("streams", ["[pixels,landmarks]", "[landmarks]", "[pixels]"])
+@pytest.mark.parametrize("streams", ["[pixels,landmarks]", "[landmarks,hand]", "[landmarks]", "[pixels]"])
 def test_what_joins_and_calibrates_the_streams_stays_when_they_go_on_learning(
     streams, drawn, hands_of_their_class, console
 ):
@@ -60,16 +60,19 @@ def test_what_joins_and_calibrates_the_streams_stays_when_they_go_on_learning(
     if "landmarks" in streams:
         assert before.metrics.accuracy > 0.6  # chance is a quarter
     classifier = fitted.classifier
-    if streams == "[pixels,landmarks]":
-        kernel = fusion_kernel([fitted.calibration["fusion"][name] for name in FUSION_NAMES])
-        np.testing.assert_array_equal(classifier.fusion.get_weights()[0], kernel)
-    else:
+    kernel = None
+    if streams == "[pixels]":
         assert classifier.fusion is None
         assert fitted.calibration["temperature"] != 1
+    else:
+        (kernel,) = classifier.fusion.get_weights()
+        told = fitted.calibration["fusion"]
+        assert list(told) == list(classifier.streams)
+        np.testing.assert_array_equal(kernel.T, [[each[name] for name in FUSION_NAMES] for each in told.values()])
     calibration = dict(fitted.calibration)
     refit(fitted, made.all, settings, context)
     assert fitted.calibration == calibration
-    if classifier.fusion:
+    if kernel is not None:
         np.testing.assert_array_equal(classifier.fusion.get_weights()[0], kernel)
     after = evaluate(fitted, dataset, made.test, console)
     assert not np.array_equal(before.predictions.probabilities, after.predictions.probabilities)

@@ -53,7 +53,7 @@ def learned(
 
 
 def test_it_learns_hands_and_knows_others(features: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "MIN_STEPS", 30)
+    monkeypatch.setattr(training, "MIN_STEPS", 120)
     stream = learned(features)
     answers = hand_probabilities(stream, features[VALIDATE])
     assert (answers.shape, answers.dtype) == ((len(VALIDATE), CLASSES), np.float32)

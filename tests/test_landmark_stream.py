@@ -109,7 +109,7 @@ def test_classes_count_the_same_and_people_by_the_root_of_their_hands():
 def test_known_hands_help_where_they_are_alike(known):
     hands, targets = known
     added = known_hands_like(hands[::3], targets[::3], [label.lower() for label in LABELS])
-    assert len(added.targets) == len(added.landmarks) == len(targets)
+    assert len(added.targets) == len(added.rows) == len(targets)
     assert np.bincount(added.targets).tolist() == np.bincount(targets).tolist()
     assert f"{len(targets):,} hands of {len(LABELS)} classes" in added.summary
 
@@ -125,14 +125,32 @@ def test_names_that_mean_other_signs_are_noticed(known):
     hands, targets = known
     elsewhere = [*LABELS[3:], *LABELS[:3]]
     added = known_hands_like(hands, targets, elsewhere)
-    assert len(added.targets) == len(added.landmarks) == 0
+    assert len(added.targets) == len(added.rows) == len(added.others) == 0
     assert added.summary.startswith("on no others: only ")
-    assert added.landmarks.shape[1:] == (21, 6)
 
 
 @pytest.mark.parametrize("class_names", [["zebra", "lion"], ["zebra", "A"]])
 def test_nothing_is_added_where_no_hand_of_a_known_class_was_found(class_names, known):
     hands, _ = known
     added = known_hands_like(hands[:5], np.zeros(5, int), class_names)
-    assert len(added.targets) == len(added.landmarks) == 0
+    assert len(added.targets) == len(added.rows) == len(added.others) == 0
     assert added.summary.startswith("on no others: the hands that come with Handshape")
+
+
+@pytest.mark.parametrize(
+    ("class_names", "other", "not_other"),
+    [
+        (list("ABCLY"), "DEFGHIKMNOPQRSTUVWX123456789", ""),
+        (list("ABO"), "CD1", "0"),  # a letter and a digit of one handshape
+        (list("AIV"), "BC3", "2"),
+        (["A", "J", "Z"], "BCS", "ID1"),  # as stills they are those
+    ],
+)
+def test_other_signs_are_those_that_the_user_lacks(class_names, other, not_other):
+    hands, names = load_known_hands()
+    rows = [row for row, name in enumerate(names) if name in class_names]
+    added = known_hands_like(hands[rows], np.array([class_names.index(names[row]) for row in rows]), class_names)
+    others = {names[row] for row in added.others}
+    assert set(other) <= others
+    assert not others & {*not_other, *class_names}
+    assert not set(added.learned_others) & set(added.kept_others)

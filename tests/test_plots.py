@@ -71,7 +71,7 @@ def history_of(epochs: int) -> dict[str, list[float]]:
 def curves_of(history: dict[str, list[float]], phase_one_epochs: int, joined: float | None = None) -> TrainingCurves:
     """Kept is the epoch of the lowest validation loss, as in a training."""
     best = int(np.argmin(history["val_loss"])) + 1
-    return TrainingCurves(history, phase_one_epochs, best, joined)
+    return TrainingCurves(history, phase_one_epochs, best, joined=joined)
 
 
 def broken(history: dict[str, list[float]]) -> dict[str, list[float]]:
@@ -235,7 +235,7 @@ def test_curves_say_whose_they_are_where_there_is_another_stream(plot: Callable[
         for joined in (None, 0.92)
     )
     assert "pixel stream alone" in beside and "pixel stream" not in alone
-    assert (f"both streams joined: {percent(0.92)}" in beside) == (plot is accuracy_plot)
+    assert (f"all streams joined: {percent(0.92)}" in beside) == (plot is accuracy_plot)
 
 
 @pytest.mark.parametrize("plot", [accuracy_plot, loss_plot])

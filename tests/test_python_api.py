@@ -85,7 +85,7 @@ def test_settings_by_name(words: Mapping[str, Any], expected: Mapping[str, Any],
         ({"epochs": 3, "model": {"num_epochs": 4}}, "given twice"),
         ({"batch_size": 0}, "model.batch_size cannot be 0"),
         ({"profile": "huge"}, "no profile 'huge'"),
-        ({"streams": "landmarks", "find": "off"}, "landmarks alone"),
+        ({"streams": "landmarks", "find": "off"}, "looks for none"),
     ],
 )
 def test_settings_that_cannot_be(words: Mapping[str, Any], text: str):

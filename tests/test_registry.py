@@ -18,21 +18,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handshape
+from handshape.console import Console
 from handshape.errors import ModelError, RunError, RuntimeUnavailableError
 from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.files import LEFT_OVER, PARTIAL
 from handshape.model.decisions import Thresholds
-from handshape.registry import Event, Reference, Registry, name_from, open_registry, parse, resolve
+from handshape.registry import Event, Reference, Registry, name_from, open_registry, parse, path_of, ready, resolve
 from handshape.registry.history import read_event, replay
 
 
-def bundle_of(folder: Path, number: int) -> Bundle:
+def bundle_of(folder: Path, number: int, name: str = "", **details: object) -> Bundle:
     """A bundle unlike those of other numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     model = folder / f"{number}.keras"
     model.write_bytes(b"model %d" % number)
     description = ModelDescription(("A", "B"), 96, Thresholds(0.4), 0)
-    return write_bundle(folder / str(number), description, model, None, None, {"made": number})
+    return write_bundle(folder / (name or str(number)), description, model, None, None, {"made": number, **details})
+
+
+@pytest.fixture(autouse=True)
+def nothing_comes_along(tmp_path: Path, monkeypatch) -> Path:
+    """These tests are about what users register; what comes with Handshape is as it is in ``comes_along``."""
+    monkeypatch.setattr(ready, "PLACE", tmp_path / "ready")
+    return tmp_path / "ready"
 
 
 @pytest.fixture
@@ -133,6 +141,79 @@ def test_a_path_wins_over_a_name(registry: Registry, bundles: list[Bundle], tmp_
     shutil.copytree(bundles[1].folder, tmp_path / "asl")
     assert resolve("asl").details["made"] == 1
     assert resolve(Path("asl@1")).details["made"] == 0
+
+
+@pytest.fixture
+def comes_along(nothing_comes_along: Path, tmp_path: Path) -> Path:
+    """Two models come with Handshape; they were made as numbers 8 and 9."""
+    sets = {"one room": {"n": 50, "accuracy": 0.9}, "another": {"n": 150, "accuracy": 0.8}}
+    for number, name, external in ((8, "asl", sets), (9, "digits", {})):
+        says = {"about": f"the {name}", "limits": "it knows nothing else"}
+        bundle_of(tmp_path / "made", number, name, ready=says, measures={"external": external})
+    shutil.move(tmp_path / "made", nothing_comes_along)
+    return nothing_comes_along
+
+
+def test_a_name_that_nobody_registered_is_what_comes_along(
+    comes_along: Path, registry: Registry, bundles: list[Bundle], tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert (resolve("asl").details["made"], resolve("digits").details["made"]) == (8, 9)
+    assert path_of("asl") == comes_along / "asl"
+    (tmp_path / "asl" / "A").mkdir(parents=True)  # photographs, as it seems
+    assert resolve("asl").details["made"] == 8
+    registry.add("asl", bundles[0], "")
+    assert (resolve("asl").details["made"], path_of("asl")) == (0, None)
+    assert resolve("asl@1").details["made"] == 0
+    shutil.rmtree(tmp_path / "asl")
+    shutil.copytree(bundles[1].folder, tmp_path / "asl")
+    assert resolve("asl").details["made"] == 1
+
+
+def test_a_folder_without_a_model_is_named_where_nothing_has_its_name(registry: Registry, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ModelError, match="There is no model in photos"):
+        resolve("photos")
+    (tmp_path / "photos" / "run.json").write_text("{}")
+    with pytest.raises(ModelError, match="The run photos did not finish"):
+        resolve("photos")
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("digit", r"Did you mean digits\?"),
+        ("ASL", r"There is no folder ASL(.|\n)*Did you mean asl\?"),
+        ("asl@1", r"asl comes with Handshape(.|\n)*handshape models add asl"),
+        ("nothing", r"There is no model 'nothing'(.|\n)*asl, digits"),
+        ("runs/asl", "There is no folder runs/asl"),
+    ],
+)
+def test_what_is_nearly_the_name_of_what_comes_along(word: str, says: str, comes_along: Path, registry: Registry):
+    with pytest.raises(ModelError, match=says):
+        resolve(word)
+
+
+def test_it_is_said_which_of_two_models_of_one_name_is_meant(
+    comes_along: Path, registry: Registry, bundles: list[Bundle], tmp_path: Path, monkeypatch, capfd
+):
+    def said(name: str, quiet: bool = False) -> str:
+        resolve(name, Console(quiet))
+        return capfd.readouterr().err
+
+    monkeypatch.chdir(tmp_path)
+    assert said("asl", quiet=True) == ""  # nobody has read it, so it is still to be said
+    first = said("asl")
+    assert all(words in first for words in ("the asl", "it knows nothing else", "2 sets", "85%", "translates no"))
+    assert said("asl") == ""
+    assert "not measured on people it never saw" in said("digits")
+    registry.add("asl", bundles[0], "")
+    for _ in range(2):
+        assert said("asl") == "asl is your own registered model, not the one that comes with Handshape\n"
+    assert said("asl@1") == ""  # nothing else could be meant
+    shutil.copytree(bundles[1].folder, tmp_path / "asl")
+    assert said("asl") == "asl is the model in asl, not the one that comes with Handshape\n"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,17 @@ def test_it_predicts_and_serves_as_here(small: Install, trained: Trained, handsh
         assert post(f"{address}/v1/explain", photos[:1]).startswith(b"\x89PNG")
 
 
+def test_what_comes_with_it_works_as_here(small: Install, trained: Trained, handshape: Handshape) -> None:
+    photos = sorted(trained.data.glob("[ABL]/*.*"))[::6]
+    here = [without_time(result) for result in handshape("predict", "asl", *photos, "--json").objects]
+    said = small.run("handshape", "predict", "asl", *photos, "--json")
+    assert [without_time(json.loads(line)) for line in said.splitlines()] == here
+    assert "Come with Handshape" in small.run("handshape", "models")
+    assert "David Lee" in small.run("handshape", "models", "show", "asl")
+    load = "import handshape; print(len(handshape.load('digits').class_names))"
+    assert small.run("python", "-c", load).strip() == "10"
+
+
 def without_time(result: dict) -> dict:
     return {name: value for name, value in result.items() if name != "milliseconds"}
 

@@ -40,7 +40,6 @@ photographs it learned from, and for the people in them; this file grants nothin
 
 def card_of(manifest: Manifest) -> str:
     """The card of a bundle, as Markdown; ``manifest`` is its bundle.json, with or without checksums."""
-    class_names = manifest["labels"]
     parts = (
         f"# A recogniser of {_title(manifest)}",
         _what(manifest),
@@ -70,10 +69,13 @@ def _what(manifest: Manifest) -> str:
 
 
 def _trained_on(manifest: Manifest) -> str:
-    images, signers = manifest.get("images"), manifest.get("signers")
+    images, signers, sources = manifest.get("images"), manifest.get("signers"), manifest.get("sources", ())
+    people = (
+        f"They and those below are of {signers} people." if signers else "How many people are in them is not known."
+    )
     sentences = [
         f"{images['train']:,} photographs." if images else "How many photographs is not known.",
-        f"They and those below are of {signers} people." if signers else "How many people are in them is not known.",
+        "" if sources else people,
         f"Training, validation and test were split {manifest['split']}." if "split" in manifest else "",
     ]
     if manifest.get("learned_from_all"):
@@ -82,7 +84,7 @@ def _trained_on(manifest: Manifest) -> str:
         sentences.append(
             f"Made with {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}."
         )
-    return " ".join(filter(None, sentences)) + "".join(_sources(manifest.get("sources", ())))
+    return " ".join(filter(None, sentences)) + "".join(_sources(sources))
 
 
 def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -26,7 +26,7 @@ class ConvertedModel:
         keras: the model in float32.
         litert: None where TensorFlow, which converts, is not installed.
         network: on LiteRT where there is one, else in Keras.
-        activation: the pixel stream's dense weights, [1280, C], for heat maps; None without that stream.
+        activation: the dense weights behind the output ``features``, [F, C], for heat maps; None without one.
     """
 
     keras: Any

@@ -73,8 +73,8 @@ def _with_few_hands(report: CheckReport, found: Mapping[str, int]) -> CheckRepor
         f"{counted(len(poor), 'class shows', 'classes show')} a hand in less than half of the images: {named}.",
         "Why is said above of these images; whole images are learned instead, which goes wrong on other people."
         if _is_explained(report, poor)
-        else "Without a hand only the pixels are left to tell the sign, which goes wrong on other people, and the "
-        "answer may be 'no hand': take photographs in which the whole hand is sharp, well lit and not tiny.",
+        else "Where no hand is found the answer is 'no hand': take photographs in which the whole hand is sharp, well "
+        "lit and not tiny.",
     )
     return replace(report, findings=(*report.findings, problem))
 
