@@ -32,8 +32,8 @@ from handshape.evaluation.predictions import predict
 from handshape.export.bundle import Bundle
 from handshape.hands.search import hand_search
 from handshape.serving.recognizer import Recognizer
-from handshape.workflow.dataset import load_negatives
 from handshape.workflow.external import evaluate_bundle
+from handshape.workflow.other_photographs import load_negatives
 from handshape.workflow.train import train
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from handshape.workflow.crossval import CrossvalOptions
 
 SHORT = {"epochs": "num_epochs"}  # other names of settings
 START = ("profile", "config")  # what settings start from
-FEWEST_FOLDS = 3  # to train, to validate, to test
+MIN_FOLDS = 3  # to train, to validate, to test
 CROSSVAL_WORDS = ("name", "repeats", "compare_random")  # of a cross-validation, beside settings
 
 
@@ -64,8 +64,8 @@ def crossval_options(
         SettingsError: too few folds or repeats.
     """
     repeats, compare_random = words.pop("repeats", 1), words.pop("compare_random", False)
-    if folds != "signers" and not (isinstance(folds, int) and folds >= FEWEST_FOLDS):
-        raise SettingsError(f"folds cannot be {folds!r}.", f"a number from {FEWEST_FOLDS} on, or 'signers'")
+    if folds != "signers" and not (isinstance(folds, int) and folds >= MIN_FOLDS):
+        raise SettingsError(f"folds cannot be {folds!r}.", f"a number from {MIN_FOLDS} on, or 'signers'")
     if not (isinstance(repeats, int) and repeats >= 1):
         raise SettingsError(f"repeats cannot be {repeats!r}.", "1 or more")
     return CrossvalOptions(folds, repeats, bool(compare_random), external)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from handshape.workflow.crossval_result import CrossvalResult
 
 ORDER = 25
-FEWEST_FOLDS = 3  # to train, to validate, to test
+MIN_FOLDS = 3  # to train, to validate, to test
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _folds(word: str) -> int | Literal["signers"]:
     if word == "signers":
         return "signers"
-    if not word.isdecimal() or int(word) < FEWEST_FOLDS:
-        raise argparse.ArgumentTypeError(f"'{word}' is neither a number from {FEWEST_FOLDS} on nor the word signers")
+    if not word.isdecimal() or int(word) < MIN_FOLDS:
+        raise argparse.ArgumentTypeError(f"'{word}' is neither a number from {MIN_FOLDS} on nor the word signers")
     return int(word)
 
 

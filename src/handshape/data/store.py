@@ -28,12 +28,12 @@ class Store(Generic[Number]):
         RunError: the file cannot be made.
     """
 
-    def __init__(self, most: int, shape: tuple[int, ...], dtype: type[Number]) -> None:
+    def __init__(self, capacity: int, shape: tuple[int, ...], dtype: type[Number]) -> None:
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._count = 0
         self._file: Path | None = None
-        if most * int(np.prod(shape)) * self._dtype.itemsize <= MEMORY_LIMIT:
-            self._memory = np.empty((most, *shape), dtype)
+        if capacity * int(np.prod(shape)) * self._dtype.itemsize <= MEMORY_LIMIT:
+            self._memory = np.empty((capacity, *shape), dtype)
             return
         folder = cache_folder() / "pictures"
         sweep(folder, "*.raw")

@@ -28,6 +28,8 @@ Heat = NDArray[np.float32]  # [h, w], 0 to 1
 CELL_OFFSET = 0.22
 SMOOTH_SIDE = 256  # pixels of the heat map before it is laid over a photograph
 HAND_EDGE = 6.0  # of them, over which the heat of a hand fades out beside it
+EVERYWHERE = 40  # per cent of a hand that are shown as if nothing spoke there
+TINY = 1e-6
 FAINT = 0.5  # of the strongest heat: a hand with less was not what spoke; of 85 photographs all had .89 or more
 STRONGEST = 0.68  # opacity of full heat: the fingers stay visible below it
 DULLNESS = 0.55  # by how much the photograph loses its own colours, which would be read as heat
@@ -63,7 +65,11 @@ def where_it_looked(features: Floats, weights: Floats, number: int, hand: Hand |
     if of_hand_stream:
         smooth = _moved(smooth, hand.box, crop_box(hand))
     points = points_in_crops(hand.landmarks[None], SMOOTH_SIDE)[0]
-    on_hand = smooth * hand_mask(points, SMOOTH_SIDE, HAND_EDGE) / 255
+    mask = hand_mask(points, SMOOTH_SIDE, HAND_EDGE) / np.float32(255)
+    if of_hand_stream:  # each of its cells sees the whole hand, so what counts is where it is more than elsewhere
+        least = float(np.percentile(smooth[mask > 0.5], EVERYWHERE)) if (mask > 0.5).any() else 0.0
+        smooth = np.clip(smooth - least, 0, None) / max(float(smooth.max()) - least, TINY)
+    on_hand = smooth * mask
     strongest = float(on_hand.max())
     return np.asarray(on_hand / strongest, np.float32) if strongest >= FAINT else None
 

@@ -22,7 +22,7 @@ USUAL = {  # what streams usually count with a hand, and by its size: fitted on 
 }
 LANDMARKS_WITHOUT_HAND_STREAM = (1.0, 0.0)
 PULL = 20.0  # towards them, as strong as so many images
-IMAGES_A_PERSON = 20  # so many images of one person say as much as all: they are alike
+IMAGES_A_PERSON = 5  # so many images of one person say as much as all: they are alike
 STEPS = 50
 
 Floats = NDArray[np.floating]

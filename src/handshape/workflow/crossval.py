@@ -25,9 +25,10 @@ from handshape.files import atomic_write, write_text
 from handshape.workflow.context import Context
 from handshape.workflow.crossval_report import publish_crossval
 from handshape.workflow.crossval_result import CrossvalResult
-from handshape.workflow.dataset import Dataset, load, load_externals, possible_settings
+from handshape.workflow.dataset import Dataset, load, possible_settings
 from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import choose_weights, fit, require_same_start
+from handshape.workflow.other_photographs import load_externals
 from handshape.workflow.run import CrossvalRun, new_run, open_run, read_record, run_in_progress
 from handshape.workflow.splitting import folds, random_folds
 from handshape.workflow.train import moved_settings, with_absolute_paths

@@ -1,13 +1,12 @@
 """The data set: photographs, their classes, groups and hands, and what a classifier is shown of them; no split in it.
 
-:func:`load` reads a folder to train on, :func:`load_external` one to measure a finished model on. Every file is read,
-hashed and decoded once; every fit on the data set shares its pictures, hands and trunk features.
+Every file is read, hashed and decoded once; every fit on the data set shares its pictures, hands and trunk features.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,13 @@ from handshape.console import Console
 from handshape.data.check_report import CheckReport
 from handshape.data.checks import check_folder, require_trainable
 from handshape.data.groups import Groups, group_samples, require_rule
-from handshape.data.messages import left_out_in_words, some
+from handshape.data.messages import some
 from handshape.data.problems import MIN_IMAGES
 from handshape.data.reading import Readings, read_files
 from handshape.data.samples import (
     ImageFolder,
     Sample,
-    find_images,
-    inner_folder,
     list_samples,
-    match_class_names,
     natural_key,
 )
 from handshape.data.splits import Rows
@@ -43,7 +39,6 @@ from handshape.workflow.label_signs import add_hand_findings
 
 MIN_FOUND = 0.5  # of the images; with fewer hands, whole images say more
 MAX_NAMED = 10  # of what is left out
-MIN_NEGATIVES = 2  # one to tune on, one to test with
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,89 +168,6 @@ def load(settings: Settings, context: Context) -> Dataset:
     return _with_hands(dataset, console) if settings.hands.find == "require" else dataset
 
 
-def load_external(
-    path: Path, class_names: Sequence[str], search: HandSearch | None, size: int, console: Console
-) -> Dataset:
-    """Photographs from elsewhere, of the classes that a finished model knows; the others are named and left out.
-
-    Args:
-        path: a folder with one folder of images a class.
-        class_names: of the model; names are compared without regard to case, spaces and forms of accents.
-        search: finds hands; None for a model of whole images.
-        size: side of the model's input in pixels.
-        console: shows the progress.
-
-    Raises:
-        DataError: folder and model share no class, or no image can be read.
-    """
-    folder = list_samples(path, use="measure", known=class_names)
-    number_of = match_class_names(folder.classes, class_names)
-    known = replace(folder, samples=tuple(sample for sample in folder.samples if sample.label in number_of))
-    if not known.samples:
-        raise _nothing_known(folder, class_names)
-    readings = read_samples(known, search, size, console)
-    report = check_folder(known, readings.inspections)
-    if not report.usable:
-        raise DataError(f"No image in {path} can be read.", fix=f"See what is wrong: handshape check {path}")
-    return Dataset(
-        folder=known,
-        report=report,
-        samples=report.usable_samples,
-        class_names=tuple(class_names),
-        targets=np.array([number_of[sample.label] for sample in report.usable_samples], np.int64),
-        groups=Groups({sample.path: sample.path for sample in report.usable_samples}, "none", ""),
-        hands=readings.hands,
-        inputs=_inputs(readings),
-        search=search,
-        left_out=tuple(name for name in folder.classes if name not in number_of),
-    )
-
-
-def load_externals(paths: Mapping[str, Path], dataset: Dataset, size: int, console: Console) -> dict[str, Dataset]:
-    """Photographs from elsewhere, by name, to measure what is trained on ``dataset``; what is left out is said.
-
-    Raises:
-        DataError: as :func:`load_external`.
-    """
-    found = {
-        name: load_external(path, dataset.class_names, dataset.search, size, console) for name, path in paths.items()
-    }
-    for name, each in found.items():
-        for sentence in each.left_out_in_words():
-            console.warn(f"{name}: {sentence}")
-    return found
-
-
-def load_negatives(folders: Sequence[str], search: HandSearch | None, size: int, console: Console) -> Inputs | None:
-    """Photographs without a sign, of all these folders; None where no folder is named.
-
-    Raises:
-        DataError: a folder is missing or holds no image, or fewer than two photographs can be read.
-    """
-    if not folders:
-        return None
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise DataError(f"There is no folder {folder} of photographs without a sign.")
-    found = find_images([Path(folder) for folder in folders])
-    for path, error in found.failed:
-        raise DataError(f"No photographs without a sign in {path}: {error.happened}", error.expected, error.fix)
-    if found.left_out:
-        console.warn(f"Photographs without a sign: {left_out_in_words([str(file) for file in found.left_out])}")
-    files = found.files
-    readings = read_files(files, search, size, console, "Reading photographs without a sign")
-    unusable = [str(file) for file, each in zip(files, readings.inspections, strict=True) if each.reason]
-    if len(files) - len(unusable) < MIN_NEGATIVES:
-        raise DataError(
-            f"Of {len(files)} photographs without a sign in {some(folders)}, {len(unusable)} cannot be read.",
-            f"at least {MIN_NEGATIVES} that can, better some dozens",
-            "Name another folder, or leave it out.",
-        )
-    if unusable:
-        console.warn(f"Left out, photographs without a sign that cannot be read: {some(unusable)}.")
-    return _inputs(readings)
-
-
 def find_search(settings: Settings, console: Console) -> HandSearch | None:
     """What finds hands; None where they are off or, said aloud, cannot be had.
 
@@ -291,15 +203,6 @@ def possible_settings(settings: Settings, dataset: Dataset) -> Settings:
     return settings.model_copy(update={"hands": hands, "model": model})
 
 
-def _nothing_known(folder: ImageFolder, class_names: Sequence[str]) -> DataError:
-    inner = inner_folder(folder, "measure")
-    return DataError(
-        f"The model knows none of the classes in {folder.root}: {', '.join(folder.classes)}.",
-        f"some of {', '.join(class_names)}",
-        f"If the classes lie deeper, name {inner}." if inner else "Rename the class folders, or choose another model.",
-    )
-
-
 def _dataset(
     folder: ImageFolder, report: CheckReport, readings: Readings, groups: Groups, search: HandSearch | None
 ) -> Dataset:
@@ -307,10 +210,11 @@ def _dataset(
     class_names = tuple(sorted({sample.label for sample in samples}, key=natural_key))
     number_of = {name: number for number, name in enumerate(class_names)}
     targets = np.array([number_of[sample.label] for sample in samples], np.int64)
-    return Dataset(folder, report, samples, class_names, targets, groups, readings.hands, _inputs(readings), search)
+    return Dataset(folder, report, samples, class_names, targets, groups, readings.hands, inputs_of(readings), search)
 
 
-def _inputs(readings: Readings) -> Inputs:
+def inputs_of(readings: Readings) -> Inputs:
+    """What a classifier is shown of what was read."""
     if readings.inputs is None:
         raise ValueError("Reading without a size keeps no pictures.")
     return readings.inputs

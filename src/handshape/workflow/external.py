@@ -18,8 +18,9 @@ from handshape.export.bundle import Bundle
 from handshape.hands.search import hand_search
 from handshape.model.decisions import decide
 from handshape.serving.recognizer import Recognizer
-from handshape.workflow.dataset import Dataset, load_external
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.evaluate import Evaluation, evaluate
+from handshape.workflow.other_photographs import load_external
 from handshape.workflow.overlap import is_seen, learned_by
 
 TOP = 3

@@ -19,9 +19,10 @@ from handshape.hands.inputs import Inputs
 from handshape.machine import peak_memory_mib
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
-from handshape.workflow.dataset import Dataset, load, load_externals, load_negatives, possible_settings
+from handshape.workflow.dataset import Dataset, load, possible_settings
 from handshape.workflow.evaluate import Negatives, evaluate_training
 from handshape.workflow.fit import answer_other_signs, fit, needs_refit, refit
+from handshape.workflow.other_photographs import load_externals, load_negatives
 from handshape.workflow.publish import publish
 from handshape.workflow.robustness import Findings, find_out
 from handshape.workflow.run import Run, new_run, open_run, read_record, run_in_progress
