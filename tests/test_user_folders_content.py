@@ -196,7 +196,7 @@ HANDS_OF = {
     ),
     "no-hands-in-a-class": (
         lambda path: one_hand(path) if path.startswith("AB") or number_of(path) < 9 else None,
-        ("1 class shows a hand in less than half of the images: BA (9 of 24)", "the answer may be 'no hand'"),
+        ("1 class shows a hand in less than half of the images: BA (9 of 24)", "the answer is 'no hand'"),
         (),
     ),
     "suspect-labels": (

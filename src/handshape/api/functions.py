@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def sample(
     out: AnyPath,
-    per_class: int = 48,
+    per_class: int = 60,
     classes: Sequence[str] | None = None,
     *,
     size: int = 160,

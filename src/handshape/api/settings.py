@@ -30,10 +30,10 @@ def settings_of(data: str | Path | None, words: Mapping[str, Any], others: Seque
         DataError: no photographs were named, and there are none where the settings say.
     """
     profile, config = words.get("profile") or "default", words.get("config")
-    values = load_settings(profile, None if config is None else Path(config)).model_dump()
+    values = load_settings(profile, None if config is None else Path(config)).model_dump(exclude_unset=True)
     changes = {word: value for word, value in words.items() if word not in START and value is not None}
     for section, changed in _by_section(changes, others).items():
-        values[section] |= changed
+        values[section] = values.get(section, {}) | changed
     if data is not None:
         values["data"]["original_data_dir"] = str(data)
     settings = validate_settings(values)

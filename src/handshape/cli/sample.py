@@ -27,9 +27,7 @@ def add_parser(verbs: Verbs) -> None:
         ["handshape sample practice", "handshape sample digits --classes 0 1 2 3 4 5 6 7 8 9 --per-class 20 --seed 7"],
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="a new or empty folder")
-    parser.add_argument(
-        "--per-class", type=int, default=48, metavar="N", help="images a class (default: 48, one a signer)"
-    )
+    parser.add_argument("--per-class", type=int, default=60, metavar="N", help="images a class (default: 60)")
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="some of 0-9 A-Y, no J (default: the letters)")
     parser.add_argument("--size", type=int, default=160, metavar="PIXELS", help="side of the images (default: 160)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides every picture (default: 0)")

@@ -134,9 +134,10 @@ def needs_refit(dataset: Dataset, settings: Settings) -> bool:
 
 
 def choose_weights(settings: Settings, console: Console) -> StartingWeights:
-    """Where MobileNetV2 starts, said aloud; the package's own, silently, without a pixel stream."""
+    """Where MobileNetV2 starts, said aloud; without a pixel stream it starts nowhere, and nothing is downloaded."""
     if PIXELS not in settings.model.streams:
-        return find_weights("own", settings.model.img_size, console)
+        wanted = settings.model.weights
+        return find_weights("own" if wanted in ("auto", "imagenet") else wanted, settings.model.img_size, console)
     for_crops = settings.model.weights == "auto" and settings.hands.find != "off"
     weights = find_weights("own" if for_crops else settings.model.weights, settings.model.img_size, console)
     if for_crops:
