@@ -82,11 +82,11 @@ def test_what_is_written_reads_back_the_same(
     ("old", "new", "differs"),
     [
         ("96.7%", "98.3%", False),  # within the tolerance, as another machine's arithmetic may move it
-        ("96.7%", "94.1%", True),
+        ("96.7%", "92.1%", True),
         ("0.967", "0.980", False),
-        ("0.967", "0.990", True),
+        ("0.967", "0.920", True),
         ("97 times in 100", "95 times in 100", False),
-        ("97 times in 100", "94 times in 100", True),
+        ("97 times in 100", "92 times in 100", True),
         ("240 images", "241 images", True),
         ("Drew 1,152", "Drew 1,360", True),
         ("in 2 min 14 s", "in 74 s", False),
