@@ -25,6 +25,7 @@ from handshape.model.decisions import decide
 from handshape.serving.pictures import Picture, photograph_of
 
 TOP = 5
+PICTURE_CHANNELS = 3  # of the one input that is a picture
 
 Find = Callable[[HandFinder, Photograph], Sequence[Hand]]  # hands in pixels of the photograph in memory
 
@@ -119,6 +120,7 @@ class Recognizer:
         self._hands = bundle.hands
         self._network = LiteRtModel(bundle.litert, threads)
         self.threads = self._network.threads
+        self._sees_pictures = PICTURE_CHANNELS in self._network.channels
         self._finders = HandFinders(models, self.threads) if models and bundle.hands else None
 
     @property
@@ -211,7 +213,11 @@ class Recognizer:
         photograph = photograph_of(picture, enough_pixels(self.size, finder is not None))
         found = find(finder, photograph) if finder else ()
         hands: Sequence[Hand | None] = [hand.scaled(photograph.scale) for hand in found] or [None]
-        return with_hands(np.stack([view_of(photograph, hand, self.size) for hand in hands]), hands), hands
+        if self._sees_pictures:
+            views = np.stack([view_of(photograph, hand, self.size) for hand in hands])
+        else:
+            views = np.zeros((len(hands), 1, 1, 3), np.uint8)
+        return with_hands(views, hands), hands
 
     def _track(self, finder: HandFinder, photograph: Photograph, previous: Hand | None) -> Sequence[Hand]:
         """The hand of the frame before, in this one; where several are looked for, the finder follows none."""
