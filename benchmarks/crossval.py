@@ -13,7 +13,10 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-FIRST_EPOCHS = ("Training the landmark stream", "Phase 1")  # what is said when the first epoch of a stream begins
+FIRST_EPOCHS = (
+    "Training the landmark stream",
+    "Training the hand stream",
+)  # what is said when the first epoch of a stream begins
 
 
 def main() -> None:

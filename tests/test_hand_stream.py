@@ -16,7 +16,8 @@ from handshape.model.streams import HAND_UNITS, HandStream, build_hand_stream
 from handshape.training import hand as training
 from handshape.training.checkpoints import TrainingState
 from handshape.training.hand import Followed, SeenHands, hand_probabilities, pooled_features, train_hand
-from handshape.training.weighting import balanced
+from handshape.training.metrics import accuracy
+from handshape.training.weighting import OTHER_SIGN, balanced, wanted
 
 CLASSES, COUNT = 3, 180
 TARGETS = np.arange(COUNT) % CLASSES
@@ -150,3 +151,9 @@ def test_every_hand_once_an_epoch_in_a_new_order(features: np.ndarray) -> None:
 def test_no_hands_give_no_answers(features: np.ndarray) -> None:
     started_runtime()
     assert hand_probabilities(build_hand_stream(CLASSES), features[:0]).shape == (0, CLASSES)
+
+
+def test_an_answer_to_another_sign_is_right_where_it_is_unsure() -> None:
+    targets = wanted(np.array([0, 1, OTHER_SIGN, OTHER_SIGN]), CLASSES)
+    said = np.array([[0.4, 0.3, 0.3], [0.9, 0.05, 0.05], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]], np.float32)
+    assert np.asarray(accuracy(targets, said)).tolist() == [1, 0, 1, 0]

@@ -16,6 +16,7 @@ from handshape.model.streams import HandStream
 from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
+from handshape.training.metrics import accuracy
 from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
@@ -89,7 +90,7 @@ def train_hand(
             keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
         ),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        metrics=[accuracy],
         jit_compile=runtime.xla,
     )
     noting, closing = _noting(followed)

@@ -16,6 +16,7 @@ from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
 from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder
+from handshape.training.metrics import accuracy
 from handshape.training.weighting import wanted
 
 EPOCHS = 40
@@ -67,7 +68,7 @@ def train_landmarks(
                 keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
             ),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            metrics=[accuracy],
             jit_compile=runtime.xla,
             # TensorFlow then goes through an epoch without coming back to Python, which takes a fifth less time
             steps_per_execution=len(batches) if runtime.backend == "tensorflow" else 1,
