@@ -111,7 +111,7 @@ def test_without_hands_whole_images_are_trained_on(find, mixed, console, monkeyp
     assert not dataset.finds_hands
     assert dataset.found(dataset.rows) is None
     np.testing.assert_array_equal(dataset.inputs.image[3], square_of(dataset.files(dataset.rows)[3], SIZE))
-    possible = possible_settings(settings, dataset)
+    possible = possible_settings(settings, dataset, console)
     assert (possible.hands.find, possible.model.streams) == ("off", ["pixels"])
 
 
@@ -123,7 +123,7 @@ def test_images_that_must_show_a_hand(mixed, finder, console):
     assert not any(sample.path.endswith("dark.png") for sample in dataset.samples)
     assert dataset.inputs.found.all()
     assert dataset.embeddings(dataset.rows).shape[0] == 24
-    assert possible_settings(settings, dataset) is settings
+    assert possible_settings(settings, dataset, console) is settings
     finder.hand_of = lambda photograph: hand_at(20, 20, 50) if is_dark(photograph) else None
     with pytest.raises(DataError, match="leaves too few images in A, B"):
         load(settings, Context(console))
@@ -298,3 +298,25 @@ def test_so_is_each_of_many_whose_hands_other_processes_find(
     for one, other in zip(dataset.hands, again.hands, strict=True):
         assert (one is None) == (other is None)
         assert one is None or np.array_equal(one.landmarks, other.landmarks)
+
+
+@pytest.mark.parametrize(
+    ("missed", "chosen", "streams"),
+    [
+        (0, [], ["landmarks", "hand"]),
+        (4, [], ["landmarks", "hand"]),  # of 48
+        (12, [], ["landmarks", "hand", "pixels"]),
+        (12, ["model.streams=[landmarks,hand]"], ["landmarks", "hand"]),
+    ],
+)
+def test_pixels_join_where_few_hands_are_found(missed, chosen, streams, drawn, console, pretend_hands):
+    seen = []
+
+    def hand_of(photograph):
+        seen.append(photograph)
+        return None if len(seen) <= missed else hand_at(16, 16, 64)
+
+    pretend_hands(hand_of)
+    words = [f"data.original_data_dir={drawn}", "hands.find=auto", *chosen]
+    settings = load_settings(assignments=words)
+    assert possible_settings(settings, load(settings, Context(console)), console).model.streams == streams

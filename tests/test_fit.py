@@ -27,7 +27,7 @@ def loaded(data: Path, console: Console, **changes: object) -> tuple[Dataset, Se
     settings = load_settings(assignments=[f"data.original_data_dir={data}", *words])
     context = Context(console)
     dataset = load(settings, context)
-    return dataset, possible_settings(settings, dataset), context
+    return dataset, possible_settings(settings, dataset, console), context
 
 
 @pytest.fixture

@@ -63,8 +63,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
                 f"Name yours: handshape {options.verb} FOLDER. 'handshape sample practice' draws some to try.",
             )
         return settings
-    values = settings.model_dump()
-    values["data"]["original_data_dir"] = str(options.data)
+    values = settings.model_dump(exclude_unset=True)
+    values.setdefault("data", {})["original_data_dir"] = str(options.data)
     return validate_settings(values)
 
 

@@ -98,8 +98,8 @@ def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"There is no folder {folder}, which --negatives names.", fix=did_you_mean_path(folder))
-    values = settings.model_dump()
-    values["data"]["negatives"] += [str(folder) for folder in folders]
+    values = settings.model_dump(exclude_unset=True)
+    values["data"]["negatives"] = [*settings.data.negatives, *map(str, folders)]
     return validate_settings(values)
 
 

@@ -85,7 +85,8 @@ def train_hand(
     classes = network.output.shape[-1]
     batches = _Hands(hands, classes, seed)
     epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
-    network.compile(
+    trained = keras.Model(network.inputs, network.outputs)  # what trains it is not saved with it
+    trained.compile(
         optimizer=keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
         ),
@@ -97,7 +98,7 @@ def train_hand(
     validation = _Hands(followed.validation, classes, seed) if noting and followed else None
     with console.progress("Hand stream, epoch", epochs) as bar, closing:
         callbacks = [EpochOrder(batches), *noting, EpochLines(bar, epochs, console, LINES)]
-        network.fit(batches, validation_data=validation, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)
+        trained.fit(batches, validation_data=validation, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)
     if followed is not None:
         followed.state.best_epoch = epochs
 

@@ -63,7 +63,8 @@ def train_landmarks(
     batches = _AugmentedHands(hands, stream.classes, seed)
     epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
     with console.progress("Landmark stream, epoch", epochs) as bar:
-        stream.head.compile(
+        trained = keras.Model(stream.head.inputs, stream.head.outputs)  # what trains it is not saved with it
+        trained.compile(
             optimizer=keras.optimizers.AdamW(
                 keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
             ),
@@ -77,7 +78,7 @@ def train_landmarks(
         if validation is not None and len(validation.targets):
             also = partial(_measured, stream, validation)
         lines = EpochLines(bar, epochs, console, LINES, also)
-        stream.head.fit(batches, shuffle=False, epochs=epochs, callbacks=[EpochOrder(batches), lines], verbose=0)
+        trained.fit(batches, shuffle=False, epochs=epochs, callbacks=[EpochOrder(batches), lines], verbose=0)
 
 
 def _measured(stream: LandmarkStream, hands: Hands) -> dict[str, float]:

@@ -149,7 +149,7 @@ class _Begun:
 def _begin(settings: Settings, options: CrossvalOptions, context: Context) -> _Begun:
     console = context.console
     dataset = load(settings, context)
-    settings = possible_settings(settings, dataset)
+    settings = possible_settings(settings, dataset, console)
     with context.watch.stage("read"):
         external = load_externals(options.external, dataset, settings.model.img_size, console)
     plan: dict[str, Split] = {}

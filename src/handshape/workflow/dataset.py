@@ -38,6 +38,7 @@ from handshape.workflow.context import Context
 from handshape.workflow.label_signs import add_hand_findings
 
 MIN_FOUND = 0.5  # of the images; with fewer hands, whole images say more
+MIN_COVERAGE = 0.9  # of the images of signs; with fewer hands, pixels say something about the others
 MAX_NAMED = 10  # of what is left out
 
 
@@ -82,6 +83,12 @@ class Dataset:
     def rows(self) -> Rows:
         """All of them."""
         return np.arange(len(self))
+
+    @property
+    def sign_coverage(self) -> float:
+        """In what share of the images of signs a hand was found; 1 where there are none."""
+        shows_sign = np.array([not is_negative_name(name) for name in self.class_names])[self.targets]
+        return float(self.inputs.found[shows_sign].mean()) if shows_sign.any() else 1.0
 
     def found(self, rows: Rows) -> NDArray[np.bool_] | None:
         """In which of these a hand was found, [n]; None where none was looked for."""
@@ -194,13 +201,20 @@ def hides_hands(folder: ImageFolder, readings: Readings) -> bool:
     return sum(found) < MIN_FOUND * len(found)
 
 
-def possible_settings(settings: Settings, dataset: Dataset) -> Settings:
-    """The settings as they can be: where no hands were looked for, whole images and pixels alone."""
-    if dataset.finds_hands:
+def possible_settings(settings: Settings, dataset: Dataset, console: Console) -> Settings:
+    """The settings as they can be, and as they make sense.
+
+    Where no hands were looked for, whole images and pixels alone. Where a hand is found in few of the images, pixels
+    join the other streams, unless streams were asked for by name: they alone say something about the others.
+    """
+    model = settings.model
+    if not dataset.finds_hands:
+        hands = settings.hands.model_copy(update={"find": "off"})
+        return settings.model_copy(update={"hands": hands, "model": model.model_copy(update={"streams": ["pixels"]})})
+    if "streams" in model.model_fields_set or dataset.sign_coverage >= MIN_COVERAGE:
         return settings
-    hands = settings.hands.model_copy(update={"find": "off"})
-    model = settings.model.model_copy(update={"streams": ["pixels"]})
-    return settings.model_copy(update={"hands": hands, "model": model})
+    console.detail("pixels, through MobileNetV2, are looked at as well: they say something where no hand is found")
+    return settings.model_copy(update={"model": model.model_copy(update={"streams": [*model.streams, "pixels"]})})
 
 
 def _dataset(

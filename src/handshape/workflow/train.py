@@ -137,7 +137,7 @@ class _Begun:
 def _begin(settings: Settings, external: Mapping[str, Path], context: Context) -> _Begun:
     console, size = context.console, settings.model.img_size
     dataset = load(settings, context)
-    settings = possible_settings(settings, dataset)
+    settings = possible_settings(settings, dataset, console)
     with context.watch.stage("read"):
         negatives = load_negatives(settings.data.negatives, dataset.search, size, console)
         others = load_externals(external, dataset, size, console)
