@@ -37,7 +37,7 @@ FLEETING = re.compile(r"^   .*: [\d,]+ of [\d,]+, \d+ s left|^   epoch \d+/\d+: 
 ROW = re.compile(r"^  \S+ +\d+ +[01]\.\d{3} ")
 VARYING = re.compile(
     rf"{ROW.pattern}|^ +…$|^warn: .*suspect|^Training the (landmark|hand) stream"
-    r"|^   (kept epoch|People differ|best classes|hardest classes|It names a sign|Of [0-9]+ hands that show)"
+    r"|^   (kept epoch|People differ|best classes|hardest classes|(But it|It) names a sign|Of [0-9]+ hands that show)"
 )
 MOMENT, TIME = re.compile(r"\d{8}_\d{6}(_\d+)?"), re.compile(r"\bin (\d+ h |\d+ min )?[\d.]+ (s|min)$")
 NUMBER = re.compile(r"\d[\d,.]*\d%?|\d%?")
