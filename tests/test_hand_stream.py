@@ -16,7 +16,7 @@ from handshape.model.streams import HAND_UNITS, HandStream, build_hand_stream
 from handshape.training import hand as training
 from handshape.training.checkpoints import TrainingState
 from handshape.training.hand import Followed, SeenHands, hand_probabilities, pooled_features, train_hand
-from handshape.training.metrics import accuracy
+from handshape.training.preparation import accuracy
 from handshape.training.weighting import OTHER_SIGN, balanced, wanted
 
 CLASSES, COUNT = 3, 180

@@ -149,7 +149,7 @@ class HandFinder:
     def _read_again(self, image: Pixels, hand: Hand) -> Hand:
         """The hand as it is seen from its own landmarks instead of from its palm, as in the next frame of a film.
 
-        It is then shown as a whole and upright: on people left out of training that was worth one to six points.
+        It is then shown as a whole and upright, which palms alone do not tell.
         """
         left = hand.handedness == "Left"
         if hand.next_box.is_inside(image):

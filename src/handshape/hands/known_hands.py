@@ -1,8 +1,8 @@
 """Hands that everyone knows: what digits and the letters of American fingerspelling look like on other people.
 
 The user's own photographs show few people. These hands show many, in other styles, most of them drawn by the program
-itself, and so keep the landmark stream from taking one signer's habits for the sign. ``scripts/know_hands.py`` makes
-the file, and ``known_hands.md`` says from what.
+itself, and so keep the streams that see hands from taking one signer's habits for the sign. ``scripts/know_hands.py``
+makes both files, and ``known_hands.md`` says from what.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from handshape.model.streams import HandStream
 from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
-from handshape.training.metrics import accuracy
+from handshape.training.preparation import cosine_adamw, prepared
 from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
@@ -24,7 +24,6 @@ EPOCHS = 20
 MIN_STEPS = 600  # small sets are gone through more often
 BATCH = 64
 RATE, DECAY = 1e-3, 1e-2
-SMOOTHING = 0.1
 LINES = 10  # about epochs, of which there are many fast ones
 PREDICTED = 256  # images a call
 
@@ -68,7 +67,7 @@ def train_hand(
 ) -> None:
     """Trains the head of a hand stream, or all of it, in place; the same seed and hands give the same weights.
 
-    AdamW (Loshchilov & Hutter 2019) on a cosine, label smoothing .1. The last epoch is kept: by then the learning rate
+    The last epoch is kept: by then the learning rate
     is 0, and to choose one by a few validation people would be to choose by chance.
 
     Args:
@@ -79,21 +78,10 @@ def train_hand(
         console: shows the progress.
         followed: what is noted of each epoch.
     """
-    dropouts = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
-    for number, layer in enumerate(dropouts):
-        layer.seed_generator.state.assign([seed, number])
     classes = network.output.shape[-1]
     batches = _Hands(hands, classes, seed)
     epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
-    trained = keras.Model(network.inputs, network.outputs)  # what trains it is not saved with it
-    trained.compile(
-        optimizer=keras.optimizers.AdamW(
-            keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
-        ),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
-        metrics=[accuracy],
-        jit_compile=runtime.xla,
-    )
+    trained = prepared(network, cosine_adamw(RATE, DECAY, epochs * len(batches)), seed, runtime)
     noting, closing = _noting(followed)
     validation = _Hands(followed.validation, classes, seed) if noting and followed else None
     with console.progress("Hand stream, epoch", epochs) as bar, closing:

@@ -16,14 +16,13 @@ from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
 from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder
-from handshape.training.metrics import accuracy
+from handshape.training.preparation import SMOOTHING, cosine_adamw, prepared
 from handshape.training.weighting import wanted
 
 EPOCHS = 40
 MIN_STEPS = 1200  # small sets are gone through more often
 BATCH = 128
 RATE, DECAY = 2e-3, 1e-3
-SMOOTHING = 0.1
 LINES = 10  # about epochs, of which there are many fast ones
 FLOOR = 1e-3  # of a feature's spread: what hardly varies is not blown up
 
@@ -53,27 +52,18 @@ def train_landmarks(
 ) -> None:
     """Trains the stream in place; the same seed and hands give the same weights.
 
-    AdamW (Loshchilov & Hutter 2019) on a cosine, label smoothing .1. What it says of ``validation`` is told and decides
+    What it says of ``validation`` is told and decides
     nothing.
     """
     features = shape_features(hands.landmarks)
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
-    for number, layer in enumerate(layer for layer in stream.head.layers if isinstance(layer, keras.layers.Dropout)):
-        layer.seed_generator.state.assign([seed, number])
     batches = _AugmentedHands(hands, stream.classes, seed)
     epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
+    # TensorFlow goes through an epoch without coming back to Python, which takes a fifth less time
+    at_once = len(batches) if runtime.backend == "tensorflow" else 1
+    optimizer = cosine_adamw(RATE, DECAY, epochs * len(batches))
+    trained = prepared(stream.head, optimizer, seed, runtime, at_once)
     with console.progress("Landmark stream, epoch", epochs) as bar:
-        trained = keras.Model(stream.head.inputs, stream.head.outputs)  # what trains it is not saved with it
-        trained.compile(
-            optimizer=keras.optimizers.AdamW(
-                keras.optimizers.schedules.CosineDecay(RATE, epochs * len(batches)), weight_decay=DECAY
-            ),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
-            metrics=[accuracy],
-            jit_compile=runtime.xla,
-            # TensorFlow then goes through an epoch without coming back to Python, which takes a fifth less time
-            steps_per_execution=len(batches) if runtime.backend == "tensorflow" else 1,
-        )
         also: Callable[[], dict[str, float]] = dict
         if validation is not None and len(validation.targets):
             also = partial(_measured, stream, validation)
