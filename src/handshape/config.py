@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from handshape.errors import SettingsError
-from handshape.spelling import did_you_mean, did_you_mean_path
+from handshape.suggestions import did_you_mean, did_you_mean_path
 
 
 def _as_word(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from handshape.config import Settings, load_settings, validate_settings
 from handshape.errors import DataError, SettingsError
-from handshape.spelling import did_you_mean
+from handshape.suggestions import did_you_mean
 from handshape.workflow.crossval import CrossvalOptions
 
 SHORT = {"epochs": "num_epochs"}  # other names of settings

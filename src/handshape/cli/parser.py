@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from handshape import __version__
-from handshape.spelling import did_you_mean
+from handshape.suggestions import did_you_mean
 
 DESCRIPTION = """\
 Handshape turns a folder of photographs of hand signs, one folder a class, into

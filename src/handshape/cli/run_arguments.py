@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handshape.cli.shared import given_path, quoted
 from handshape.errors import DataError, SettingsError
-from handshape.spelling import did_you_mean_path
+from handshape.suggestions import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.config import Settings

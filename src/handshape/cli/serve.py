@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handshape.cli.shared import Verbs, add_verb
 from handshape.errors import SettingsError
-from handshape.spelling import did_you_mean
+from handshape.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from handshape.console import Console

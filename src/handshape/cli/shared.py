@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from handshape.errors import HandshapeError, ImageError
-from handshape.spelling import did_you_mean_path
+from handshape.suggestions import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.console import Console

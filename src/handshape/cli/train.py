@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from handshape.cli.run_arguments import add_run_arguments, externals_of, require_nothing_new, settings_of
 from handshape.cli.shared import Verbs, add_verb, quoted, show_decisions
 from handshape.errors import DataError
-from handshape.spelling import did_you_mean_path
+from handshape.suggestions import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.config import Settings

@@ -14,7 +14,7 @@ from handshape.data.messages import counted, left_out_in_words, some
 from handshape.data.names import alike_names, label_of, match_class_names, natural_key
 from handshape.data.pixel_table import is_pixel_table, pictures_command
 from handshape.errors import DataError, HandshapeError
-from handshape.spelling import did_you_mean_path
+from handshape.suggestions import did_you_mean_path
 
 __all__ = [
     "FoundImages",

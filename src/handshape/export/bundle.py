@@ -19,7 +19,7 @@ from handshape.export.card import card_of
 from handshape.export.manifest import FORMAT, MANIFEST, damaged, manifest_sha256, read_manifest
 from handshape.files import atomic_folder, cannot_read, sync, write_json
 from handshape.model.decisions import Thresholds
-from handshape.spelling import did_you_mean_path
+from handshape.suggestions import did_you_mean_path
 
 CARD = "CARD.md"
 LITERT = "model.tflite"

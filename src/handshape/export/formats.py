@@ -26,7 +26,7 @@ from handshape.hands.inputs import Inputs
 from handshape.machine import is_installed
 from handshape.model.networks import LiteRtNetwork, Network
 from handshape.runtime import INSTALL_HINT, native_chatter_hidden, start_on_cpu
-from handshape.spelling import did_you_mean
+from handshape.suggestions import did_you_mean
 
 SAME = 1e-4  # probabilities that differ by no more are the same; what float32 formats must keep
 NEAR = 0.1  # what rounding each weight to eleven bits may do to a probability; seen were 0.03

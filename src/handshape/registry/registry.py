@@ -13,7 +13,7 @@ from handshape.registry.history import Event, State, read_event, replay
 from handshape.registry.names import NEWEST, PRODUCTION, Reference, is_name, require_alias, require_name
 from handshape.registry.ready import ready_names
 from handshape.registry.storage import Storage
-from handshape.spelling import did_you_mean, did_you_mean_path
+from handshape.suggestions import did_you_mean, did_you_mean_path
 
 ATTEMPTS = 100  # at a change, when other programs come first again and again
 _EVENT = re.compile(r"[0-9]{8}\.json")

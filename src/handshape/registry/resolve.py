@@ -15,7 +15,7 @@ from handshape.registry.ready import introduce, ready_folder, ready_names
 from handshape.registry.registry import Registry
 from handshape.registry.remote import RemoteStorage
 from handshape.registry.storage import VARIABLE, LocalStorage
-from handshape.spelling import did_you_mean, did_you_mean_path
+from handshape.suggestions import did_you_mean, did_you_mean_path
 
 MODEL_FILES = (MANIFEST, f"bundle/{MANIFEST}", "run.json")  # one of them is in every bundle and every run
 

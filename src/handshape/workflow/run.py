@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from handshape.console import Console
 from handshape.errors import HandshapeError, RunError
 from handshape.files import cannot_write, is_refused, require_disk_space, write_json
-from handshape.spelling import did_you_mean_path
+from handshape.suggestions import did_you_mean_path
 
 RECORD = "run.json"
 ROOM = 100_000_000  # bytes: models, checkpoint and figures come to about 70 MB

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from handshape.spelling import did_you_mean, did_you_mean_path
+from handshape.suggestions import did_you_mean, did_you_mean_path
 
 
 @pytest.mark.parametrize(
