@@ -142,6 +142,11 @@ class HandSettings(Section):
     known: Annotated[Literal["auto", "off"], Word] = Field(
         "auto", description="auto: hands the program knows, most of them drawn, help with classes of the same names"
     )
+    also: list[str] = Field(
+        [],
+        description="classes to learn from such hands alone, beside those of the photographs: asl, digits, or signs of "
+        "these",
+    )
     false_accept: float = Field(
         0.05, gt=0, lt=1, description="share of images without a sign that may be taken for one"
     )

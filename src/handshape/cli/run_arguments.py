@@ -97,6 +97,7 @@ def require_nothing_new(options: argparse.Namespace) -> None:
     given = (
         options.external,
         getattr(options, "negatives", ()),
+        getattr(options, "also", ()),
         options.name,
         options.config,
         options.profile != "default",

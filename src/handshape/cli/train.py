@@ -32,6 +32,7 @@ def add_parser(verbs: Verbs) -> None:
             "handshape train photos --name first --set data.groups=signers.csv",
             "handshape train photos --set data.groups='(?P<signer>[^_/]+)_[0-9]+' --set model.num_epochs=40",
             "handshape train photos --external office=office-photos --negatives rooms",
+            "handshape train my-signs --also asl",
             "handshape train photos --profile gtx1650 --config my.yaml",
             "handshape train --resume runs/first",
             "handshape train --help-settings",
@@ -45,6 +46,13 @@ def add_parser(verbs: Verbs) -> None:
         default=[],
         metavar="FOLDER",
         help="photographs without a sign, to tune what is accepted",
+    )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="CLASSES",
+        help="classes to learn besides, from hands that come with Handshape: asl, digits, or signs of these",
     )
     parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")
 
@@ -60,7 +68,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         require_nothing_new(options)
         result = resume(options.resume, console, options.data)
     else:
-        settings = with_negatives(settings_of(options), options.negatives)
+        settings = with_more(settings_of(options), options.negatives, options.also)
         result = train(settings, options.out, options.name, console, externals_of(options))
     show_training(result, console)
     if options.json:
@@ -87,8 +95,8 @@ def list_settings(options: argparse.Namespace, console: Console) -> None:
         console.emit({name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()})
 
 
-def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
-    """The settings with folders of photographs without a sign.
+def with_more(settings: Settings, folders: Sequence[Path], also: Sequence[str]) -> Settings:
+    """The settings with folders of photographs without a sign, and with classes that need no photographs.
 
     Raises:
         DataError: there is no such folder.
@@ -100,14 +108,20 @@ def with_negatives(settings: Settings, folders: Sequence[Path]) -> Settings:
             raise DataError(f"There is no folder {folder}, which --negatives names.", fix=did_you_mean_path(folder))
     values = settings.model_dump(exclude_unset=True)
     values["data"]["negatives"] = [*settings.data.negatives, *map(str, folders)]
+    if also:
+        values.setdefault("hands", {})["also"] = [*settings.hands.also, *also]
     return validate_settings(values)
 
 
 def show_training(result: Any, console: Console) -> None:
     """The test's table, the headline and the next commands."""
+    from handshape.data.messages import some
+
+    also = result.trained.dataset.also
     rows = [
         (score.label, score.support, *(f"{value:.3f}" for value in (score.precision, score.recall, score.f1)))
         for score in result.test.per_class
+        if score.support or score.label not in also
     ]
     console.table("Test images", ("class", "images", "precision", "recall", "F1"), rows)
     run, groups = quoted(result.run.folder), result.trained.dataset.groups
@@ -118,6 +132,8 @@ def show_training(result: Any, console: Console) -> None:
         f"{result.test.top3:.1%}; macro F1 {result.test.macro_f1:.3f}, a mean over the classes; calibration error "
         f"{result.test.ece:.3f}, between how sure it is and how often right",
     )
+    if also:
+        console.result("", f"Without photographs here, so not among these: {some(also)}")
     show_decisions(result.trained.results.decisions, console)
     hardest = [score for score in result.test.worst() if score.recall < 1]
     for name, external in result.findings.external.items():

@@ -35,12 +35,13 @@ MIN_SECOND, MIN_SECOND_SHARE = (
 )  # images of a class, and share of them: a second hand seen so often belongs to the sign
 
 
-def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> CheckReport:
+def check_folder(folder: ImageFolder, inspections: Sequence[Inspection], least_classes: int = 2) -> CheckReport:
     """Reports what is wrong.
 
     Args:
         folder: what was read.
         inspections: of its samples, in their order.
+        least_classes: that can be trained on.
     """
     pairs = list(zip(folder.samples, inspections, strict=True))
     usable = [(sample, inspection) for sample, inspection in pairs if not inspection.reason]
@@ -61,8 +62,9 @@ def check_folder(folder: ImageFolder, inspections: Sequence[Inspection]) -> Chec
         traits=_traits(usable),
         beside=folder.beside,
         alike_names=folder.alike,
+        corrections=folder.corrections,
     )
-    return replace(report, findings=find_problems(report, folder))
+    return replace(report, findings=find_problems(report, folder, least_classes))
 
 
 def with_two_hands(report: CheckReport, hands: Sequence[Hand | None]) -> CheckReport:
@@ -101,6 +103,7 @@ def with_label_issues(
     label_issues = tuple(
         LabelIssue(samples[issue.row].path, targets[issue.row], issue.suggested, issue.confidence)
         for issue in evaluation.issues
+        if samples[issue.row].path not in report.corrections.looked_at
     )
     report = replace(report, label_issues=label_issues, twins=evaluation.twins)
     return replace(report, findings=(*report.findings, *label_issue_problems(report), *twin_problems(report)))
@@ -118,7 +121,7 @@ def with_signers(report: CheckReport, groups: Mapping[str, str]) -> CheckReport:
 
 
 def require_trainable(report: CheckReport) -> None:
-    """Passes when every class that has images has enough usable ones, and there are at least two such classes.
+    """Passes when every class that has images has enough usable ones, and there are enough such classes.
 
     Raises:
         DataError: names every problem that prevents training, and the remedy of the first.

@@ -18,10 +18,16 @@ MIN_EVERYWHERE, MIN_EVERYWHERE_SHARE = 3, 0.5  # classes, and their share: no si
 MIN_IMAGES = 3  # so that training, validation and test can each have one
 
 
-def find_problems(report: CheckReport, folder: ImageFolder) -> tuple[Problem, ...]:
-    """The problems behind the figures of a report on a folder, those that prevent training first."""
+def find_problems(report: CheckReport, folder: ImageFolder, least_classes: int = 2) -> tuple[Problem, ...]:
+    """The problems behind the figures of a report on a folder, those that prevent training first.
+
+    Args:
+        report: the figures.
+        folder: what was read.
+        least_classes: that can be trained on; one, where classes without photographs join it.
+    """
     return (
-        *_fatal(report, folder),
+        *_fatal(report, folder, least_classes),
         *_about_names(folder),
         *_about_files(report),
         *_about_pictures(report),
@@ -30,12 +36,12 @@ def find_problems(report: CheckReport, folder: ImageFolder) -> tuple[Problem, ..
     )
 
 
-def _fatal(report: CheckReport, folder: ImageFolder) -> Iterable[Problem]:
+def _fatal(report: CheckReport, folder: ImageFolder, least_classes: int) -> Iterable[Problem]:
     counts = report.usable_counts
     if not report.usable_classes:
         yield Problem("There is not one usable image.", "Add photographs, in one folder a class.", fatal=True)
         return
-    if len(report.usable_classes) == 1:
+    if len(report.usable_classes) < least_classes:
         yield Problem(
             f"Only one class has usable images: {report.usable_classes[0]}.", _second_class(folder), fatal=True
         )

@@ -197,10 +197,10 @@ def _about_external(external: Sequence[Slice], metrics: Metrics) -> Iterator[Adv
 
 
 def _about_counts(counts: Integers, class_names: Sequence[str]) -> Iterator[Advice]:
-    """Classes with few photographs, or few beside the others."""
-    usual = float(np.median(counts))
+    """Classes with few photographs, or few beside the others; those that need none are left out."""
+    usual = float(np.median(counts[counts > 0]))
     least = max(FEW_PHOTOGRAPHS, FEW_OF_USUAL * usual)
-    few = np.flatnonzero(counts < least)
+    few = np.flatnonzero((counts > 0) & (counts < least))
     if not len(few):
         return
     rarest = few[np.argsort(counts[few], kind="stable")]

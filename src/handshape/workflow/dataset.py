@@ -6,7 +6,7 @@ Every file is read, hashed and decoded once; every fit on the data set shares it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from handshape.data.samples import (
     natural_key,
 )
 from handshape.data.splits import Rows
-from handshape.errors import DataError
+from handshape.errors import DataError, SettingsError
 from handshape.hands.inputs import Inputs
+from handshape.hands.known_hands import known_labels
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
 from handshape.model.decisions import is_negative_name
@@ -57,6 +58,7 @@ class Dataset:
         inputs: what a classifier is shown of the N.
         search: what found the hands; None where none were looked for.
         left_out: classes of the folder that are not among the class names.
+        also: class names without photographs, learned from known hands alone.
     """
 
     folder: ImageFolder
@@ -69,6 +71,7 @@ class Dataset:
     inputs: Inputs = field(repr=False)
     search: HandSearch | None = None
     left_out: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     features: dict[Any, Any] = field(default_factory=dict, repr=False)  # trunk features by what they depend on
 
     def __len__(self) -> int:
@@ -144,9 +147,11 @@ def load(settings: Settings, context: Context) -> Dataset:
         DownloadError: the hand models cannot be had, and hands.find=require.
     """
     console, path = context.console, Path(settings.data.original_data_dir)
+    also = known_labels(settings.hands.also)
     with context.watch.stage("read"):
         console.status("check", f"Reading {path}")
         folder = list_samples(path, groups=settings.data.groups)
+        folder.corrections.announce(console)
         require_rule(folder, settings.data.groups)
         search = find_search(settings, console)
         readings = read_samples(folder, search, settings.model.img_size, console)
@@ -157,7 +162,7 @@ def load(settings: Settings, context: Context) -> Dataset:
             )
             search = None
             readings = read_samples(folder, None, settings.model.img_size, console)
-        report = check_folder(folder, readings.inspections)
+        report = check_folder(folder, readings.inspections, least_classes=1 if also else 2)
         require_trainable(report)
         console.detail(f"{report.usable} usable images in {len(report.usable_classes)} classes")
         for problem in report.problems:
@@ -171,7 +176,7 @@ def load(settings: Settings, context: Context) -> Dataset:
         checked = report if search is None else add_hand_findings(report, readings, groups)
         for text in checked.problems[len(report.problems) :]:
             console.warn(text)
-    dataset = _dataset(folder, checked, readings, groups, search)
+    dataset = _with_known_classes(_dataset(folder, checked, readings, groups, search), also)
     return _with_hands(dataset, console) if settings.hands.find == "require" else dataset
 
 
@@ -211,7 +216,13 @@ def possible_settings(settings: Settings, dataset: Dataset, console: Console) ->
     if not dataset.finds_hands:
         hands = settings.hands.model_copy(update={"find": "off"})
         return settings.model_copy(update={"hands": hands, "model": model.model_copy(update={"streams": ["pixels"]})})
-    if "streams" in model.model_fields_set or dataset.sign_coverage >= MIN_COVERAGE:
+    if dataset.also and "pixels" in model.streams:
+        raise SettingsError(
+            f"Pixels cannot be learned of {some(dataset.also)}: of these there are no photographs (hands.also).",
+            "model.streams of landmarks and hand",
+            "Leave one of the two out.",
+        )
+    if dataset.also or "streams" in model.model_fields_set or dataset.sign_coverage >= MIN_COVERAGE:
         return settings
     console.detail("pixels, through MobileNetV2, are looked at as well: they say something where no hand is found")
     return settings.model_copy(update={"model": model.model_copy(update={"streams": [*model.streams, "pixels"]})})
@@ -234,6 +245,25 @@ def inputs_of(readings: Readings) -> Inputs:
     return readings.inputs
 
 
+def _with_known_classes(dataset: Dataset, also: Sequence[str]) -> Dataset:
+    """The data set with further classes, of which there are no photographs.
+
+    Raises:
+        DataError: no hands are looked for, and whole images know nothing of them.
+    """
+    here = {name.casefold() for name in dataset.class_names}
+    also = tuple(name for name in also if name.casefold() not in here)
+    if also and not dataset.finds_hands:
+        raise DataError(
+            f"Whole images are learned, so {some(also)} cannot be learned from known hands alone (hands.also).",
+            "photographs in which hands are found",
+            "Leave hands.also out, or find out why no hands are found: handshape check",
+        )
+    names = tuple(sorted((*dataset.class_names, *also), key=natural_key))
+    moved = np.array([names.index(name) for name in dataset.class_names])
+    return replace(dataset, class_names=names, targets=moved[dataset.targets], also=also)
+
+
 def _with_hands(dataset: Dataset, console: Console) -> Dataset:
     """The data set without the images that show no hand.
 
@@ -242,7 +272,7 @@ def _with_hands(dataset: Dataset, console: Console) -> Dataset:
     """
     rows = np.flatnonzero(dataset.inputs.found)
     counts: Mapping[str, int] = Counter(dataset.samples[row].label for row in rows)
-    poor = [name for name in dataset.class_names if counts[name] < MIN_IMAGES]
+    poor = [name for name in dataset.class_names if counts[name] < MIN_IMAGES and name not in dataset.also]
     if poor:
         raise DataError(
             f"hands.find=require leaves too few images in {some(poor)}: no hand was found in the others.",

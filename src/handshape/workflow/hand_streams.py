@@ -41,7 +41,7 @@ class HandLearner:
     def __init__(self, dataset: Dataset, split: Split, settings: Settings, context: Context) -> None:
         self.dataset, self.split, self.context = dataset, split, context
         self.seed = settings.data.seed
-        self._asks_for_known = settings.hands.known == "auto"
+        self._asks_for_known = settings.hands.known == "auto" or bool(dataset.also)
 
     @cached_property
     def known(self) -> KnownHands:
@@ -50,9 +50,16 @@ class HandLearner:
         if not self._asks_for_known or not len(rows):
             return no_known_hands()
         known = known_hands_like(
-            self.dataset.inputs.landmarks[rows], self.dataset.targets[rows], self.dataset.class_names
+            self.dataset.inputs.landmarks[rows],
+            self.dataset.targets[rows],
+            self.dataset.class_names,
+            self.dataset.also,
         )
         self.context.console.detail(known.summary)
+        for own, other in known.twins:
+            self.context.console.warn(
+                f"Your {own} looks like the {other} that comes with Handshape, so the model may take one for the other."
+            )
         return known
 
     @property
