@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handshape.data.label_issues import Features, Signs, find_label_issues
+from handshape.data.label_issues import Features, LabelEvaluation, Signs, find_label_issues
 from handshape.data.samples import list_samples
 
 CENTRES = np.random.default_rng(1).normal(0, 4, (6, 20))
@@ -99,3 +99,16 @@ def test_the_ten_known_mislabels_are_found(photographs: Path) -> None:
     swapped = [path for path in paths if "hand2_4_dif_seg" in path or "hand2_5_dif_seg" in path]
     assert len(swapped) == 10
     assert len(paths) <= 14
+
+
+def test_typical_images_are_of_their_class_and_no_copies_of_each_other() -> None:
+    features, targets, signers = hands()
+    frames, wrong = list(range(10)), [53, 97, 141]
+    features[frames] = CENTRES[0] + np.random.default_rng(0).normal(0, 0.01, (10, 20))  # of a film, all in the middle
+    class_names = [str((int(label) + 1) % 6) if row in wrong else label for row, label in enumerate(targets)]
+    typical = LabelEvaluation(Signs(features), class_names, signers, 0).typical(3)
+    assert list(typical) == list("012345")
+    for label, rows in typical.items():
+        assert len(set(rows)) == 3 and {targets[row] for row in rows} == {label} and not set(rows) & set(wrong)
+    assert len(set(typical["0"]) & set(frames)) == 1
+    assert LabelEvaluation(Signs(features[:10]), targets[:10], None, 0).typical(3) == {}

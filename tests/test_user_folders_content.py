@@ -147,7 +147,44 @@ SIGNERS = [
     ),
 ]
 
-SITUATIONS = PIXELS + SIGNERS
+
+def labelled(lines: str, situation: str, *says: str, **facts: object) -> Situation:
+    """Two classes of five, and a table of labels; an error where nothing is said of what comes of it."""
+    encoding = "cp1252" if "ö" in lines else "utf-8"
+    return Situation(
+        situation, sound(each=5) | {"labels.csv": lines.encode(encoding)}, says, 0 if facts else 1, facts=facts
+    )
+
+
+CORRECTED = {"moved": {"A/0.jpg": "B"}, "left_out": ["A/1.jpg"], "kept": []}
+FIXED = {"classes": {"A": 3, "B": 6}, "corrections": CORRECTED, "ok": True}
+LINES = "path,label,kept\nA/0.jpg,B,\nA/1.jpg,,\n"
+LABELS = [
+    labelled(LINES, "labels-csv", "labels.csv: 1 moved, 1 left out", **FIXED),
+    labelled(LINES.replace(",", ";"), "labels-semicolons", **FIXED),
+    labelled(LINES.replace(",", "\t"), "labels-tabs", **FIXED),
+    labelled("\ufeff" + LINES, "labels-bom", **FIXED),
+    labelled(LINES.replace("/", "\\"), "labels-backslashes", **FIXED),
+    labelled(
+        "path,label,kept\nA/0.jpg,A,yes",
+        "labels-kept",
+        "labels.csv: 1 looked at and kept",
+        corrections={"moved": {}, "left_out": [], "kept": ["A/0.jpg"]},
+    ),
+    labelled(
+        "filename,label\nA/0.jpg,B",
+        "labels-other-columns",
+        "has the columns filename, label, not path and label",
+        corrections=None,
+        beside=["labels.csv"],
+    ),
+    labelled(LINES + "A/9.jpg,B,", "labels-unknown-path", "names 1 image that is not there: A/9.jpg", "Did you mean"),
+    labelled(LINES + "A/2.jpg,C,", "labels-unknown-class", "1 class without a folder: C", "make the folder {data}/C"),
+    labelled(LINES + "A/0.jpg,,", "labels-contradiction", "says two things of A/0.jpg: B, and left out (line 4)"),
+    labelled(LINES + "A/größe.jpg,B,", "labels-not-utf8", "not text in UTF-8", "Save it as 'CSV UTF-8'"),
+]
+
+SITUATIONS = PIXELS + SIGNERS + LABELS
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda each: each.id)

@@ -55,6 +55,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     elif report.ok:
         rule = "" if options.groups == "auto" else f" --set data.groups={quoted(options.groups)}"
         console.hint("Train on it:", f"handshape train {quoted(options.data)}{rule}")
+    if report.label_issues and not options.json:
+        rule = "" if options.groups == "auto" else f" --groups {quoted(options.groups)}"
+        console.hint("Look at the suspect labels one by one:", f"handshape labels {quoted(options.data)}{rule}")
     return 1 if report.fatal else 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.data.label_table import Corrections
 from handshape.data.near_duplicates import Numbers, Similarity
 from handshape.data.samples import Sample
 
@@ -132,7 +133,11 @@ class CheckReport:
         traits: what is odd about usable images.
         beside: papers that lie beside the class folders, which nobody reads.
         alike_names: groups of class folders whose names people read alike.
+        corrections: what the folder's ``labels.csv`` says; labels are as it says, and nobody is asked again about those
+            that somebody has decided on.
         label_issues: labels that are probably wrong, the clearest first; None where nobody looked for them.
+        typical: of each class, images that the others of it look like, none of them in doubt; empty where nobody
+            looked.
         twins: pairs of classes that look the same; None where nobody looked for them.
         two_hands: classes in which a second hand is seen, each with in how many images; None where no hands were
             looked for.
@@ -154,7 +159,9 @@ class CheckReport:
     traits: Traits = field(default_factory=Traits)
     beside: Paths = ()
     alike_names: tuple[Paths, ...] = ()
+    corrections: Corrections = field(default_factory=Corrections)
     label_issues: tuple[LabelIssue, ...] | None = None
+    typical: Mapping[str, Paths] = field(default_factory=dict, repr=False, compare=False)
     twins: tuple[tuple[str, str], ...] | None = None
     two_hands: Mapping[str, int] | None = None
     signers: Mapping[str, SignerCount] = field(default_factory=dict)
@@ -252,6 +259,7 @@ class CheckReport:
             "strays": list(self.strays),
             "beside": list(self.beside),
             "alike_names": [list(names) for names in self.alike_names],
+            "corrections": self.corrections.as_dict(),
             "traits": self.traits.as_dict(),
             "imbalance": round(self.imbalance, 3),
             "problems": list(self.problems),

@@ -29,6 +29,7 @@ __all__ = [
     "with_two_hands",
 ]
 
+TYPICAL = 3  # images that stand for a class
 MIN_SECOND, MIN_SECOND_SHARE = (
     2,
     0.15,
@@ -105,7 +106,12 @@ def with_label_issues(
         for issue in evaluation.issues
         if samples[issue.row].path not in report.corrections.looked_at
     )
-    report = replace(report, label_issues=label_issues, twins=evaluation.twins)
+    doubted = {issue.path for issue in label_issues}
+    typical = {
+        label: tuple(path for row in rows if (path := samples[row].path) not in doubted)
+        for label, rows in evaluation.typical(TYPICAL).items()
+    }
+    report = replace(report, label_issues=label_issues, typical=typical, twins=evaluation.twins)
     return replace(report, findings=(*report.findings, *label_issue_problems(report), *twin_problems(report)))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from handshape.console import Bar, Console
+from handshape.data.names import label_of
 from handshape.data.samples import ImageFolder, Sample
 from handshape.errors import RunError, SettingsError
 from handshape.files import atomic_folder
@@ -117,8 +118,13 @@ def _fill(
     for label in set(class_names) - {sample.label for sample in samples}:
         (target / label).mkdir()
     for sample in samples:
-        place = target / sample.path
+        place = target / _place_of(sample)
         place.parent.mkdir(parents=True, exist_ok=True)
         placer.place(folder.file(sample), place)
         bar.advance()
     (target / MARKER).write_text(json.dumps(sorted(_contents(target))), encoding="utf-8")
+
+
+def _place_of(sample: Sample) -> str:
+    """Where a sample is laid: as it lies, or below its class, where ``labels.csv`` says another than its folder."""
+    return sample.path if label_of(sample.path.partition("/")[0]) == sample.label else f"{sample.label}/{sample.path}"

@@ -16,14 +16,17 @@ from handshape.data.messages import counted, some
 from handshape.data.near_duplicates import Similarity
 from handshape.data.problems import MIN_SIGNERS
 from handshape.data.samples import ImageFolder, Sample, natural_key
-from handshape.data.signer_table import path_key, read_signers
+from handshape.data.signer_table import read_signers
+from handshape.data.tables import path_key
 from handshape.errors import DataError, SettingsError
 
 Grouping = Literal["signer", "burst", "none"]
+_SESSION = "(?P<session>"  # in a rule
 SIGNERS_FILE = "signers.csv"  # in the folder of photographs, where ``auto`` looks first
 
 _RULES = (
-    "auto, none, folder, the path of a .csv with the columns path,signer, or a regular expression with (?P<signer>…)"
+    "auto, none, folder, the path of a .csv with the columns path,signer, or a regular expression with (?P<signer>…) "
+    "or (?P<session>…)"
 )
 
 
@@ -73,7 +76,8 @@ def group_samples(
         rule: ``auto`` (the folder's own ``signers.csv``, where it names the signer of every sample; else
             byte-identical images, near-copies and bursts form groups), ``none`` (each image is its own), ``folder``
             (CLASS/SIGNER/image), the path of a .csv file with the columns ``path,signer``, or a regular expression with
-            ``(?P<signer>…)`` that is searched in the path.
+            ``(?P<signer>…)`` that is searched in the path; with ``(?P<session>…)`` in its place groups are what was
+            photographed at one time, whoever signed.
         digests: SHA-256 by path; ``auto`` puts equal ones together.
         similarity: of the samples, row by row; without it ``auto`` knows byte-identical copies only.
 
@@ -88,7 +92,8 @@ def group_samples(
         if isinstance(by_table, Groups):
             return by_table
         return replace(_by_likeness(samples, digests, similarity), warning=by_table)
-    return _by_signer(samples, f"data.groups='{rule}' finds", _naming(rule, folder))
+    named = _by_signer(samples, f"data.groups='{rule}' finds", _naming(rule, folder))
+    return _as_sessions(named) if _SESSION in rule else named
 
 
 def require_rule(folder: ImageFolder, rule: str) -> None:
@@ -146,6 +151,11 @@ def _by_likeness(samples: Sequence[Sample], digests: Mapping[str, str], similari
         return Groups(_copies(samples, digests), "burst", "at random; byte-identical copies kept together")
     bursts = find_bursts(samples, similarity, digests)
     return Groups(dict(bursts.group_of), "burst", _in_words(bursts, len(samples)))
+
+
+def _as_sessions(groups: Groups) -> Groups:
+    words = f"by session ({len(set(groups.of.values()))} sessions); the same people stand on both sides"
+    return replace(groups, grouping="burst", description=words)
 
 
 def _copies(samples: Sequence[Sample], digests: Mapping[str, str]) -> dict[str, str]:
@@ -216,7 +226,8 @@ def _by_pattern(rule: str) -> _Naming:
             f"data.groups is not a regular expression: {error} in '{rule}'.",
             r"for example '(?P<signer>hand\d+)_' or '/(?P<signer>[^_/]+)_[^/]*$'",
         ) from None
-    if "signer" not in pattern.groupindex:
+    kind = next((kind for kind in ("signer", "session") if kind in pattern.groupindex), "")
+    if not kind:
         raise SettingsError(
             f"The regular expression '{rule}' has no group named signer.",
             "(?P<signer>…) around the part of the path that names the signer",
@@ -224,7 +235,7 @@ def _by_pattern(rule: str) -> _Naming:
 
     def signer_of(path: str) -> str:
         match = pattern.search(path)
-        return (match["signer"] or "") if match else ""
+        return (match[kind] or "") if match else ""
 
     def unnamed(how_many: str, which: str) -> DataError:
         return DataError(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from handshape.data.check_report import CheckReport, Problem
+from handshape.data.label_table import LABELS_FILE
 from handshape.data.messages import counted, some
 from handshape.data.problems import MIN_SIGNERS
 from handshape.hands.known_hands import are_one_handshape
@@ -16,12 +17,14 @@ def label_issue_problems(report: CheckReport) -> tuple[Problem, ...]:
     if not report.label_issues:
         return ()
     named = [f"{issue.path} looks like {issue.suggested}" for issue in report.label_issues]
-    count = len(named)
+    first, count = report.label_issues[0], len(named)
+    remedies = f"'{first.path},{first.suggested}' to move it, '{first.path},' to leave it out"
     return (
         Problem(
             f"{counted(count, 'label is', 'labels are')} suspect, the clearest first: {some(named)}.",
-            f"Look at {'it' if count == 1 else 'them'}, and move what lies in the wrong class; what is only signed in "
-            "an unusual way should stay.",
+            f"Look at {'it' if count == 1 else 'them'} with handshape labels, or say in a {LABELS_FILE} in the folder "
+            f"what each shows: path,label as the first line, then {remedies}; what is only signed in an unusual way "
+            "should stay.",
         ),
     )
 

@@ -34,6 +34,8 @@ _CLEAR = 0.9  # what the hand's own score must be
 _CONFUSED = 0.12  # of two classes' images are taken for the other: such pairs accuse each other of nothing
 _BURST, _BURST_PICTURE = 0.24, 0.3  # of a class's images may be wrong in one burst; by how much the picture must lead
 
+_NEAR = 200  # of a class, those among which typical images are chosen
+
 _TWINS, _TWINS_EACH = 0.25, 0.15  # of the images taken for the other class: of both on average, and of each
 _KNOWN_TWINS, _KNOWN_TWINS_EACH = 0.1, 0.05  # the same of pairs that are called as the same handshapes
 _TWIN_IMAGES = 12  # of each class; with fewer, chance decides
@@ -146,6 +148,23 @@ class LabelEvaluation:
         most_first = sorted(pairs.tolist(), key=lambda pair: -both[pair[0], pair[1]])
         return tuple((str(self._names[one]), str(self._names[other])) for one, other in most_first)
 
+    def typical(self, count: int) -> dict[str, list[int]]:
+        """The image nearest to the middle of each class, and others not far from it that look as unlike as can be.
+
+        Other people's say of each that it is of its class. A median does not follow a few wrong ones, as a mean does.
+        """
+        if not self._is_possible:
+            return {}
+        is_sure = self._by_landmarks.argmax(axis=1) == self._classes
+        features, typical = _scaled(self._signs.landmarks), {}
+        for label, name in enumerate(self._names):
+            mine = self._classes == label
+            apart = np.linalg.norm(features - np.median(features[mine], axis=0), axis=1)
+            rows = np.flatnonzero(mine & is_sure)
+            near = rows[np.argsort(apart[rows], kind="stable")][: min(_NEAR, max(count, len(rows) // 2))]
+            typical[str(name)] = near[_spread(features[near], count)].tolist()
+        return typical
+
     @cached_property
     def _by_landmarks(self) -> Features:
         return self._judged(self._signs.landmarks, self._groups)
@@ -208,6 +227,15 @@ class LabelEvaluation:
     def _confusion(self) -> Features:
         """The share of two classes' images that all signs take for the other class, [C, C]."""
         return np.asarray(np.minimum.reduce([_both_ways(each, self._classes) for each in self._all_signs]), np.float32)
+
+
+def _spread(features: Features, count: int) -> list[int]:
+    """The first row, and then again and again the one that is the farthest from all that were taken."""
+    taken = [0][: min(count, len(features))]
+    while len(taken) < min(count, len(features)):
+        apart = np.linalg.norm(features[:, None] - features[taken], axis=2).min(axis=1)
+        taken.append(int(apart.argmax()))
+    return taken
 
 
 def _taken_for(probabilities: Features, classes: Numbers) -> Features:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
+from handshape.data.label_table import LABELS_FILE, Corrections, corrections_of
 from handshape.data.layout import EXPECTED, Layout, Use
 from handshape.data.listing import entries_of, files_below, identity, is_folder, is_image, is_text, printable
 from handshape.data.messages import counted, left_out_in_words, some
@@ -44,7 +45,8 @@ class Sample:
 
     Attributes:
         path: where it is, relative to the folder, with forward slashes, as the disk spells it.
-        label: its class, as :func:`~handshape.data.names.label_of` spells it.
+        label: its class, as :func:`~handshape.data.names.label_of` spells it: that of the folder it lies in, unless the
+            folder's ``labels.csv`` says another.
     """
 
     path: str
@@ -63,6 +65,7 @@ class ImageFolder:
         beside: papers that lie beside the class folders, such as README.md.
         alike: groups of class folders whose names people read alike, such as those that differ in case alone.
         note: what is odd about the layout; "" where nothing.
+        corrections: what ``labels.csv`` says of the samples; they are as it says.
     """
 
     root: Path
@@ -72,6 +75,7 @@ class ImageFolder:
     beside: tuple[str, ...] = ()
     alike: tuple[tuple[str, ...], ...] = ()
     note: str = ""
+    corrections: Corrections = field(default_factory=Corrections)
 
     @property
     def empty_classes(self) -> tuple[str, ...]:
@@ -106,7 +110,8 @@ class FoundImages:
 def list_samples(root: Path, use: Use = "train", groups: str = "auto", known: Sequence[str] = ()) -> ImageFolder:
     """The classes and images of a folder. Hidden files and those that systems leave behind are passed over.
 
-    Linked folders are followed, but never back into a folder that is being read.
+    Linked folders are followed, but never back into a folder that is being read. Labels are as the folder's
+    ``labels.csv`` says, where there is one.
 
     Args:
         root: the folder.
@@ -115,7 +120,9 @@ def list_samples(root: Path, use: Use = "train", groups: str = "auto", known: Se
         known: names of classes, where a model knows some; what is called so is a class.
 
     Raises:
-        DataError: the folder is missing, is a file, cannot be read, or holds something else than class folders.
+        DataError: the folder is missing, is a file, cannot be read, or holds something else than class folders; its
+            ``labels.csv`` names what is not there.
+        SettingsError: its ``labels.csv`` is not text.
     """
     entries = _root_entries(root)
     folders = [entry for entry in entries if is_folder(entry)]
@@ -137,14 +144,18 @@ def list_samples(root: Path, use: Use = "train", groups: str = "auto", known: Se
     names = [folder.name for folder in folders]
     note = Layout(root, (sample.path for sample in samples)).require_classes(use, groups, known)
     order = {label: number for number, label in enumerate(dict.fromkeys(map(label_of, names)))}
+    corrections = corrections_of(root, samples, tuple(order))
+    read = {*strays, *((LABELS_FILE,) if corrections.table else ())}
     return ImageFolder(
         root,
         tuple(order),
-        tuple(sorted(samples, key=lambda sample: order[sample.label])),  # one class may have two folders
+        # a class may have two folders, and images that lie in those of others
+        tuple(sorted(_corrected(samples, corrections), key=lambda sample: order[sample.label])),
         tuple(map(printable, strays)),
-        tuple(printable(name) for name in loose if name not in strays),
+        tuple(printable(name) for name in loose if name not in read),
         alike_names(names),
         note,
+        corrections,
     )
 
 
@@ -180,6 +191,15 @@ def find_images(paths: Sequence[Path]) -> FoundImages:
 def list_images(paths: Sequence[Path]) -> tuple[Path, ...]:
     """The files of :func:`find_images`."""
     return find_images(paths).files
+
+
+def _corrected(samples: Sequence[Sample], corrections: Corrections) -> list[Sample]:
+    left_out = set(corrections.left_out)
+    return [
+        replace(sample, label=corrections.moved.get(sample.path, sample.label))
+        for sample in samples
+        if sample.path not in left_out
+    ]
 
 
 def _root_entries(root: Path) -> list[os.DirEntry[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from handshape.data.check_report import LabelIssue
+from handshape.data.label_table import Corrections
 from handshape.evaluation.decisions import DecisionReport
 from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.mirror import MirrorTest
@@ -59,6 +60,7 @@ class MeasuredContent:
         thresholds: that decide.
         target: share of photographs without a sign that may be taken for one.
         classes: photographs of each class.
+        corrections: what the ``labels.csv`` of the photographs changes.
         figures: pictures of the results folder.
         versions: of the program and its libraries.
     """
@@ -75,6 +77,7 @@ class MeasuredContent:
     thresholds: Thresholds | None = None
     target: float | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    corrections: Corrections = field(default_factory=Corrections)
     figures: Sequence[Path] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -172,6 +175,7 @@ class CrossvalContent:
         worst_signer: None where nobody knows who signed.
         random: mean and spread over random folds, where the same people stand on both sides; None if not measured.
         external: mean and spread over the folds' models on other photographs, and how many those are, by name.
+        corrections: what the ``labels.csv`` of the photographs changes.
         figures: pictures.
     """
 
@@ -187,7 +191,80 @@ class CrossvalContent:
     worst_signer: Slice | None = None
     random: tuple[float, float] | None = None
     external: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
+    corrections: Corrections = field(default_factory=Corrections)
     figures: Sequence[Path] = ()
 
 
-PageContent = ReportContent | EvaluationContent | EvaluationsContent | CrossvalContent
+@dataclass(frozen=True)
+class TunedTrial:
+    """A line in the list of a search's trials.
+
+    Attributes:
+        number: from 1 on.
+        is_chosen: whether it is the one that was chosen.
+        accuracy: mean over the folds that were done.
+        cost: in the unit of the second objective; None without one.
+        folds: how many were done.
+        is_done: whether all were.
+        seconds: that it took.
+        values: its settings, in words.
+    """
+
+    number: int
+    is_chosen: bool
+    accuracy: float
+    cost: float | None
+    folds: int
+    is_done: bool
+    seconds: float
+    values: str
+
+
+@dataclass(frozen=True, eq=False)
+class TuneContent:
+    """Everything that the page of a search for settings tells.
+
+    Attributes:
+        title: what the search is called.
+        when: as people write it.
+        verdict: whether what was found is better.
+        is_better: the same.
+        choice: why that trial was chosen, in a sentence.
+        grouping: one sentence on what never stands on both sides of a fold.
+        people: that were searched on, and that were kept out.
+        what: these are, in the plural.
+        changes: settings found that are not the defaults, each from what to what.
+        command: trains with them.
+        trials: the best first.
+        storage: of the study, as ``optuna-dashboard`` takes it.
+        unit: of what else counts; empty where nothing does.
+        accuracies: on the people kept out, with the defaults and with the settings found.
+        difference: by how much the latter are better, the mean over people.
+        spread: half the width of its 95 % interval; None where it is not known.
+        images: of the people kept out.
+        folds: over these, right answers with each of both; empty where the defaults were the best.
+        figures: pictures.
+    """
+
+    title: str
+    when: str
+    verdict: str
+    is_better: bool
+    choice: str
+    grouping: str
+    people: tuple[int, int]
+    what: str
+    changes: Mapping[str, tuple[object, object]]
+    command: str
+    trials: Sequence[TunedTrial]
+    storage: str
+    unit: str = ""
+    accuracies: tuple[float, float] = (0.0, 0.0)
+    difference: float = 0.0
+    spread: float | None = None
+    images: int = 0
+    folds: Sequence[tuple[Slice, Slice]] = ()
+    figures: Sequence[Path] = ()
+
+
+PageContent = ReportContent | EvaluationContent | EvaluationsContent | CrossvalContent | TuneContent

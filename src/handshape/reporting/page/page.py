@@ -19,10 +19,14 @@ from handshape.reporting.page.content import (
     Listed,
     PageContent,
     ReportContent,
+    TuneContent,
 )
 
 FIGURES = {  # the titles of the figures, in the order in which they help most
     "fold_accuracies": "Accuracy of each fold",
+    "search_history": "Trials of the search",
+    "trade_off": "Accuracy against what a model costs",
+    "setting_importance": "What counts",
     "confusion_matrix_normalized": "Confusion matrix in shares",
     "per_class_accuracy": "Accuracy of each class",
     "confusion_matrix": "Confusion matrix in images",
@@ -58,6 +62,11 @@ def write_evaluations_page(path: Path, model: str, evaluations: Sequence[Listed]
 def write_crossval_page(path: Path, content: CrossvalContent) -> None:
     """Writes the page of a cross-validation, as :func:`write_report` does."""
     write_text(path, render("crossval.html", content))
+
+
+def write_tune_page(path: Path, content: TuneContent) -> None:
+    """Writes the page of a search for settings, as :func:`write_report` does."""
+    write_text(path, render("tune.html", content))
 
 
 def render(template: str, content: PageContent) -> str:
