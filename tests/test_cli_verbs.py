@@ -17,10 +17,12 @@ from handshape.cli.parser import build_parser
 
 VERBS = (
     "check",
+    "labels",
     "train",
     "crossval",
     "evaluate",
     "predict",
+    "live",
     "explain",
     "models",
     "export",

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, Protocol, TypeVar
 
+from rich.console import Group
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -26,6 +28,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Column
+from rich.text import Text
 
 from handshape.errors import HandshapeError
 from handshape.notebook import NotebookBar, NotebookLine
@@ -50,11 +53,14 @@ class Console:
     Args:
         quiet: only results, warnings and errors.
         to_json: results as JSON on stdout; those for people are left out.
+        tells_progress: what is happening as JSON on stdout too, one object a line: ``{"status": …}``,
+            ``{"warning": …}``, and ``{"progress": {label, done, total, note}}`` a few times a second.
     """
 
-    def __init__(self, quiet: bool = False, to_json: bool = False) -> None:
+    def __init__(self, quiet: bool = False, to_json: bool = False, tells_progress: bool = False) -> None:
         self.quiet = quiet
         self.to_json = to_json
+        self._tells_progress = tells_progress
         self._start = time.monotonic()
         self._only_bars = False
         self._results, self._screen = Screen(to_stderr=False), Screen(to_stderr=True)
@@ -80,6 +86,8 @@ class Console:
     def status(self, kind: str, text: str) -> None:
         """One line about what is happening; ``kind`` names its emoji, and "" makes it a part of the one above."""
         self._log.info(text)
+        if self._tells_progress:
+            self.emit({"status": text})
         if self._shows_lines:
             self._screen.line(kind, text, "" if kind else "dim")
 
@@ -112,6 +120,8 @@ class Console:
     def warn(self, text: str) -> None:
         """Something the user should know; shown even when quiet."""
         self._log.warning(text)
+        if self._tells_progress:
+            self.emit({"warning": text})
         self._screen.line("warn", text, "yellow")
 
     def error(self, error: HandshapeError) -> None:
@@ -152,7 +162,9 @@ class Console:
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Bar]:
         """A bar with time left on a terminal; without one, a line where it is silent otherwise."""
-        if self.quiet or total <= 0:
+        if self._tells_progress and total > 0:
+            yield _ToldBar(self.emit, label, total)
+        elif self.quiet or total <= 0:
             yield _NoBar()
         elif self._notebook:
             try:
@@ -174,6 +186,20 @@ class Console:
             for item in items:
                 yield item
                 bar.advance()
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[str, str], None] | None]:
+        """On a terminal, shows lines and a footer in the place of those before; elsewhere it is None."""
+        if self.quiet or not self._screen.is_terminal:
+            yield None
+            return
+        with Live(console=self._screen.rich, auto_refresh=False, transient=True) as shown:
+            yield lambda text, footer: shown.update(Group(Text(text), Text(footer, style="dim")), refresh=True)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Columns and rows of the terminal; None where there is none."""
+        return self._screen.rich.size if self._screen.is_terminal else None
 
     @contextmanager
     def log_file(self, path: Path) -> Iterator[None]:
@@ -282,6 +308,28 @@ class _PlainBar:
             )  # the first step also starts things
             told = f"{self._label}: {self._done:,} of {self._total:,}, {left:.0f} s left"
             self._screen.line("", f"{told}; {note}" if note else told)
+
+
+class _ToldBar:
+    """Tells another program, at the beginning, at the end, and a few times a second in between."""
+
+    EVERY_SECONDS = 0.25
+
+    def __init__(self, emit: Callable[[dict[str, Any]], None], label: str, total: int) -> None:
+        self._emit = emit
+        self._label = label
+        self._total = total
+        self._done = 0
+        self._tell("")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._done += steps
+        if self._done >= self._total or time.monotonic() - self._told_at >= self.EVERY_SECONDS:
+            self._tell(note)
+
+    def _tell(self, note: str) -> None:
+        self._told_at = time.monotonic()
+        self._emit({"progress": {"label": self._label, "done": self._done, "total": self._total, "note": note}})
 
 
 class _NoBar:
