@@ -23,7 +23,7 @@ export function canRun() {
   return typeof WebAssembly === "object" && typeof WebAssembly.validate === "function";
 }
 
-/** How many cores may work on a frame; browsers let threads share memory only on pages that are isolated from others. */
+/** How many cores may work on a frame; threads share memory only on pages that are isolated from others. */
 export function usableThreads() {
   return globalThis.crossOriginIsolated && navigator.hardwareConcurrency > 1 ? THREADS : 1;
 }
