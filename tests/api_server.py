@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from handshape.serving.api.access import LOOPBACK, Access
 from handshape.serving.api.app import make_app
 from handshape.serving.api.limits import Limits
 from handshape.serving.api.models import Served
+from handshape.serving.api.page import Page
 from handshape.serving.api.server import make_server, open_socket
 
 BOUNDARY = "handshape-boundary"
@@ -83,14 +84,21 @@ def form(images: Sequence[bytes], names: Sequence[str] = ()) -> bytes:
 
 @contextmanager
 def running(
-    model: object, tokens: Sequence[str] = (), workers: int = 2, origins: Sequence[str] = (), **limits: float
+    model: object,
+    tokens: Sequence[str] = (),
+    workers: int = 2,
+    origins: Sequence[str] = (),
+    page_of: Callable[[Served, Access, Limits], Page] | None = None,
+    **limits: float,
 ) -> Iterator[Running]:
-    """A server for a model, stopped gracefully at the end."""
+    """A server for a model, stopped gracefully at the end; ``page_of`` makes its page, if it is to have one."""
     served = load(str(model), workers, Console(quiet=True))
     events: list[dict[str, Any]] = []
     served._log = events.append
     bounds = Limits(**limits)
-    app = make_app(served, explained, Access(tokens, LOOPBACK, origins), bounds, events.append)
+    access = Access(tokens, LOOPBACK, origins)
+    page = page_of(served, access, bounds) if page_of else None
+    app = make_app(served, explained, access, bounds, events.append, page)
     with open_socket("127.0.0.1", 0, bounds) as socket:
         server = make_server(app, bounds)
         here = Running(socket.getsockname()[1], served, server, events)

@@ -1,4 +1,4 @@
-"""``handshape export``: a trained model in other formats, each proved against Keras on photographs."""
+"""``handshape export``: a trained model in other formats, each proved on photographs; and the page that runs it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handshape.cli.shared import MODEL, Verbs, add_verb
+from handshape.cli.shared import MODEL, Verbs, add_verb, quoted
 from handshape.errors import HandshapeError
 
 if TYPE_CHECKING:
     from handshape.console import Console
+    from handshape.export.bundle import Bundle
     from handshape.export.exports import Export, Exports
     from handshape.export.formats import Format
+    from handshape.workflow.export_web import Website
 
 ORDER = 70
+WEB_FOLDER = "web"  # of the page, beside other exports
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -23,10 +26,13 @@ def add_parser(verbs: Verbs) -> None:
         verbs,
         "export",
         run,
-        "other formats, each proved on photographs",
+        "other formats, each proved on photographs; a website",
         "Writes a model in other formats and runs each against Keras on photographs. What is no match for Keras is not "
-        "kept; int8 then falls back to float16 and says which class lost how much.",
+        "kept; int8 then falls back to float16 and says which class lost how much.\n\n"
+        "The format web is the page of 'handshape serve' as a folder for any web server, no program behind it: the "
+        "model reads hands on each visitor's own device. It needs no photographs.",
         [
+            "handshape export asl --to web --out site",
             "handshape export runs/first --to litert-int8,onnx",
             "handshape export runs/first --to litert-int8 --data other-people --out app/model",
         ],
@@ -37,21 +43,24 @@ def add_parser(verbs: Verbs) -> None:
         type=_formats,
         required=True,
         metavar="FORMAT,…",
-        help="litert, litert-float16, litert-int8, onnx, openvino, saved_model",
+        help="litert, litert-float16, litert-int8, onnx, openvino, saved_model, web",
     )
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="photographs to compare on (default: what the run kept back)"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where they go (default: exports/ in the run folder)"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where they go (default: exports/ in the run folder); the page itself, or web/ in it beside others",
     )
 
 
-def _formats(names: str) -> tuple[Format, ...]:
-    from handshape.export.formats import formats_named
+def _formats(names: str) -> tuple[tuple[Format, ...], bool]:
+    from handshape.export.formats import asked_for
 
     try:
-        return formats_named(names)
+        return asked_for(names)
     except HandshapeError as error:
         raise argparse.ArgumentTypeError(error.text.replace("\n", " ")) from None
 
@@ -62,15 +71,34 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.registry import resolve
     from handshape.workflow.export import export_bundle
 
-    exports = export_bundle(resolve(options.model, console), options.to, options.data, options.out, console)
-    show(exports, console)
+    bundle, (formats, has_page) = resolve(options.model, console), options.to
+    page = write_page(bundle, options, console) if has_page else None
+    exports = export_bundle(bundle, formats, options.data, options.out, console) if formats else None
+    failed = failure(exports) if exports else None
+    if exports:
+        show(exports, console)
     console.done("Exported")
-    failed = failure(exports)
     if options.json:
-        console.emit(exports.as_dict() | ({"error": failed.text} if failed else {}))
+        told = exports.as_dict() if exports else {}
+        console.emit(told | ({"web": page.as_dict()} if page else {}) | ({"error": failed.text} if failed else {}))
     elif failed:
         console.error(failed)
     return 1 if failed else 0
+
+
+def write_page(bundle: Bundle, options: argparse.Namespace, console: Console) -> Website:
+    """The page, in the folder that is meant, and how to look at it."""
+    from handshape.workflow.export import usual_folder
+    from handshape.workflow.export_web import export_web
+
+    formats, _ = options.to
+    alone = options.out if options.out and not formats else None
+    folder = alone or (options.out or usual_folder(bundle)) / WEB_FOLDER
+    page = export_web(bundle, options.model, folder, console)
+    console.result("save", f"Saved the page, {page.files} files, {megabytes(page.size)} MB, in {page.folder}")
+    console.hint("Look at it:", f"python -m http.server --directory {quoted(folder)} 8080")
+    console.hint("It is then at http://localhost:8080; a web server for others needs https, without which no camera")
+    return page
 
 
 def show(exports: Exports, console: Console) -> None:

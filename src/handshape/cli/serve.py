@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
-from contextlib import suppress
+import webbrowser
+from collections.abc import Sequence
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handshape.cli.shared import Verbs, add_verb
+from handshape.cli.shared import Verbs, add_verb, given_path
 from handshape.errors import SettingsError
 from handshape.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from handshape.console import Console
+    from handshape.serving.api.learning import Learning
     from handshape.serving.api.limits import Limits
     from handshape.serving.api.models import Loaded, Served
 
@@ -27,15 +30,22 @@ def add_parser(verbs: Verbs) -> None:
         verbs,
         "serve",
         run,
-        "a model over HTTP, for other programs",
-        "Serves a model until Ctrl-C: POST /v1/recognize and /v1/explain (images as form field 'image'), WebSocket "
+        "a page that reads your hand, and a model over HTTP",
+        "Serves a model until Ctrl-C. In a browser: a page that reads a hand in the camera, on the visitor's own "
+        "device. For programs: POST /v1/recognize and /v1/explain (images as form field 'image'), WebSocket "
         "/v1/stream, GET /v1/models, /metrics, /healthz, /openapi.json. On this machine alone unless --host says "
-        "otherwise. With --json one JSON object a request goes to stdout.",
+        "otherwise. With --json one JSON object a request goes to stdout.\n\n"
+        "Browsers give a camera to pages of this machine, or over https. For a phone in the same room make a "
+        "certificate for this machine's address, as below with yours for 192.168.0.10, serve with it, open "
+        "https://192.168.0.10:8000 on the phone, and accept the certificate there.",
         [
-            "handshape serve",
+            "handshape serve --open",
             "handshape serve runs/first",
             "curl -F image=@photo.jpg http://127.0.0.1:8000/v1/recognize",
             "handshape serve asl@production --host 0.0.0.0 --token-file tokens",
+            "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=handshape \\\n"
+            "    -addext subjectAltName=IP:192.168.0.10 -keyout key.pem -out cert.pem",
+            "handshape serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
         ],
     )
     parser.add_argument(
@@ -43,6 +53,9 @@ def add_parser(verbs: Verbs) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000; 0 takes any that is free")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate, for https")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key (default: in the same file)")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="tokens, one a line; each request needs one")
     parser.add_argument("--workers", type=int, metavar="N", help="images computed at a time (default: one a core)")
     parser.add_argument(
@@ -52,6 +65,17 @@ def add_parser(verbs: Verbs) -> None:
         dest="limits",
         metavar="NAME=N",
         help="bytes, frame, pixels, images, rate, requests, streams, connections, seconds or stop",
+    )
+    parser.add_argument(
+        "--recordings",
+        type=given_path,
+        metavar="FOLDER",
+        help="where the page keeps the signs that you record (default: recordings, beside your registered models)",
+    )
+    parser.add_argument(
+        "--allow-training",
+        action="store_true",
+        help="the page may record and train for others than this machine; needs tokens",
     )
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="another name it answers to, behind a proxy"
@@ -72,27 +96,67 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from handshape.registry.ready import DEFAULT
     from handshape.serving.api.access import LOOPBACK, Access, read_origin, read_tokens
     from handshape.serving.api.app import make_app
-    from handshape.serving.api.server import make_server, open_socket
+    from handshape.serving.api.page import Page
+    from handshape.serving.api.server import Certificate, address_of, make_server, open_socket
+    from handshape.serving.site import Device
 
     if options.workers is not None and options.workers < 1:
         raise SettingsError(f"--workers cannot be {options.workers}.", "1 or more", "Leave it out for one a core.")
+    if options.tls_key and not options.tls_cert:
+        raise SettingsError("--tls-key needs --tls-cert.", "a certificate, and its key")
+    tls = Certificate(options.tls_cert, options.tls_key) if options.tls_cert else None
     is_private = options.host in LOOPBACK
     tokens = read_tokens(options.token_file) if options.token_file else []
     origins = [read_origin(text) for text in options.allow_origin]
     limits = limits_from(options.limits, is_private)
     served = load(options.model or newest_run(Path("runs")) or DEFAULT, options.workers, console)
-    announce(served.name, served.current.bundle, console)
     hosts = {*LOOPBACK, *options.allow_host} if is_private or options.allow_host else set()
-    app = make_app(served, explained, Access(tokens, hosts, origins), limits, log_to(console))
-    with open_socket(options.host, options.port, limits) as socket, problems_said(console):
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        console.status("done", f"Serving {served.name} on http://{host}:{socket.getsockname()[1]} (Ctrl-C stops it)")
+    access = Access(tokens, hosts, origins)
+    learning = learning_for(options, served, limits, console) if may_learn(options, is_private, tokens) else None
+    routers = learning.routers() if learning else ()
+    page = Page(served, Device(console), access, {"training": bool(learning)}, routers)
+    app = make_app(served, explained, access, limits, log_to(console), page)
+    with (
+        open_socket(options.host, options.port, limits) as socket,
+        problems_said(console),
+        closing(learning) if learning else nullcontext(),
+    ):
+        server = make_server(app, limits, tls)
+        address = address_of(socket, options.host, bool(tls))
+        console.status("done", f"Serving {served.name} on {address} (open it in a browser; Ctrl-C stops it)")
+        announce(served.name, served.current.bundle, console)
         if not (is_private or tokens):
             console.warn("Whoever reaches this machine may use it: no --token-file was given.")
+        if options.open:
+            webbrowser.open(address)
         with suppress(KeyboardInterrupt):  # uvicorn has stopped gracefully, and says by which signal
-            make_server(app, limits).run([socket])
+            server.run([socket])
     console.status("done", "Stopped.")
     return 0
+
+
+def may_learn(options: argparse.Namespace, is_private: bool, tokens: Sequence[str]) -> bool:
+    """Whether the page may record and train: on this machine alone, else where it is allowed, and only with a token.
+
+    Raises:
+        SettingsError: it is allowed, but nobody would need a token.
+    """
+    if options.allow_training and not tokens:
+        raise SettingsError(
+            "--allow-training needs --token-file: whoever may train writes to this machine's disk.",
+            "tokens in a file",
+            "Make one: python -c 'import secrets; print(secrets.token_urlsafe())' > tokens",
+        )
+    return bool(options.allow_training) or (is_private and not options.allow_host and not options.allow_origin)
+
+
+def learning_for(options: argparse.Namespace, served: Served, limits: Limits, console: Console) -> Learning:
+    """What the view "Learn my signs" asks."""
+    from handshape.registry import own_folder
+    from handshape.serving.api.learning import Learning
+    from handshape.serving.learn.recordings import Recordings
+
+    return Learning(Recordings(options.recordings or own_folder("recordings")), served, limits, console)
 
 
 def limits_from(assignments: list[str], is_private: bool) -> Limits:

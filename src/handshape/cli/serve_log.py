@@ -22,6 +22,9 @@ CLIENTS_MISTAKES = (  # that uvicorn logs as if they were the server's: a stream
 def log_to(console: Console) -> Log:
     """Where a server's events go: as JSON to stdout, or in words; nowhere once nobody reads them."""
 
+    from handshape.serving.api.page import ROUTE as FILES
+    from handshape.serving.api.trainings import ROUTE as TRAININGS
+
     def log(event: dict[str, Any]) -> None:
         with suppress(OSError, HandshapeError):  # requests are answered, and models replaced, all the same
             say(event)
@@ -33,7 +36,7 @@ def log_to(console: Console) -> Log:
             console.warn(f"The model being served stays. {event['reason']}")
         elif event["event"] == "model":
             console.detail(f"{event['model']} is {event['version']}")
-        else:
+        elif event["route"] not in (FILES, TRAININGS) or event["status"] >= 400:  # a page asks for these all the time
             console.detail("{time} {method} {route} {status}, {milliseconds} ms".format(**event))
 
     return log

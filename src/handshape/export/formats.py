@@ -28,6 +28,7 @@ from handshape.model.networks import LiteRtNetwork, Network
 from handshape.runtime import INSTALL_HINT, native_chatter_hidden, start_on_cpu
 from handshape.suggestions import did_you_mean
 
+WEB = "web"  # no format of the network alone: the page that runs it, which workflow/export_web.py writes
 SAME = 1e-4  # probabilities that differ by no more are the same; what float32 formats must keep
 NEAR = 0.1  # what rounding each weight to eleven bits may do to a probability; seen were 0.03
 FAINT = 1e-4  # a weight; beside it a bias of 2 takes some 25 million of the 2 billion steps there are
@@ -277,8 +278,23 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def formats_named(names: str) -> tuple[Format, ...]:
+def asked_for(names: str) -> tuple[tuple[Format, ...], bool]:
+    """As :func:`formats_named`, and whether the page is among what a list names.
+
+    Raises:
+        HandshapeError: there is no format of a name.
+    """
+    asked = [name.strip() for name in names.split(",")]
+    networks = [name for name in asked if name != WEB]
+    return formats_named(",".join(networks), (WEB,)) if networks else (), WEB in asked
+
+
+def formats_named(names: str, others: Sequence[str] = ()) -> tuple[Format, ...]:
     """The formats that a list with commas names, each once.
+
+    Args:
+        names: with commas between them.
+        others: names that may be meant, and are none of these.
 
     Raises:
         HandshapeError: there is no format of a name.
@@ -287,6 +303,8 @@ def formats_named(names: str) -> tuple[Format, ...]:
     unknown = [name for name in asked if name not in FORMATS]
     if unknown:
         raise HandshapeError(
-            f"There is no export format '{unknown[0]}'.", f"one of {', '.join(FORMATS)}", did_you_mean(unknown, FORMATS)
+            f"There is no export format '{unknown[0]}'.",
+            f"one of {', '.join([*FORMATS, *others])}",
+            did_you_mean(unknown, [*FORMATS, *others]),
         )
     return tuple(FORMATS[name] for name in asked)

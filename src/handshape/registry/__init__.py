@@ -9,7 +9,7 @@ from handshape.registry.history import Event
 from handshape.registry.names import Reference, name_from, parse, require_name
 from handshape.registry.ready import ready_folder, ready_names
 from handshape.registry.registry import Registry, Version
-from handshape.registry.resolve import announce, open_registry, path_of, resolve
+from handshape.registry.resolve import announce, open_registry, own_folder, path_of, resolve
 
 __all__ = [
     "Event",
@@ -19,6 +19,7 @@ __all__ = [
     "announce",
     "name_from",
     "open_registry",
+    "own_folder",
     "parse",
     "path_of",
     "ready_folder",

@@ -80,7 +80,7 @@ def open_registry(where: str | None = None) -> Registry:
         ModelError: it is a file.
         RuntimeUnavailableError: a URL that this machine lacks the packages for.
     """
-    where = (where or os.environ.get(VARIABLE) or str(_own_folder())).removeprefix("file://")
+    where = (where or os.environ.get(VARIABLE) or str(own_folder("registry"))).removeprefix("file://")
     return Registry(RemoteStorage(where) if "://" in where else LocalStorage(_expanded(where)))
 
 
@@ -109,8 +109,11 @@ def _expanded(word: str) -> Path:
         return Path(word)
 
 
-def _own_folder() -> Path:
-    """Beside downloads where the user said where, else where a system keeps data: a cache may be emptied."""
+def own_folder(name: str) -> Path:
+    """Where what users own is kept: beside downloads where they said where, else where a system keeps data.
+
+    A cache may be emptied.
+    """
     if os.environ.get("HANDSHAPE_HOME"):
-        return cache_folder() / "registry"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "handshape" / "registry"
+        return cache_folder() / name
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "handshape" / name

@@ -61,7 +61,7 @@ def export_bundle(
     console.detail(f"{len(chosen.calibration)} others show which values occur, which int8 needs to know")
     calibration = load_photographs(chosen.root, chosen.calibration, bundle, search, console)
     proof = load_photographs(chosen.root, chosen.proof, bundle, search, console)
-    return export_model(bundle, formats, calibration.inputs, proof, out or _usual_folder(bundle), console)
+    return export_model(bundle, formats, calibration.inputs, proof, out or usual_folder(bundle), console)
 
 
 def choose_from_folder(root: Path, bundle: Bundle) -> Chosen:
@@ -142,7 +142,7 @@ def _choose_from_run(bundle: Bundle, console: Console) -> Chosen:
     return chosen
 
 
-def _usual_folder(bundle: Bundle) -> Path:
+def usual_folder(bundle: Bundle) -> Path:
     """Where exports go: into the run folder, or the folder of the user."""
     return (_run_of(bundle) or Path()) / "exports"
 

@@ -35,11 +35,29 @@ class Access:
         self._hosts = frozenset(host.lower() for host in hosts)
         self.origins = frozenset(origins)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody needs a token."""
+        return not self._digests
+
     def check(self, headers: Headers) -> None:
         """Passes where a request may go on.
 
         Raises:
             ApiError: 401 without a valid token, 403 from a web page of another origin or under another name.
+        """
+        self.check_place(headers)
+        if not self.knows(headers):
+            expected, fix = "the header Authorization: Bearer TOKEN", "Ask whoever runs this server for a token."
+            raise ApiError(
+                401, "unauthorized", "A valid token is missing.", expected, fix, {"WWW-Authenticate": "Bearer"}
+            )
+
+    def check_place(self, headers: Headers) -> None:
+        """Passes where a request comes from a program, or a page that may ask; whoever's it is.
+
+        Raises:
+            ApiError: 403, see :meth:`check`.
         """
         host = headers.get("host", "")
         if self._hosts and (_split(f"//{host}").hostname or "") not in self._hosts:
@@ -51,13 +69,12 @@ class Access:
             expected = "a page of this server's own address, or a program that is no browser"
             fix = "Start it with --allow-origin ORIGIN, or let a proxy serve the page and it under one address."
             raise ApiError(403, "other_origin", message, expected, fix)
+
+    def knows(self, headers: Headers) -> bool:
+        """Whether a request comes with a valid token, or needs none."""
         digest = _digest(_token(headers))
         is_known = sum(hmac.compare_digest(digest, known) for known in self._digests) > 0  # all of them are compared
-        if self._digests and not is_known:
-            expected, fix = "the header Authorization: Bearer TOKEN", "Ask whoever runs this server for a token."
-            raise ApiError(
-                401, "unauthorized", "A valid token is missing.", expected, fix, {"WWW-Authenticate": "Bearer"}
-            )
+        return self.is_open or is_known
 
 
 def read_tokens(file: Path) -> list[str]:

@@ -46,9 +46,14 @@ def recognized(state: AppState, image: bytes, recognize: Callable[[bytes], Recog
     return recognition
 
 
-def as_json(answer: Recognition | ApiError) -> dict[str, Any]:
-    """What is answered about an image."""
-    return {"error": answer.error} if isinstance(answer, ApiError) else answer.as_dict()
+def as_json(answer: Recognition | ApiError, landmarks: bool = False) -> dict[str, Any]:
+    """What is answered about an image; with ``landmarks`` the hand's joints and the square they were read from, too."""
+    if isinstance(answer, ApiError):
+        return {"error": answer.error}
+    told = answer.as_dict(landmarks)
+    if told["hand"]:
+        told["hand"].pop("features", None)  # 50 KB that nobody draws
+    return told
 
 
 def require_pixels(image: bytes, most: int) -> None:

@@ -18,6 +18,7 @@ from handshape.serving.api.limits import Limits
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.middleware import STREAM, RequestMiddleware
 from handshape.serving.api.models import Log, Served
+from handshape.serving.api.page import Page, PageFirst
 from handshape.serving.api.routes import make_router
 from handshape.serving.api.stream import stream
 from handshape.serving.api.threads import Workers
@@ -30,8 +31,19 @@ was looked at, a result as here, with `frame`, its number from 0, and `late`, ho
 because newer ones had come. Browsers pass a token as the subprotocols `handshape` and `bearer.TOKEN`."""
 
 
-def make_app(served: Served, explain: Explain, access: Access, limits: Limits, log: Log) -> ASGIApp:
-    """The application that answers for a model; the log is told of every request."""
+def make_app(
+    served: Served, explain: Explain, access: Access, limits: Limits, log: Log, page: Page | None = None
+) -> ASGIApp:
+    """The application that answers for a model; the log is told of every request.
+
+    Args:
+        served: the model.
+        explain: draws where it looked.
+        access: who may ask.
+        limits: how much.
+        log: is told.
+        page: for people with a browser; None for a server of programs alone.
+    """
     metrics = Metrics()
     workers = Workers(served.current.recognizer.threads)
     state = AppState(served, workers, limits, metrics, explain)
@@ -52,14 +64,16 @@ def make_app(served: Served, explain: Explain, access: Access, limits: Limits, l
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(make_router(state))
+    for router in (make_router(state), *(page.routers if page else ())):
+        app.include_router(router)
 
     @app.websocket(STREAM)
     async def open_stream(socket: WebSocket) -> None:
         await stream(socket, state)
 
     add_error_handlers(app)
-    return _for_pages(RequestMiddleware(app, access, limits, metrics, log), access.origins)
+    whole = PageFirst(app, page) if page else app
+    return _for_pages(RequestMiddleware(whole, access, limits, metrics, log, page), access.origins)
 
 
 def _for_pages(app: ASGIApp, origins: Collection[str]) -> ASGIApp:

@@ -67,25 +67,26 @@ class Rate:
     Args:
         a_second: requests a client may send in the long run; 0 sets no limit.
         clock: seconds.
+        at_once: requests that it may always send at once, after a while without any.
     """
 
     BURST = 10.0  # seconds' worth of requests at once
 
-    def __init__(self, a_second: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._a_second = a_second
-        self._most = max(1.0, a_second * self.BURST)
+    def __init__(self, a_second: float, clock: Callable[[], float] = time.monotonic, at_once: float = 1.0) -> None:
+        self.a_second = a_second
+        self._most = max(at_once, a_second * self.BURST)
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}  # what was left, and when
 
     def wait(self, client: str) -> float:
         """Takes one request from a client's bucket; seconds to wait where it is empty, else 0."""
-        if not self._a_second:
+        if not self.a_second:
             return 0.0
         now = self._clock()
         left, then = self._buckets.pop(client, (self._most, now))
-        left = min(self._most, left + (now - then) * self._a_second)
+        left = min(self._most, left + (now - then) * self.a_second)
         may_pass = left >= 1
         self._buckets[client] = (left - may_pass, now)
         if len(self._buckets) > REMEMBERED:
             del self._buckets[next(iter(self._buckets))]  # whoever has not asked for longest
-        return 0.0 if may_pass else (1 - left) / self._a_second
+        return 0.0 if may_pass else (1 - left) / self.a_second

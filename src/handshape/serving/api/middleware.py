@@ -16,9 +16,11 @@ from handshape.serving.api.errors import ApiError, not_found, server_error, stop
 from handshape.serving.api.limits import Limits, Rate, Slots
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Log
+from handshape.serving.api.page import Page
 
 STREAM = "/v1/stream"
 OPEN_ROUTES = ("/healthz", "/readyz")  # for whoever watches over the server, even when it is busy
+FILES_A_REQUEST, FILES_AT_ONCE = 10, 300  # of the page, which asks for some 60 of them when it is opened
 DRAIN_SECONDS = 3.0  # an answer that comes while a client still sends is lost with most of them
 HEADERS = {
     "Cache-Control": "no-store",
@@ -33,13 +35,17 @@ HEADERS = {
 class RequestMiddleware:
     """ASGI middleware around the whole application; the log is told of every request, but never of what it holds."""
 
-    def __init__(self, app: ASGIApp, access: Access, limits: Limits, metrics: Metrics, log: Log) -> None:
+    def __init__(
+        self, app: ASGIApp, access: Access, limits: Limits, metrics: Metrics, log: Log, page: Page | None = None
+    ) -> None:
         self._app = app
         self._access = access
         self._limits = limits
+        self._page = page
         self._metrics = metrics
         self._log = log
         self._rate = Rate(limits.rate)
+        self._file_rate = Rate(limits.rate * FILES_A_REQUEST, at_once=FILES_AT_ONCE)
         self._requests = Slots("requests", limits.requests, metrics.working)
         self._streams = Slots("streams", limits.streams, metrics.streams)
 
@@ -77,8 +83,10 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         if scope["type"] == "http" and scope["path"] in OPEN_ROUTES:
             return nullcontext()
+        if scope["type"] == "http" and self._page and self._page.has(scope["path"]):
+            return self._admitted_to_page(self._page, scope, headers)
         self._access.check(headers)
-        self._require_rate(scope)
+        self._require_rate(scope, self._rate)
         if scope["type"] == "websocket":
             if scope["path"] != STREAM:
                 raise not_found()
@@ -88,11 +96,20 @@ class RequestMiddleware:
             raise _too_large(self._limits)
         return self._requests.taken()
 
-    def _require_rate(self, scope: Scope) -> None:
+    def _admitted_to_page(self, page: Page, scope: Scope, headers: Headers) -> AbstractContextManager[None]:
+        """Its files take no place among requests to the model, and are counted apart."""
+        if page.needs_token(scope["path"]):
+            self._access.check(headers)
+        else:
+            self._access.check_place(headers)
+        self._require_rate(scope, self._file_rate)
+        return nullcontext()
+
+    def _require_rate(self, scope: Scope, rate: Rate) -> None:
         client = scope.get("client")
-        wait = self._rate.wait(client[0] if client else "")
+        wait = rate.wait(client[0] if client else "")
         if wait:
-            texts = ("Too many requests came from your address.", f"at most {self._limits.rate:g} a second")
+            texts = ("Too many requests came from your address.", f"at most {rate.a_second:g} a second")
             headers = {"Retry-After": str(max(1, round(wait)))}
             raise ApiError(429, "too_many_requests", *texts, f"Wait {wait:.1f} s.", headers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,9 +54,10 @@ class Served:
         self._build = build
         self._log = log
         self._last_failure = ""
+        self._lock = threading.Lock()
         self._poll = _poll_of(name)
         snapshot = self._poll()
-        self.current = self._load(snapshot)
+        self.current = self._load(snapshot, name)
         self._tried = snapshot.fingerprint
         self._retry_at = math.inf
 
@@ -65,13 +67,30 @@ class Served:
             await asyncio.sleep(POLL_SECONDS)
             await asyncio.to_thread(self.refresh)
 
+    def switch(self, name: str) -> None:
+        """Serves what another name stands for, from now on.
+
+        Raises:
+            HandshapeError: there is no model that can be loaded; the old one stays.
+        """
+        with self._lock:
+            poll = _poll_of(name)
+            snapshot = poll()
+            loaded = self._load(snapshot, name)
+            self.name, self._poll, self.current = name, poll, loaded
+            self._tried, self._retry_at = snapshot.fingerprint, math.inf
+
     def refresh(self) -> None:
         """Loads another model if another one is meant; where it cannot be loaded, the old one stays."""
+        with self._lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
         try:
             snapshot = self._poll()
             if snapshot.fingerprint != self._tried or time.monotonic() >= self._retry_at:
                 self._tried, self._retry_at = snapshot.fingerprint, time.monotonic() + RETRY_SECONDS
-                self.current = self._load(snapshot)
+                self.current = self._load(snapshot, self.name)
                 self._retry_at = math.inf
         except Exception as error:  # whatever it is, it must not end the polling
             reason = error.text if isinstance(error, HandshapeError) else f"{type(error).__name__}: {error}"
@@ -79,13 +98,13 @@ class Served:
                 self._log({"event": "model kept", "model": self.name, "reason": reason})
             self._last_failure = reason
 
-    def _load(self, snapshot: _Snapshot) -> Loaded:
+    def _load(self, snapshot: _Snapshot, name: str) -> Loaded:
         bundle = snapshot.fetch()
         recognizer = self._build(bundle)
         recognizer.recognize_all([BLANK] * recognizer.threads)  # a network's first answer takes several times as long
         loaded = Loaded(snapshot.version or bundle.sha256, bundle, recognizer, datetime.now(UTC))
         self._last_failure = ""
-        self._log({"event": "model", "model": self.name, "version": loaded.version})
+        self._log({"event": "model", "model": name, "version": loaded.version})
         return loaded
 
 

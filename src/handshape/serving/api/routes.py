@@ -122,7 +122,7 @@ async def _uploads(request: Request, most: int) -> AsyncIterator[list[UploadFile
     Raises:
         ApiError: no form, no images, or more than ``most``.
     """
-    _require_form(request.headers.get("content-type", ""))
+    require_form(request.headers.get("content-type", ""))
     async with request.form(max_fields=most) as fields:
         images = fields.getlist(FIELD)
         uploads = [image for image in images if isinstance(image, UploadFile)]
@@ -133,7 +133,12 @@ async def _uploads(request: Request, most: int) -> AsyncIterator[list[UploadFile
         yield uploads
 
 
-def _require_form(content_type: str) -> None:
+def require_form(content_type: str) -> None:
+    """Passes where a request says that it is a form which can be read.
+
+    Raises:
+        ApiError: 415, it says something else.
+    """
     kind, options = parse_options_header(content_type)
     charset = options.get(b"charset", CHARSETS[0])
     if kind != FORM.encode():

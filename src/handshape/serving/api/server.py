@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from handshape.errors import RuntimeUnavailableError
+from handshape.errors import RuntimeUnavailableError, SettingsError
+from handshape.files import why
 from handshape.serving.api.limits import Limits
 
+EVERYWHERE = ("0.0.0.0", "::")
 MAX_HEAD = 16_384  # bytes
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a server proves with who it is, in PEM.
+
+    Attributes:
+        file: the certificate.
+        key: its private key; None where that is in the same file.
+
+    Raises:
+        SettingsError: they are not there, or do not belong together.
+    """
+
+    file: Path
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.file, self.key, password="")
+        except OSError as error:  # those of TLS among them
+            reason = why(error).partition("(_ssl")[0].strip().rstrip(".")
+            raise SettingsError(
+                f"Cannot serve with the certificate {self.file}: {reason}.",
+                "a certificate and its private key without a password, as PEM",
+                "handshape serve --help says how to make them.",
+            ) from None
 
 
 def open_socket(host: str, port: int, limits: Limits) -> socket.socket:
@@ -38,7 +71,23 @@ def open_socket(host: str, port: int, limits: Limits) -> socket.socket:
     return listener
 
 
-def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+def address_of(listener: socket.socket, host: str, is_secure: bool) -> str:
+    """What to type into a browser: where the host is every address of this machine, one that others reach it by."""
+    if host in EVERYWHERE:
+        host = _own_address() or "127.0.0.1"
+    name = f"[{host}]" if ":" in host else host
+    return f"http{'s' * is_secure}://{name}:{listener.getsockname()[1]}"
+
+
+def _own_address() -> str:
+    """Of this machine in its network; "" without one. Nothing is sent: a datagram's socket only looks for its way."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address that RFC 5737 keeps for documents
+        return str(probe.getsockname()[0])
+    return ""
+
+
+def make_server(app: ASGIApp, limits: Limits, tls: Certificate | None = None) -> uvicorn.Server:
     """A server to be run on sockets; SIGINT and SIGTERM have it finish what it is working on, then stop."""
     config = uvicorn.Config(
         app,
@@ -50,6 +99,8 @@ def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
         server_header=False,
         limit_concurrency=limits.connections + 1,  # uvicorn answers 503 once there are as many as this
         h11_max_incomplete_event_size=MAX_HEAD,
+        ssl_certfile=tls.file if tls else None,
+        ssl_keyfile=tls.key if tls else None,
         timeout_graceful_shutdown=limits.stop,  # type: ignore[arg-type]  # asyncio takes parts of a second
     )
     return uvicorn.Server(config)

@@ -2,7 +2,7 @@
 
 Every binary message is the bytes of one image file. Frames are numbered from 0 as they come, and each that was looked
 at is answered with its number. Only the newest frame is ever waiting: one that comes while another is worked on
-replaces it, so that an answer is never about the past.
+replaces it, so that an answer is never about the past. ``?landmarks=1`` has a hand's landmarks told as well.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ async def stream(socket: WebSocket, state: AppState) -> None:
     """Answers one client until it goes, sends text, or no longer reads."""
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    landmarks = socket.query_params.get("landmarks") == "1"
     newest: Newest = asyncio.Queue(1)
     reader = asyncio.create_task(_read(socket, newest))
     try:
         with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):  # gone, or not reading its answers
-            await _answer(socket, newest, state)
+            await _answer(socket, newest, state, landmarks)
     finally:
         reader.cancel()
 
@@ -62,7 +63,7 @@ def _replace(newest: Newest, item: tuple[int, bytes] | None) -> None:
     newest.put_nowait(item)
 
 
-async def _answer(socket: WebSocket, newest: Newest, state: AppState) -> None:
+async def _answer(socket: WebSocket, newest: Newest, state: AppState, landmarks: bool) -> None:
     previous: Hand | None = None
     expected = 0
     while (item := await newest.get()) is not None:
@@ -75,4 +76,4 @@ async def _answer(socket: WebSocket, newest: Newest, state: AppState) -> None:
         if isinstance(answer, Recognition):
             previous = answer.hand
         async with asyncio.timeout(state.limits.seconds):
-            await socket.send_json(late | as_json(answer))
+            await socket.send_json(late | as_json(answer, landmarks))

@@ -15,8 +15,8 @@ export class Classes {
     this.empty = make("p.hint", { text: say("learn_empty") });
     this.zip = button("quiet", "copy", say("learn_export"), () => this.#export());
     this.place = make("p.hint.learn-place");
-    this.element = make("section", { "aria-labelledby": "learn-classes-title" },
-      make("h2", { id: "learn-classes-title", text: say("learn_classes") }), this.empty, this.list,
+    this.title = make("h2", { id: "learn-classes-title", tabindex: "-1", text: say("learn_classes") });
+    this.element = make("section", { "aria-labelledby": "learn-classes-title" }, this.title, this.empty, this.list,
       make("div.row", {}, this.zip), this.place, this.dialog);
   }
 
@@ -25,10 +25,11 @@ export class Classes {
     this.empty.hidden = classes.length > 0;
     this.zip.hidden = classes.length === 0;
     this.place.textContent = say("learn_place", { folder });
-    this.list.replaceChildren(...classes.map((one) => this.#class(one)));
+    const opened = new Set([...this.list.querySelectorAll("details[open]")].map((details) => details.dataset.label));
+    this.list.replaceChildren(...classes.map((one) => this.#class(one, opened.has(one.name))));
   }
 
-  #class(one) {
+  #class(one, opened) {
     const picture = make("img", { alt: "", width: 64, height: 64 });
     this.studio.picture(one.sessions[0].shown).then((url) => (picture.src = url), () => {});
     const facts = say("learn_count_of", { frames: one.frames, sessions: one.sessions.length });
@@ -36,14 +37,14 @@ export class Classes {
     return make("li", {}, picture,
       make("div.learn-about", {}, make("strong", { text: one.name }), make("span.hint", { text: facts })),
       button("quiet", null, say("learn_more"), more, { "aria-label": say("learn_more_of", { label: one.name }) }),
-      this.#others(one));
+      this.#others(one, opened));
   }
 
   /** What is seldom wanted: another name, and deleting all or a session. */
-  #others(one) {
+  #others(one, opened) {
     const sessions = one.sessions.length > 1 ? one.sessions.map((session) => this.#session(one, session)) : [];
     const { name: label } = one;
-    return make("details.learn-sessions", {},
+    return make("details.learn-sessions", { open: opened, "data-label": label },
       make("summary", { "aria-label": say("learn_change_of", { label }) }, make("span", { text: say("learn_change") })),
       make("div.row", {},
         action(null, "learn_rename", label, () => this.#rename(one)),
@@ -83,10 +84,11 @@ export class Classes {
       this.dialog.close();
       try {
         await work();
+        await this.hooks.changed();
+        this.title.focus(); // the button that was pressed is gone
       } catch (error) {
         this.hooks.fail(error);
       }
-      await this.hooks.changed();
     });
     this.dialog.setAttribute("aria-labelledby", "learn-dialog-title");
     this.dialog.replaceChildren(form);
