@@ -34,7 +34,7 @@ from handshape.hands import known_hands
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import hand_models
 from handshape.hands.search import hand_search
-from handshape.model.streams import HAND_DROPOUT, HAND_UNITS, build_hand_trunk
+from handshape.model.streams import HAND_UNITS, build_hand_trunk
 from handshape.model.weights import HAND_TRUNK_FILE
 from handshape.practice import HANDSHAPES, draw_practice_set
 from handshape.runtime import choose_runtime, start_runtime
@@ -43,7 +43,7 @@ from handshape.training.weighting import balanced
 DRAWN_SEED = 20261123  # hands that no practice set shows: its seeds are small, and what is known must not test it
 VIEWS = {"drawn": 2}  # crops of each hand, varied, beside the one as it is
 OTHER_VIEWS = 10
-EPOCHS, BATCH, RATE, DECAY, SMOOTHING = 10, 128, 1.5e-3, 1e-2, 0.1
+EPOCHS, BATCH, RATE, DECAY, SMOOTHING, DROPOUT = 10, 128, 1.5e-3, 1e-2, 0.1, 0.4
 SOURCES = {  # who they are and what allows it, for the note
     "drawn": ("drawn signers, 34 handshapes", "ours"),
     "hazy": ("ASL-ML by t32rahman, one signer", "MIT"),
@@ -119,7 +119,7 @@ def learn(found: Sequence[Source], console: Console) -> keras.Model:
     trunk = build_hand_trunk(weights=False)
     entry = keras.Input(trunk.input_shape[1:])
     pooled = keras.layers.GlobalAveragePooling2D()(trunk(entry))
-    answers = keras.layers.Dense(len(HANDSHAPES), activation="softmax")(keras.layers.Dropout(HAND_DROPOUT[1])(pooled))
+    answers = keras.layers.Dense(len(HANDSHAPES), activation="softmax")(keras.layers.Dropout(DROPOUT)(pooled))
     network = keras.Model(entry, answers)
     maps = np.concatenate([each.maps.reshape(-1, *each.maps.shape[2:]) for each in found])
     targets = np.concatenate(

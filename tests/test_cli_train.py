@@ -98,6 +98,7 @@ def test_the_record_the_settings_the_labels_and_the_split(trained: Trained):
         "timestamp": run.timestamp,
         "state": "complete",
         "data": str(trained.data),
+        "labels_file": {"moved": 0, "left_out": 0, "sha256": ""},
         "external": {},
         "start": {"weights": "own", "sha256": own_weights().sha256, "backend": "tensorflow", "hands": "off"},
     }

@@ -13,7 +13,7 @@ pytest.importorskip("keras")
 from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.hands.known_hands import load_known_hands
-from handshape.training import hand, landmarks
+from handshape.training import preparation
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset, load, possible_settings
 from handshape.workflow.evaluate import evaluate
@@ -44,8 +44,7 @@ def hands_of_their_class(drawn, pretend_hands, monkeypatch):
         return hand_at(16, 16, 64, shape=shapes[label][number]) if number % 12 else None
 
     pretend_hands(hand_of)
-    monkeypatch.setattr(landmarks, "MIN_STEPS", 0)
-    monkeypatch.setattr(hand, "MIN_STEPS", 0)
+    monkeypatch.setattr(preparation, "MIN_STEPS", 0)
 
 
 @pytest.mark.parametrize("streams", ["[pixels,landmarks]", "[landmarks,hand]", "[landmarks]", "[pixels]"])

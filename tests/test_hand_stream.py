@@ -10,13 +10,15 @@ keras = pytest.importorskip("keras")
 
 from helpers import require_same_arrays, started_runtime
 
+from handshape.config import HandStreamSettings
 from handshape.console import Console
 from handshape.hands.landmarks import FEATURES
 from handshape.model.streams import HAND_UNITS, HandStream, build_hand_stream
 from handshape.training import hand as training
+from handshape.training import preparation
 from handshape.training.checkpoints import TrainingState
 from handshape.training.hand import Followed, SeenHands, hand_probabilities, pooled_features, train_hand
-from handshape.training.preparation import accuracy
+from handshape.training.preparation import StreamTraining, accuracy
 from handshape.training.weighting import OTHER_SIGN, balanced, wanted
 
 CLASSES, COUNT = 3, 180
@@ -34,8 +36,7 @@ def features() -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "EPOCHS", 4)
-    monkeypatch.setattr(training, "MIN_STEPS", 0)
+    monkeypatch.setattr(preparation, "MIN_STEPS", 0)
 
 
 def seen(features: np.ndarray, rows: np.ndarray) -> SeenHands:
@@ -44,33 +45,37 @@ def seen(features: np.ndarray, rows: np.ndarray) -> SeenHands:
 
 
 def learned(
-    features: np.ndarray, seed: int = 0, followed: Followed | None = None, console: Console | None = None
+    features: np.ndarray,
+    seed: int = 0,
+    followed: Followed | None = None,
+    console: Console | None = None,
+    **settings: float,
 ) -> HandStream:
-    runtime = started_runtime()
+    how = HandStreamSettings(**{"epochs": 4} | settings)
+    training = StreamTraining(how, seed, started_runtime())
     keras.utils.set_random_seed(0)
-    stream = build_hand_stream(CLASSES)
-    train_hand(stream.network, seen(features, LEARN), seed, runtime, console or Console(quiet=True), followed)
+    stream = build_hand_stream(CLASSES, how)
+    train_hand(stream.network, seen(features, LEARN), training, console or Console(quiet=True), followed)
     return stream
 
 
-def test_it_learns_hands_and_knows_others(features: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "MIN_STEPS", 120)
-    stream = learned(features)
+def test_it_learns_hands_and_knows_others(features: np.ndarray) -> None:
+    stream = learned(features, epochs=60)
     answers = hand_probabilities(stream, features[VALIDATE])
     assert (answers.shape, answers.dtype) == ((len(VALIDATE), CLASSES), np.float32)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
     assert (answers.argmax(axis=1) == TARGETS[VALIDATE]).mean() > 0.8  # chance is a third
 
 
-def test_the_head_alone_learns_from_pooled_features(features: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "MIN_STEPS", 400)
-    runtime = started_runtime()
+def test_the_head_alone_learns_from_pooled_features(features: np.ndarray) -> None:
+    how = HandStreamSettings(epochs=200)
+    training = StreamTraining(how, 0, started_runtime())
     keras.utils.set_random_seed(0)
-    stream = build_hand_stream(CLASSES)
+    stream = build_hand_stream(CLASSES, how)
     before = stream.trunk.get_weights()
     pooled = pooled_features(stream, features)
     assert pooled.shape == (COUNT, HAND_UNITS[-1])
-    train_hand(stream.head, seen(pooled, LEARN), 0, runtime, Console(quiet=True))
+    train_hand(stream.head, seen(pooled, LEARN), training, Console(quiet=True))
     require_same_arrays(stream.trunk.get_weights(), before)
     answers = hand_probabilities(stream, features[LEARN])
     assert (answers.argmax(axis=1) == TARGETS[LEARN]).mean() > 0.6  # chance is a third
@@ -105,7 +110,7 @@ def test_every_epoch_is_noted_and_told(
     assert set(state.history) == {"accuracy", "val_accuracy", "loss", "val_loss", "learning_rate"}
     assert {len(values) for values in state.history.values()} == {4}
     assert state.best_epoch == 4  # the last one is kept
-    assert state.history["learning_rate"][-1] < 0.01 * training.RATE
+    assert state.history["learning_rate"][-1] < 0.01 * HandStreamSettings().learning_rate
     measured = hand_probabilities(stream, features[VALIDATE]).argmax(axis=1) == TARGETS[VALIDATE]
     assert state.history["val_accuracy"][-1] == pytest.approx(measured.mean(), abs=1e-6)
     told = re.findall(r"epoch (\d)/4: accuracy .*; validation ([\d.]+)%", capsys.readouterr().err)
@@ -116,6 +121,18 @@ def test_every_epoch_is_noted_and_told(
     written = [event.value for event in events.Scalars("accuracy/validation")]
     np.testing.assert_allclose(written, state.history["val_accuracy"], rtol=1e-6)
     assert events.Tags()["histograms"]
+
+
+@pytest.mark.parametrize("setting", [{"learning_rate": 1e-2}, {"weight_decay": 0.5}, {"dropout": 0.0}, {"epochs": 3}])
+def test_each_setting_counts(features: np.ndarray, setting: dict[str, float]) -> None:
+    one, other = (learned(features, **settings).logits.get_weights() for settings in ({}, setting))
+    assert not np.allclose(one[0], other[0], atol=1e-6)
+
+
+def test_a_small_set_is_gone_through_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "MIN_STEPS", 30)
+    training = StreamTraining(HandStreamSettings(epochs=20), 0, started_runtime())
+    assert [training.epochs(steps) for steps in (1, 7, 30, 500)] == [600, 86, 20, 20]
 
 
 def test_what_is_noted_changes_nothing(features: np.ndarray) -> None:
@@ -150,7 +167,7 @@ def test_every_hand_once_an_epoch_in_a_new_order(features: np.ndarray) -> None:
 
 def test_no_hands_give_no_answers(features: np.ndarray) -> None:
     started_runtime()
-    assert hand_probabilities(build_hand_stream(CLASSES), features[:0]).shape == (0, CLASSES)
+    assert hand_probabilities(build_hand_stream(CLASSES, HandStreamSettings()), features[:0]).shape == (0, CLASSES)
 
 
 def test_an_answer_to_another_sign_is_right_where_it_is_unsure() -> None:

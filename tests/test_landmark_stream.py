@@ -9,11 +9,14 @@ keras = pytest.importorskip("keras")
 
 from helpers import started_runtime
 
+from handshape.config import LandmarkStreamSettings
 from handshape.console import Console
 from handshape.hands.known_hands import known_hands_like, load_known_hands
 from handshape.model.streams import build_landmark_stream
 from handshape.training import landmarks as training
+from handshape.training import preparation
 from handshape.training.landmarks import Hands, train_landmarks
+from handshape.training.preparation import StreamTraining
 from handshape.training.weighting import balanced
 
 LABELS = ("A", "B", "C", "D", "F", "I", "L", "O", "W", "Y")
@@ -32,16 +35,21 @@ def evenly(hands: np.ndarray, targets: np.ndarray) -> Hands:
     return Hands(hands, targets, balanced(targets, np.zeros(len(targets), int)))
 
 
-def learned(hands: Hands, seed: int = 0, validation: Hands | None = None, quiet: bool = True):
-    runtime = started_runtime()
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(preparation, "MIN_STEPS", 0)
+
+
+def learned(hands: Hands, seed: int = 0, validation: Hands | None = None, quiet: bool = True, **settings: float):
+    how = LandmarkStreamSettings(**settings)
     keras.utils.set_random_seed(0)
-    stream = build_landmark_stream(len(LABELS))
-    train_landmarks(stream, hands, seed, runtime, Console(quiet), validation)
+    training = StreamTraining(how, seed, started_runtime())
+    stream = build_landmark_stream(len(LABELS), how)
+    train_landmarks(stream, hands, training, Console(quiet), validation)
     return stream
 
 
-def test_it_learns_hands_and_knows_others(known, monkeypatch):
-    monkeypatch.setattr(training, "MIN_STEPS", 300)
+def test_it_learns_hands_and_knows_others(known):
     hands, targets = known
     half = np.arange(len(targets)) % 2 == 0
     stream = learned(evenly(hands[half], targets[half]))
@@ -53,23 +61,19 @@ def test_it_learns_hands_and_knows_others(known, monkeypatch):
     np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-2)
 
 
-def test_the_seed_decides_the_weights(known, monkeypatch):
-    monkeypatch.setattr(training, "EPOCHS", 3)
-    monkeypatch.setattr(training, "MIN_STEPS", 0)
+def test_the_seed_decides_the_weights(known):
     hands = evenly(*known)
-    one, same, other = (learned(hands, seed).model.get_weights() for seed in (1, 1, 2))
+    one, same, other = (learned(hands, seed, epochs=3).model.get_weights() for seed in (1, 1, 2))
     for weights, again in zip(one, same, strict=True):
         np.testing.assert_array_equal(weights, again)
     assert any(not np.array_equal(weights, again) for weights, again in zip(one, other, strict=True))
 
 
-def test_a_line_every_so_many_epochs_tells_how_it_goes(known, monkeypatch, capsys):
-    monkeypatch.setattr(training, "EPOCHS", 25)
-    monkeypatch.setattr(training, "MIN_STEPS", 0)
+def test_a_line_every_so_many_epochs_tells_how_it_goes(known, capsys):
     hands, targets = known
     some = evenly(hands[::20], targets[::20])
     validation = Hands(hands[1::20], targets[1::20], np.ones(len(targets[1::20]), np.float32))
-    told = learned(some, validation=validation, quiet=False).model.get_weights()
+    told = learned(some, validation=validation, quiet=False, epochs=25).model.get_weights()
     lines = re.findall(
         r"^   epoch (\d+)/25: accuracy [\d.]+%, loss [\d.]+; validation ([\d.]+)%, loss [\d.]+; [\d.]+ s$",
         capsys.readouterr().err,
@@ -77,8 +81,16 @@ def test_a_line_every_so_many_epochs_tells_how_it_goes(known, monkeypatch, capsy
     )
     assert [int(epoch) for epoch, _ in lines] == [3, 6, 9, 12, 15, 18, 21, 24, 25]
     assert float(lines[-1][1]) > float(lines[0][1])
-    for one, other in zip(told, learned(some).model.get_weights(), strict=True):
+    for one, other in zip(told, learned(some, epochs=25).model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)  # what is told decides nothing
+
+
+@pytest.mark.parametrize("setting", [{"learning_rate": 1e-2}, {"weight_decay": 0.5}, {"dropout": 0.0}, {"epochs": 3}])
+def test_each_setting_counts(known, setting):
+    hands, targets = known
+    some = evenly(hands[::40], targets[::40])
+    one, other = (learned(some, **{"epochs": 2} | settings).logits.get_weights() for settings in ({}, setting))
+    assert not np.allclose(one[0], other[0], atol=1e-6)
 
 
 def test_every_hand_once_an_epoch_varied_anew(known):

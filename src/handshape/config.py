@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from handshape.errors import SettingsError
 from handshape.suggestions import did_you_mean, did_you_mean_path
@@ -152,6 +153,26 @@ class HandSettings(Section):
     )
 
 
+class LandmarkStreamSettings(Section):
+    """How the stream that sees 21 points of a hand is trained."""
+
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="learning rate at the start; it falls to 0 on a cosine")
+    weight_decay: float = Field(1e-3, ge=0, le=1, description="weight decay of AdamW")
+    dropout: float = Field(
+        0.4, ge=0, lt=1, description="share of hidden units dropped in training; of shape features half as many"
+    )
+    epochs: int = Field(40, ge=1, le=10_000, description="epochs; more where fewer hands make less than 30 steps each")
+
+
+class HandStreamSettings(Section):
+    """How the stream that sees the landmark network's feature map is trained."""
+
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate at the start; it falls to 0 on a cosine")
+    weight_decay: float = Field(1e-2, ge=0, le=1, description="weight decay of AdamW")
+    dropout: float = Field(0.4, ge=0, lt=1, description="share of pooled features dropped in training")
+    epochs: int = Field(20, ge=1, le=10_000, description="epochs; more where fewer hands make less than 30 steps each")
+
+
 class Settings(Section):
     """Every setting of a run."""
 
@@ -161,10 +182,13 @@ class Settings(Section):
     training: TrainingSettings = TrainingSettings()
     gpu: GpuSettings = GpuSettings()
     hands: HandSettings = HandSettings()
+    landmark_stream: LandmarkStreamSettings = LandmarkStreamSettings()
+    hand_stream: HandStreamSettings = HandStreamSettings()
 
-    def to_yaml(self) -> str:
-        """The settings as YAML text that :func:`load_settings` reads back."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+    def to_yaml(self, changed_alone: bool = False) -> str:
+        """The settings as YAML text that :func:`load_settings` reads back; ``changed_alone`` leaves defaults out."""
+        values = self.model_dump(exclude_defaults=changed_alone)
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 PROFILES: dict[str, dict[str, dict[str, Any]]] = {
@@ -191,7 +215,7 @@ def load_settings(
     values: dict[str, Any] = {}
     _merge(values, PROFILES[profile])
     if config_file is not None:
-        _merge(values, _read_yaml(config_file))
+        _merge(values, _read_settings(config_file))
     for assignment in assignments:
         _merge(values, _parse_assignment(assignment))
     return validate_settings(values)
@@ -225,6 +249,25 @@ def validate_settings(values: Mapping[str, Any]) -> Settings:
     return settings
 
 
+def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings with others in the place of some, by their names: ``{"model.dropout": 0.3}``.
+
+    Raises:
+        SettingsError: an unknown name, a wrong type or a value out of range.
+    """
+    changed = settings.model_dump()
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        changed.setdefault(section, {})[key] = value
+    return validate_settings(changed)
+
+
+def field_of(name: str) -> FieldInfo | None:
+    """What is known of a setting such as ``model.dropout``: default, bounds, meaning; None where there is none."""
+    field: FieldInfo | None = _field(name.split("."))
+    return field
+
+
 def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
         if isinstance(value, Mapping):
@@ -235,24 +278,37 @@ def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
         into[key] = value
 
 
-def _read_yaml(path: Path) -> Mapping[str, Any]:
+def read_yaml(path: Path, what: str, example: str, fix: str) -> Any:
+    """What a YAML file holds; an empty one holds nothing, ``{}``.
+
+    Args:
+        path: the file.
+        what: it is, in an error.
+        example: of lines that it may hold.
+        fix: where to see more of them.
+
+    Raises:
+        SettingsError: it cannot be read, or is not YAML.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(
-            f"Cannot read the configuration {path}: {error.strerror}.", fix=did_you_mean_path(path)
-        ) from None
+        raise SettingsError(f"Cannot read the {what} {path}: {error.strerror}.", fix=did_you_mean_path(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         place = f" at line {where.line + 1}, column {where.column + 1}" if where else ""
         problem = getattr(error, "problem", None) or "it is not text"
         raise SettingsError(
-            f"The configuration {path} is not valid YAML{place}: {problem}.",
-            "lines such as\nmodel:\n  batch_size: 32",
-            "Correct that line; a run's models/config_….yaml shows a whole configuration.",
+            f"The {what} {path} is not valid YAML{place}: {problem}.",
+            f"lines such as\n{example}",
+            f"Correct that line; {fix}",
         ) from None
-    if values is None:
-        return {}
+    return {} if values is None else values
+
+
+def _read_settings(path: Path) -> Mapping[str, Any]:
+    whole = "a run's models/config_….yaml shows a whole configuration."
+    values = read_yaml(path, "configuration", "model:\n  batch_size: 32", whole)
     if not isinstance(values, Mapping):
         raise SettingsError(
             f"The configuration {path} holds a {type(values).__name__}, not sections.",
@@ -323,6 +379,8 @@ def _sections() -> dict[str, type[Section]]:
         "training": TrainingSettings,
         "gpu": GpuSettings,
         "hands": HandSettings,
+        "landmark_stream": LandmarkStreamSettings,
+        "hand_stream": HandStreamSettings,
     }
 
 

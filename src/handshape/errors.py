@@ -47,6 +47,10 @@ class RunError(HandshapeError):
     """A run folder is missing, taken, unfinished or cannot be written."""
 
 
+class DivergedError(RunError):
+    """A training's loss or weights are no numbers any more."""
+
+
 class DownloadError(HandshapeError):
     """A file that has to come from the network did not arrive whole."""
 

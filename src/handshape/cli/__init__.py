@@ -45,7 +45,8 @@ def _run(options: argparse.Namespace) -> int:
     from handshape.console import Console
     from handshape.errors import HandshapeError
 
-    console = Console(quiet=options.quiet, to_json=options.json)
+    tells_progress = options.json and getattr(options, "json_progress", False)
+    console = Console(quiet=options.quiet, to_json=options.json, tells_progress=tells_progress)
     try:
         return int(options.run(options, console))
     except HandshapeError as error:

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from handshape.config import Settings
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+def add_run_arguments(parser: argparse.ArgumentParser, external: bool = True) -> None:
     """DATA, the folder of runs, settings, photographs from elsewhere, and which run to go on with."""
+    parser.add_argument(
+        "--json-progress",
+        action="store_true",
+        help="with --json: progress as well, one object a line before the result",
+    )
     parser.add_argument(
         "data", type=given_path, nargs="?", metavar="DATA", help="folder with one folder of images a class"
     )
@@ -33,13 +38,14 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECTION.KEY=VALUE",
         help="one setting, such as model.num_epochs=40; give it as often as needed",
     )
-    parser.add_argument(
-        "--external",
-        action="append",
-        default=[],
-        metavar="NAME=DATA",
-        help="photographs of other people, to measure on; give it as often as needed",
-    )
+    if external:
+        parser.add_argument(
+            "--external",
+            action="append",
+            default=[],
+            metavar="NAME=DATA",
+            help="photographs of other people, to measure on; give it as often as needed",
+        )
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with a run that was stopped; DATA only if it was moved"
     )
@@ -95,7 +101,7 @@ def require_nothing_new(options: argparse.Namespace) -> None:
         SettingsError: the command line names others.
     """
     given = (
-        options.external,
+        getattr(options, "external", ()),
         getattr(options, "negatives", ()),
         getattr(options, "also", ()),
         options.name,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handshape.config import ModelSettings
+from handshape.config import HandStreamSettings, LandmarkStreamSettings, ModelSettings
 from handshape.hands.geometry import COORDINATES, LANDMARKS, hand_size
 from handshape.model.streams import Stream, build_hand_stream, build_landmark_stream, build_pixel_stream
 from handshape.model.weights import StartingWeights
@@ -57,17 +57,30 @@ def in_float32(model: Any) -> Any:
     return copy
 
 
-def build_classifier(class_names: Sequence[str], settings: ModelSettings, weights: StartingWeights) -> Classifier:
+def build_classifier(
+    class_names: Sequence[str],
+    settings: ModelSettings,
+    weights: StartingWeights,
+    landmarks: LandmarkStreamSettings = LandmarkStreamSettings(),  # noqa: B008  # frozen
+    hand: HandStreamSettings = HandStreamSettings(),  # noqa: B008
+) -> Classifier:
     """Builds the network for these classes, in this order.
+
+    Args:
+        class_names: of the C classes.
+        settings: which streams, and how the pixel stream is built.
+        weights: that the pixel stream starts from.
+        landmarks: how much the landmark stream drops.
+        hand: how much the hand stream drops.
 
     Raises:
         ModelError: the weights do not fit.
     """
     classes, streams = len(class_names), dict[str, Stream]()
     if "landmarks" in settings.streams:
-        streams["landmarks"] = build_landmark_stream(classes)
+        streams["landmarks"] = build_landmark_stream(classes, landmarks)
     if "hand" in settings.streams:
-        streams["hand"] = build_hand_stream(classes)
+        streams["hand"] = build_hand_stream(classes, hand)
     if PIXELS in settings.streams:
         streams[PIXELS] = build_pixel_stream(classes, settings, weights)
     if list(streams) == [PIXELS]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from handshape.config import ModelSettings
+from handshape.config import HandStreamSettings, LandmarkStreamSettings, ModelSettings
 from handshape.hands.geometry import COORDINATES, LANDMARKS, shape_features
 from handshape.hands.landmarks import FEATURES
 from handshape.model.backbone import Backbone, build_backbone
 from handshape.model.weights import StartingWeights, load_hand_trunk
 
 LANDMARK_UNITS = (384, 192)
-LANDMARK_DROPOUT = 0.4
 HAND_UNITS = (256, 384)
-HAND_DROPOUT = (0.2, 0.4)  # of whole channels in the middle, of pooled features
+CHANNEL_DROPOUT = 0.2  # of whole channels in the middle of the hand trunk
 EXTREME = 5.0  # standard deviations; landmarks further out are the finder's mistakes
 
 
@@ -102,7 +101,7 @@ def build_pixel_stream(classes: int, settings: ModelSettings, weights: StartingW
     )
 
 
-def build_landmark_stream(classes: int) -> LandmarkStream:
+def build_landmark_stream(classes: int, settings: LandmarkStreamSettings) -> LandmarkStream:
     """Shape features and a network of three dense layers, in float32 on every device."""
     import keras
 
@@ -111,17 +110,17 @@ def build_landmark_stream(classes: int) -> LandmarkStream:
     scale = keras.layers.BatchNormalization(center=False, scale=False, trainable=False, dtype="float32", name="spread")
     entry = keras.Input((features.shape[-1],), name="shape_features")
     hidden = keras.ops.clip(scale(entry, training=False), -EXTREME, EXTREME)
-    hidden = keras.layers.Dropout(LANDMARK_DROPOUT / 2, dtype="float32")(hidden)
+    hidden = keras.layers.Dropout(settings.dropout / 2, dtype="float32")(hidden)
     for units in LANDMARK_UNITS:
         hidden = keras.layers.Dense(units, activation="relu", dtype="float32")(hidden)
-        hidden = keras.layers.Dropout(LANDMARK_DROPOUT, dtype="float32")(hidden)
+        hidden = keras.layers.Dropout(settings.dropout, dtype="float32")(hidden)
     logits = keras.layers.Dense(classes, dtype="float32")
     probabilities = keras.layers.Softmax(dtype="float32")(logits(hidden))
     head = keras.Model(entry, probabilities, name="landmark_head")
     return LandmarkStream(classes, keras.Model(landmarks, head(features), name="landmark_stream"), head, scale, logits)
 
 
-def build_hand_stream(classes: int) -> HandStream:
+def build_hand_stream(classes: int, settings: HandStreamSettings) -> HandStream:
     """A trunk that has learned handshapes of many people, and a new head; in float32 on every device."""
     import keras
 
@@ -129,7 +128,7 @@ def build_hand_stream(classes: int) -> HandStream:
     features = build_hand_trunk()(seen)
     pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")(features)
     entry = keras.Input((HAND_UNITS[1],), name="pooled_hand_features")
-    dropout = keras.layers.Dropout(HAND_DROPOUT[1], dtype="float32")
+    dropout = keras.layers.Dropout(settings.dropout, dtype="float32")
     logits = keras.layers.Dense(classes, dtype="float32")
     softmax = keras.layers.Softmax(dtype="float32")
 
@@ -162,7 +161,7 @@ def build_hand_trunk(weights: bool = True) -> Any:
 
     seen = keras.Input(FEATURES)
     hidden = normalised(convolution(HAND_UNITS[0])(seen))
-    hidden = keras.layers.SpatialDropout2D(HAND_DROPOUT[0], dtype="float32")(hidden)
+    hidden = keras.layers.SpatialDropout2D(CHANNEL_DROPOUT, dtype="float32")(hidden)
     hidden = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, dtype="float32")(hidden)
     trunk = keras.Model(seen, normalised(convolution(HAND_UNITS[1])(hidden)), name="hand_trunk")
     if weights:

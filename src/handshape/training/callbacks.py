@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from handshape.console import Bar, Console
-from handshape.errors import RunError
+from handshape.errors import DivergedError
 from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.training.checkpoints import TrainingState
@@ -195,8 +195,8 @@ class Checkpoint(keras.callbacks.Callback):
         return {name: float(getattr(callback, name)) for name in self.COUNTERS if hasattr(callback, name)}
 
 
-def _diverged(epoch: int) -> RunError:
-    return RunError(
+def _diverged(epoch: int) -> DivergedError:
+    return DivergedError(
         f"The training went astray: after epoch {epoch + 1} of this phase the validation loss is not a number.",
         "a learning rate that the network can follow",
         "Begin a new run with a lower model.learning_rate or model.fine_tune_lr; on a GPU also try "

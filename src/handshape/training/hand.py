@@ -13,17 +13,13 @@ from numpy.typing import NDArray
 
 from handshape.console import Console
 from handshape.model.streams import HandStream
-from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
-from handshape.training.preparation import cosine_adamw, prepared
+from handshape.training.preparation import StreamTraining, prepared
 from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
-EPOCHS = 20
-MIN_STEPS = 600  # small sets are gone through more often
 BATCH = 64
-RATE, DECAY = 1e-3, 1e-2
 LINES = 10  # about epochs, of which there are many fast ones
 PREDICTED = 256  # images a call
 
@@ -63,7 +59,7 @@ class Followed:
 
 
 def train_hand(
-    network: Any, hands: SeenHands, seed: int, runtime: Runtime, console: Console, followed: Followed | None = None
+    network: Any, hands: SeenHands, training: StreamTraining, console: Console, followed: Followed | None = None
 ) -> None:
     """Trains the head of a hand stream, or all of it, in place; the same seed and hands give the same weights.
 
@@ -73,17 +69,16 @@ def train_hand(
     Args:
         network: ``head`` or ``network`` of a :class:`~handshape.model.streams.HandStream`.
         hands: what it takes.
-        seed: of order and dropout.
-        runtime: what computes.
+        training: how.
         console: shows the progress.
         followed: what is noted of each epoch.
     """
     classes = network.output.shape[-1]
-    batches = _Hands(hands, classes, seed)
-    epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
-    trained = prepared(network, cosine_adamw(RATE, DECAY, epochs * len(batches)), seed, runtime)
+    batches = _Hands(hands, classes, training.seed)
+    epochs = training.epochs(len(batches))
+    trained = prepared(network, training, epochs, len(batches))
     noting, closing = _noting(followed)
-    validation = _Hands(followed.validation, classes, seed) if noting and followed else None
+    validation = _Hands(followed.validation, classes, training.seed) if noting and followed else None
     with console.progress("Hand stream, epoch", epochs) as bar, closing:
         callbacks = [EpochOrder(batches), *noting, EpochLines(bar, epochs, console, LINES)]
         trained.fit(batches, validation_data=validation, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)

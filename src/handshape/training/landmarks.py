@@ -14,15 +14,11 @@ from numpy.typing import NDArray
 from handshape.console import Console
 from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
-from handshape.runtime import Runtime
 from handshape.training.callbacks import EpochLines, EpochOrder
-from handshape.training.preparation import SMOOTHING, cosine_adamw, prepared
+from handshape.training.preparation import SMOOTHING, StreamTraining, prepared
 from handshape.training.weighting import wanted
 
-EPOCHS = 40
-MIN_STEPS = 1200  # small sets are gone through more often
 BATCH = 128
-RATE, DECAY = 2e-3, 1e-3
 LINES = 10  # about epochs, of which there are many fast ones
 FLOOR = 1e-3  # of a feature's spread: what hardly varies is not blown up
 
@@ -45,8 +41,7 @@ class Hands:
 def train_landmarks(
     stream: LandmarkStream,
     hands: Hands,
-    seed: int,
-    runtime: Runtime,
+    training: StreamTraining,
     console: Console,
     validation: Hands | None = None,
 ) -> None:
@@ -57,12 +52,9 @@ def train_landmarks(
     """
     features = shape_features(hands.landmarks)
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
-    batches = _AugmentedHands(hands, stream.classes, seed)
-    epochs = max(EPOCHS, -(-MIN_STEPS // len(batches)))
-    # TensorFlow goes through an epoch without coming back to Python, which takes a fifth less time
-    at_once = len(batches) if runtime.backend == "tensorflow" else 1
-    optimizer = cosine_adamw(RATE, DECAY, epochs * len(batches))
-    trained = prepared(stream.head, optimizer, seed, runtime, at_once)
+    batches = _AugmentedHands(hands, stream.classes, training.seed)
+    epochs = training.epochs(len(batches))
+    trained = prepared(stream.head, training, epochs, len(batches))
     with console.progress("Landmark stream, epoch", epochs) as bar:
         also: Callable[[], dict[str, float]] = dict
         if validation is not None and len(validation.targets):

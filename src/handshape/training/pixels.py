@@ -214,7 +214,7 @@ def plain_inputs(features: TrunkFeatures, rows: Rows, kind: str) -> NDArray[np.f
 def _seed_dropout(model: keras.Model, seed: int, phase: Phase) -> None:
     """Each phase draws its own numbers: a run stopped between the phases goes on as if it had not been."""
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Dropout):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate:  # without one it draws nothing
             layer.seed_generator.state.assign([seed + phase.number, 0])
 
 

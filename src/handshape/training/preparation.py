@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from handshape.config import HandStreamSettings, LandmarkStreamSettings
 from handshape.runtime import Runtime
 
 SMOOTHING = 0.1
+MIN_STEPS = 30  # an epoch; small sets are gone through more often
 
 
-def prepared(network: Any, optimizer: Any, seed: int, runtime: Runtime, steps_at_once: int = 1) -> Any:
+@dataclass(frozen=True)
+class StreamTraining:
+    """How a stream that sees hands alone is trained.
+
+    Attributes:
+        settings: rate, decay and epochs.
+        seed: of order and dropout.
+        runtime: what computes.
+    """
+
+    settings: LandmarkStreamSettings | HandStreamSettings
+    seed: int
+    runtime: Runtime
+
+    def epochs(self, steps: int) -> int:
+        """Epochs of so many steps: those of the settings, more where these would not make :data:`MIN_STEPS` each."""
+        return max(self.settings.epochs, -(-MIN_STEPS * self.settings.epochs // steps))
+
+    def optimizer(self, steps: int) -> Any:
+        """AdamW (Loshchilov & Hutter 2019) whose rate falls to 0 on a cosine over so many steps."""
+        schedule = keras.optimizers.schedules.CosineDecay(self.settings.learning_rate, steps)
+        return keras.optimizers.AdamW(schedule, weight_decay=self.settings.weight_decay)
+
+
+def prepared(network: Any, training: StreamTraining, epochs: int, steps: int) -> Any:
     """A compiled model of the same layers as ``network``, so that what trains it is not saved with it.
 
     Args:
         network: ends in probabilities.
-        optimizer: of this training.
-        seed: of its dropout.
-        runtime: what computes.
-        steps_at_once: steps between two returns to Python.
+        training: how.
+        epochs: that come.
+        steps: of each.
     """
     dropouts = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
-        layer.seed_generator.state.assign([seed, number])
+        if layer.rate:  # else it draws nothing
+            layer.seed_generator.state.assign([training.seed, number])
     trained = keras.Model(network.inputs, network.outputs)
     trained.compile(
-        optimizer=optimizer,
+        optimizer=training.optimizer(epochs * steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
         metrics=[accuracy],
-        jit_compile=runtime.xla,
-        steps_per_execution=steps_at_once,
+        jit_compile=training.runtime.xla,
+        # TensorFlow goes through an epoch without coming back to Python, which takes a fifth less time
+        steps_per_execution=steps if training.runtime.backend == "tensorflow" else 1,
     )
     return trained
-
-
-def cosine_adamw(rate: float, decay: float, steps: int) -> Any:
-    """AdamW (Loshchilov & Hutter 2019) whose rate falls to 0 on a cosine over so many steps."""
-    return keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(rate, steps), weight_decay=decay)
 
 
 def accuracy(wanted: Any, said: Any) -> Any:

@@ -30,7 +30,7 @@ from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import choose_weights, fit, require_same_start
 from handshape.workflow.other_photographs import load_externals
 from handshape.workflow.run import CrossvalRun, new_run, open_run, read_record, run_in_progress
-from handshape.workflow.splitting import folds, random_folds
+from handshape.workflow.splitting import folds, random_folds, require_same_labels
 from handshape.workflow.train import moved_settings, with_absolute_paths
 
 
@@ -106,7 +106,8 @@ def cross_validate(
         settings = with_absolute_paths(begun.settings)
         write_text(run.config, settings.to_yaml())
         external = {name: str(path.resolve()) for name, path in options.external.items()}
-        run.record(data=settings.data.original_data_dir, options={**asdict(options), "external": external})
+        labels_file, asked = begun.dataset.folder.corrections.as_record(), {**asdict(options), "external": external}
+        run.record(data=settings.data.original_data_dir, labels_file=labels_file, options=asked)
         return _go_on(begun, run, context)
 
 
@@ -130,6 +131,7 @@ def resume_crossval(path: Path, console: Console, photographs: Path | None = Non
     options = CrossvalOptions(**{**kept, "external": {name: Path(each) for name, each in kept["external"].items()}})
     context = Context(console, settings.gpu)
     begun = _begin(settings, options, context)
+    require_same_labels(run, begun.dataset)
     with run_in_progress(run, console, keep=True):
         return _go_on(begun, run, context)
 
@@ -234,6 +236,7 @@ def _result(
         grouping=dataset.groups.description,
         folds=_slices(answers, dataset),
         metrics=measure(probabilities, targets, dataset.class_names),
+        corrections=dataset.folder.corrections,
         per_class=tuple(
             Slice.of(name, right[targets == number])
             for number, name in enumerate(dataset.class_names)

@@ -28,6 +28,7 @@ def publish_crossval(result: CrossvalResult, console: Console) -> None:
         title=title,
         when=time.strftime("%d %B %Y, %H:%M"),
         grouping=f"Folds {result.grouping}.",
+        corrections=result.corrections,
         folds=result.folds,
         mean=result.mean,
         spread=result.spread,

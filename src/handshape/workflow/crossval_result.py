@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from handshape.data.label_table import Corrections
 from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.slices import Slice
 from handshape.workflow.run import CrossvalRun
@@ -27,6 +28,7 @@ class CrossvalResult:
         random: folds that know no groups; empty where they were not asked for.
         external: for each set of other photographs, a slice a fold.
         seconds: by stage.
+        corrections: what the ``labels.csv`` of the photographs changes.
     """
 
     run: CrossvalRun
@@ -38,6 +40,7 @@ class CrossvalResult:
     random: tuple[Slice, ...]
     external: Mapping[str, tuple[Slice, ...]]
     seconds: Mapping[str, float]
+    corrections: Corrections = field(default_factory=Corrections)
 
     @property
     def mean(self) -> float:
@@ -74,6 +77,7 @@ class CrossvalResult:
             "all_images": self.metrics.as_dict(),
             "random": summary_of(self.random) if self.random else None,
             "external": {name: summary_of(slices) for name, slices in self.external.items()},
+            "corrections": self.corrections.as_dict(),
             "seconds": dict(self.seconds),
         }
 

@@ -31,7 +31,7 @@ from handshape.data.samples import (
 from handshape.data.splits import Rows
 from handshape.errors import DataError, SettingsError
 from handshape.hands.inputs import Inputs
-from handshape.hands.known_hands import known_labels
+from handshape.hands.known_hands import KnownHands, known_labels
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
 from handshape.model.decisions import is_negative_name
@@ -73,6 +73,7 @@ class Dataset:
     left_out: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     features: dict[Any, Any] = field(default_factory=dict, repr=False)  # trunk features by what they depend on
+    known: dict[bytes, KnownHands] = field(default_factory=dict, repr=False)  # that look like those of some rows
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
+from handshape.data.label_table import LABELS_FILE
 from handshape.data.splits import Rows
 from handshape.evaluation.decisions import DecisionReport
 from handshape.evaluation.slices import Slice
@@ -65,9 +66,12 @@ class ExternalEvaluation:
         dataset = self.dataset
         unreadable = {path: f"cannot be used: {why}" for path, why in dataset.report.reasons.items()}
         seen = np.flatnonzero(self.is_seen) if self.is_external else ()
-        return unreadable | {
-            dataset.samples[row].path: "the model learned from it, or from one like it" for row in seen
-        }
+        said_so = dict.fromkeys(dataset.folder.corrections.left_out, f"{LABELS_FILE} leaves it out")
+        return (
+            said_so
+            | unreadable
+            | {dataset.samples[row].path: "the model learned from it, or from one like it" for row in seen}
+        )
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """What was said about each photograph, for JSON."""
@@ -101,6 +105,7 @@ class ExternalEvaluation:
             "unreadable": list(dataset.report.corrupt),
             "strays": list(dataset.report.strays),
             "left_out_photographs": self.left_out,
+            "corrections": dataset.folder.corrections.as_dict(),
             "seen_in_training": int(self.is_seen.sum()),
             "external": self.is_external,
             "answers": list(self.answers()),

@@ -162,6 +162,7 @@ def _content(judged: Judged, figures: list[Path]) -> EvaluationContent:
         decisions=result.decisions,
         thresholds=bundle.thresholds,
         left_out=result.left_out,
+        corrections=result.dataset.folder.corrections,
         unknown_classes=result.dataset.left_out,
         classes=Counter(result.dataset.samples[row].label for row in result.evaluation.rows),
         figures=[file for file in figures if file.suffix == ".png"],

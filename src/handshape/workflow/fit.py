@@ -88,7 +88,9 @@ def prepare(
         if context.run is not None:
             require_same_start(context.run, weights, runtime, settings)
     with context.watch.stage("build"):
-        classifier = build_classifier(dataset.class_names, settings.model, weights)
+        classifier = build_classifier(
+            dataset.class_names, settings.model, weights, settings.landmark_stream, settings.hand_stream
+        )
     return classifier, stream_trainers(classifier, dataset, split, weights, settings, context)
 
 

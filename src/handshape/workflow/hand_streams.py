@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.config import Settings
+from handshape.config import HandStreamSettings, LandmarkStreamSettings, Settings
 from handshape.data.splits import Rows, Split
 from handshape.files import atomic_write
 from handshape.hands.known_hands import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handshape.training.checkpoints import TrainingState
     from handshape.training.hand import SeenHands
     from handshape.training.landmarks import Hands
+    from handshape.training.preparation import StreamTraining
 
 
 class HandLearner:
@@ -40,7 +41,7 @@ class HandLearner:
 
     def __init__(self, dataset: Dataset, split: Split, settings: Settings, context: Context) -> None:
         self.dataset, self.split, self.context = dataset, split, context
-        self.seed = settings.data.seed
+        self.settings = settings
         self._asks_for_known = settings.hands.known == "auto" or bool(dataset.also)
 
     @cached_property
@@ -49,7 +50,10 @@ class HandLearner:
         rows = self.found(self.split.train)
         if not self._asks_for_known or not len(rows):
             return no_known_hands()
-        known = known_hands_like(
+        kept, place = self.dataset.known, rows.tobytes()
+        if place in kept:
+            return kept[place]
+        known = kept[place] = known_hands_like(
             self.dataset.inputs.landmarks[rows],
             self.dataset.targets[rows],
             self.dataset.class_names,
@@ -66,6 +70,12 @@ class HandLearner:
     def known_rows(self) -> NDArray[np.int64]:
         """Those that are learned from: of the user's classes, then of other signs."""
         return np.concatenate([self.known.rows, self.known.learned_others])
+
+    def training(self, settings: LandmarkStreamSettings | HandStreamSettings) -> StreamTraining:
+        """How one of the streams is trained."""
+        from handshape.training.preparation import StreamTraining
+
+        return StreamTraining(settings, self.settings.data.seed, self.context.runtime)
 
     def found(self, rows: Rows) -> Rows:
         """Those of these rows that show a hand."""
@@ -131,7 +141,8 @@ class LandmarkStreamTrainer:
         )
         hands = self._hands(rows, with_known=True)
         others = None if validation is None else self._hands(learner.found(validation), with_known=False)
-        train_landmarks(self._stream, hands, learner.seed, context.runtime, context.console, others)
+        training = learner.training(learner.settings.landmark_stream)
+        train_landmarks(self._stream, hands, training, context.console, others)
 
     def _hands(self, rows: Rows, with_known: bool) -> Hands:
         from handshape.training.landmarks import Hands
@@ -167,9 +178,9 @@ class HandStreamTrainer:
         from handshape.training.checkpoints import TrainingState
 
         self._state = TrainingState()
-        with self.learner.context.watch.stage("hand"):
-            self._train(self.learner.split.train, self._state)
         run = self.learner.context.run
+        with self.learner.context.watch.stage("hand"):
+            self._train(self.learner.split.train, self._state if run else None)  # without a run, nobody looks at curves
         if run:
             with atomic_write(run.best_model) as partial:
                 self._stream.model.save(partial)
@@ -206,7 +217,7 @@ class HandStreamTrainer:
             followed = Followed(shown, state, run.tensorboard if run else None)
         hands = self._pooled(self._maps(rows), with_known=True) if is_known else self._maps(rows)
         network = self._stream.head if is_known else self._stream.network
-        train_hand(network, hands, learner.seed, context.runtime, context.console, followed)
+        train_hand(network, hands, learner.training(learner.settings.hand_stream), context.console, followed)
 
     def _maps(self, rows: Rows) -> SeenHands:
         """Hands of the data set as feature maps."""

@@ -38,6 +38,7 @@ def load_external(
         DataError: folder and model share no class, or no image can be read.
     """
     folder = list_samples(path, use="measure", known=class_names)
+    folder.corrections.announce(console)
     number_of = match_class_names(folder.classes, class_names)
     known = replace(folder, samples=tuple(sample for sample in folder.samples if sample.label in number_of))
     if not known.samples:

@@ -45,6 +45,7 @@ def write_results(trained: Trained, findings: dict[str, Any], run: Run) -> None:
             "grouping": dataset.groups.grouping,
             **{part: len(rows) for part, rows in trained.split.parts.items()},
         },
+        "corrections": dataset.folder.corrections.as_dict(),
         **{part: measures_of(each.metrics) for part, each in parts.items()},
         "decisions": results.decisions.as_dict(),
         "thresholds": results.tuning.as_dict(),

@@ -42,6 +42,7 @@ def write_report_of(trained: Trained, findings: Findings, run: Run) -> None:
         near_duplicates=findings.near_duplicates,
         label_issues=dataset.report.label_issues,
         photographs=dataset.folder.root,
+        corrections=dataset.folder.corrections,
         figures=sorted(run.results.glob("*.png")),
         settings=trained.settings.model_dump(),
         versions=versions(),

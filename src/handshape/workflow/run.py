@@ -174,6 +174,33 @@ class CrossvalRun(Run):
         return any(self.answers.glob("*.npz"))
 
 
+@dataclass(frozen=True)
+class TuneRun(CrossvalRun):
+    """The paths of a search for settings; its answers are those of the folds that confirm."""
+
+    verb: ClassVar[str] = "tune"
+
+    @property
+    def space(self) -> Path:
+        """What is searched, as YAML."""
+        return self.folder / "space.yaml"
+
+    @property
+    def study(self) -> Path:
+        """Optuna's study, an SQLite file, unless another storage was asked for."""
+        return self.folder / "study.db"
+
+    @property
+    def best(self) -> Path:
+        """What ``handshape train --config`` takes: the settings found, where they are not the defaults."""
+        return self.folder / "best.yaml"
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether the search has begun."""
+        return self.space.is_file()
+
+
 AnyRun = TypeVar("AnyRun", bound=Run)
 
 

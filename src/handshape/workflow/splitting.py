@@ -9,10 +9,11 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.data.export_split import export_split
 from handshape.data.folds import folds_by_group, splits_of, stratified_folds
+from handshape.data.label_table import LABELS_FILE
 from handshape.data.splits import Split, split_samples, splits_as_csv
 from handshape.errors import DataError, RunError
 from handshape.workflow.dataset import Dataset
-from handshape.workflow.run import Run
+from handshape.workflow.run import Run, read_record
 
 PART_FOLDERS = {"train": "temp_train_dir", "validation": "temp_val_dir", "test": "temp_test_dir"}
 
@@ -73,12 +74,26 @@ def splits_csv(dataset: Dataset, made: Split) -> str:
 
 
 def require_same_split(run: Run, dataset: Dataset, made: Split) -> None:
-    """Raises RunError where the photographs are not those the run began with."""
+    """Raises RunError where the photographs, or their labels, are not those the run began with."""
+    require_same_labels(run, dataset)
     if splits_csv(dataset, made).encode() != run.splits.read_bytes():
         raise RunError(
             f"The photographs are not those that the run {run.folder} began with.",
             f"the images that {run.splits} lists",
             "Start a new run, or put the photographs back as they were.",
+        )
+
+
+def require_same_labels(run: Run, dataset: Dataset) -> None:
+    """Raises RunError where ``labels.csv`` changes something else than when the run began."""
+    corrections = dataset.folder.corrections
+    began = read_record(run.folder).get("labels_file")
+    if began is not None and began["sha256"] != corrections.digest:
+        raise RunError(
+            f"{dataset.folder.root / LABELS_FILE} is not as it was when the run {run.folder} began: then "
+            f"{began['moved']} moved, {began['left_out']} left out; now {corrections.in_words}.",
+            "the labels that it began with",
+            "Start a new run with the new labels, or put the file back as it was.",
         )
 
 

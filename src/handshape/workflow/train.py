@@ -172,7 +172,7 @@ def start_run(run: Run, settings: Settings, dataset: Dataset, made: Split) -> No
     run.create_folders()
     settings = with_absolute_paths(settings)
     write_text(run.config, settings.to_yaml())
-    run.record(data=settings.data.original_data_dir)
+    run.record(data=settings.data.original_data_dir, labels_file=dataset.folder.corrections.as_record())
     write_text(run.splits, splits_csv(dataset, made))
 
 

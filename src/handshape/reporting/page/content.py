@@ -254,7 +254,7 @@ class TuneContent:
     grouping: str
     people: tuple[int, int]
     what: str
-    changes: Mapping[str, tuple[object, object]]
+    changes: Mapping[str, tuple[str, str]]
     command: str
     trials: Sequence[TunedTrial]
     storage: str
