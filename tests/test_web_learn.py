@@ -26,7 +26,7 @@ from handshape.hands.boxes import Box
 from handshape.hands.inputs import Photograph
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
-from handshape.practice.examples import example
+from handshape.practice.examples import EXAMPLES, example
 from handshape.registry import Reference, open_registry
 from handshape.serving.api.learning import Learning
 from handshape.serving.api.page import Page
@@ -713,7 +713,7 @@ from handshape.serving.learn import trainer
 from handshape.serving.learn.recordings import Recordings
 trainer.PROGRAM = (sys.executable, {script!r})
 class Model: class_names = ()
-one = trainer.Trainer(Recordings(Path({recordings!r})), Model, print)
+one = trainer.Trainer(Recordings(Path({recordings!r})), Model, print, print)
 training = one.start()
 while not training.progress.said:
     time.sleep(0.02)
@@ -759,7 +759,8 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_recorded_signs_are_really_learned(models: HandModels, tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize("also", [[], ["asl"]])
+def test_recorded_signs_are_really_learned(also: list[str], models: HandModels, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("HANDSHAPE_REGISTRY", str(tmp_path / "registry"))
     recordings = Recordings(tmp_path / "recordings")
     for label in ("B", "L", "Y"):
@@ -771,16 +772,23 @@ def test_recorded_signs_are_really_learned(models: HandModels, tmp_path: Path, m
 
     recognizer = Recognizer(resolve("asl"), models, 2)
     switched: list[str] = []
-    trainer = trainer_module.Trainer(recordings, lambda: recognizer, switched.append)
-    training = trainer.start()
+    trainer = trainer_module.Trainer(
+        recordings, lambda: recognizer, switched.append, lambda bundle: Recognizer(bundle, models, 2)
+    )
+    training = trainer.start(also)
     while training.state == "running":
         time.sleep(0.2)
     assert training.state == "done", training.error
     assert training.comparison["after"] > 0.6
+    drawn = training.comparison["also"]
+    assert (drawn is not None) == bool(also)
+    if drawn:
+        assert drawn["images"] == 24 * EXAMPLES
+        assert min(drawn["before"], drawn["after"]) > 0.8
     kept = trainer.keep("mine")
     assert (kept.version, switched) == ("mine@1", ["mine"])
     mine = Recognizer(resolve("mine"), models, 1)
-    assert mine.class_names == ("B", "L", "Y")
+    assert set(mine.class_names) == {"B", "L", "Y", *(recognizer.class_names if also else ())}
     assert mine.recognize(example("L", 1)).top[0][0] == "L"
 
 

@@ -50,7 +50,7 @@ class Learning:
         self.recordings = recordings
         self.limits = limits
         self.watcher = Watcher(console)
-        self.trainer = Trainer(recordings, lambda: served.current.recognizer, served.switch)
+        self.trainer = Trainer(recordings, lambda: served.current.recognizer, served.switch, served.build)
 
     def routers(self) -> tuple[APIRouter, ...]:
         """What is answered."""

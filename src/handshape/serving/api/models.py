@@ -51,7 +51,7 @@ class Served:
 
     def __init__(self, name: str, build: Callable[[Bundle], Recognizer], log: Log) -> None:
         self.name = name
-        self._build = build
+        self.build = build
         self._log = log
         self._last_failure = ""
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class Served:
 
     def _load(self, snapshot: _Snapshot, name: str) -> Loaded:
         bundle = snapshot.fetch()
-        recognizer = self._build(bundle)
+        recognizer = self.build(bundle)
         recognizer.recognize_all([BLANK] * recognizer.threads)  # a network's first answer takes several times as long
         loaded = Loaded(snapshot.version or bundle.sha256, bundle, recognizer, datetime.now(UTC))
         self._last_failure = ""

@@ -20,7 +20,7 @@ from typing import Any
 
 from handshape.downloads import cache_folder
 from handshape.errors import HandshapeError
-from handshape.export.bundle import read_bundle
+from handshape.export.bundle import Bundle, read_bundle
 from handshape.export.manifest import MANIFEST
 from handshape.files import discard, sweep
 from handshape.machine import is_installed
@@ -105,12 +105,20 @@ class Trainer:
         recordings: what is learned from.
         in_use: the model that a new one is compared with.
         serve: has the model of a name be in use from now on.
+        load: makes a recogniser.
     """
 
-    def __init__(self, recordings: Recordings, in_use: Callable[[], Recognizer], serve: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        recordings: Recordings,
+        in_use: Callable[[], Recognizer],
+        serve: Callable[[str], None],
+        load: Callable[[Bundle], Recognizer],
+    ) -> None:
         self._recordings = recordings
         self._in_use = in_use
         self._serve = serve
+        self._load = load
         self._lock = threading.RLock()
         self._training: Training | None = None
         self._place = cache_folder() / "trials"
@@ -233,7 +241,7 @@ class Trainer:
             _end(training.process)
         training.process.wait()
         try:
-            comparison = compare(training.run, self._recordings.root, before) if training.has_model else None
+            comparison = self._compared(training, before) if training.has_model else None
             error = "" if comparison else training.progress.error or _last_line(training.folder / "said.txt")
         except (OSError, ValueError, KeyError, HandshapeError) as problem:
             comparison, error = None, f"The training could not be judged: {problem}"
@@ -242,6 +250,10 @@ class Trainer:
             if training.state == RUNNING:
                 training.comparison, training.error = comparison, error
                 training.state = DONE if comparison else FAILED
+
+    def _compared(self, training: Training, before: Recognizer) -> dict[str, Any]:
+        after = self._load(read_bundle(training.run / "bundle")) if training.also else None
+        return compare(training.run, self._recordings.root, before, after)
 
 
 def groups_rule(classes: Sequence[Recorded]) -> str:

@@ -300,6 +300,7 @@ export const words = {
   learn_kept_back: "Recordings",
   learn_all: "All",
   learn_not_known: "not known",
+  learn_also_compared: "The signs that it keeps, on {images} drawn hands: {before} before, {after} now.",
   learn_by_signer: "They show people whom it had not seen.",
   learn_by_session: "They may show the same person as the others, so expect less on people whom it has not seen.",
   learn_seen: "The model in use learned from these recordings earlier, so its figure is too good.",

@@ -19,7 +19,8 @@ export function open(root, context) {
   const picture = { grab: () => stage.grab(), still: () => Boolean(stage.source?.still) };
   const labels = context.site.model?.labels ?? [];
   const recorder = new Recorder(picture, studio, { labels, announce: context.announce, fail });
-  const training = new TrainingPanel(studio, { announce: context.announce, notify: context.notify, fail });
+  const { announce, notify, refresh: reload } = context;
+  const training = new TrainingPanel(studio, { announce, notify, fail, reload });
   const changed = () => refresh().catch(fail);
   const classes = new Classes(studio, { choose: (name) => recorder.choose(name), changed, fail });
 

@@ -8,7 +8,8 @@ const STAGES = ["start", "read", "learn", "learn_all"];
 export class TrainingPanel {
   /**
    * @param {Studio} studio
-   * @param {{announce: function(string): void, fail: function(Error): void, notify: function(string): void}} hooks
+   * @param {{announce: function(string): void, fail: function(Error): void, notify: function(string): void,
+   *   reload: function(): Promise<void>}} hooks reload has the page read with the model that is served now
    */
   constructor(studio, hooks) {
     this.studio = studio;
@@ -85,7 +86,10 @@ export class TrainingPanel {
   #done({ training, name }) {
     const { comparison } = training;
     const input = make("input", { type: "text", id: "learn-model", value: name, maxlength: 60, spellcheck: "false" });
-    const keep = () => this.#do(() => this.studio.keep(input.value.trim()), say("learn_kept_said"));
+    const keep = () => this.#do(async () => {
+      await this.studio.keep(input.value.trim());
+      await this.hooks.reload();
+    }, say("learn_kept_said"));
     const drop = () => this.#do(() => this.studio.cancel());
     return [
       ...this.#table(comparison),
@@ -95,7 +99,7 @@ export class TrainingPanel {
     ];
   }
 
-  #table({ classes, before, after, frames, by, seen }) {
+  #table({ classes, before, after, frames, by, seen, also }) {
     const columns = ["learn_class", "learn_before", "learn_after", "learn_kept_back"];
     const head = make("tr", {}, ...columns.map((key) => make("th", { scope: "col", text: say(key) })));
     const all = { name: say("learn_all"), before, after, frames };
@@ -104,6 +108,7 @@ export class TrainingPanel {
       make("table.learn-table", {}, make("caption.unseen", { text: say("learn_table") }), make("thead", {}, head),
         make("tbody", {}, ...[...classes, all].map(row))),
       make("p.hint", { text: say(by === "signer" ? "learn_by_signer" : "learn_by_session") }),
+      ...(also ? [make("p.hint", { text: say("learn_also_compared", inPercent(also)) })] : []),
       ...(seen ? [make("p.hint", { text: say("learn_seen") })] : []),
     ];
   }
@@ -122,6 +127,10 @@ export class TrainingPanel {
 function row({ name, before, after, frames }) {
   const cells = [shareOf(before), shareOf(after), String(frames)];
   return make("tr", {}, make("th", { scope: "row", text: name }), ...cells.map((text) => make("td", { text })));
+}
+
+function inPercent({ images, before, after }) {
+  return { images, before: shareOf(before), after: shareOf(after) };
 }
 
 function shareOf(share) {

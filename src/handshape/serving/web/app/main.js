@@ -8,6 +8,7 @@
  *   events      fires "recognizer" when that was exchanged, "progress" while it is being loaded
  *   announce(text) tells screen readers, notify(text) shows a message for a while
  *   onrecognizerfailed(error) after recognize() threw
+ *   refresh() looks now, and not some seconds later, whether another model is served
  */
 import { openAnnouncer } from "./announcer.js";
 import { Camera } from "./camera.js";
@@ -62,6 +63,7 @@ class Page {
       announce,
       notify: (text) => notices.show(text),
       onrecognizerfailed: (error) => this.#recognizerFailed(error),
+      refresh: async () => this.#siteSeen(await readSite(this.context.token)),
     };
   }
 
