@@ -48,7 +48,7 @@ class DataSettings(Section):
     groups: GroupRule = Field(
         "auto",
         description="who signed what: auto (bursts and near-copies stay together), folder (CLASS/SIGNER/image), "
-        "a .csv of path,signer, a regular expression with (?P<signer>…), or none",
+        "a .csv of path,signer, a regular expression with (?P<signer>…) or (?P<session>…), or none",
     )
     negatives: list[str] = Field(
         [], description="folders of photographs without a sign: half of them tune what is accepted, half test it"
