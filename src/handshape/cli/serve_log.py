@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from handshape.console import Console
     from handshape.serving.api.models import Log
 
+SHOWN = 12  # digits of a checksum
+
 CLIENTS_MISTAKES = (  # that uvicorn logs as if they were the server's: a stream that was refused, text that is none
     "ASGI callable returned without completing handshake.",
     "Invalid UTF-8 sequence received from client.",
@@ -35,7 +37,9 @@ def log_to(console: Console) -> Log:
         elif event["event"] == "model kept":
             console.warn(f"The model being served stays. {event['reason']}")
         elif event["event"] == "model":
-            console.detail(f"{event['model']} is {event['version']}")
+            version = str(event["version"])
+            shown = version if "@" in version else f"the model {version[:SHOWN]}…"  # a checksum is nothing to read
+            console.detail(f"{event['model']} is {shown}")
         elif event["route"] not in (FILES, TRAININGS) or event["status"] >= 400:  # a page asks for these all the time
             console.detail("{time} {method} {route} {status}, {milliseconds} ms".format(**event))
 
