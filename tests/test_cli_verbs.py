@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ VERBS = (
     "labels",
     "train",
     "crossval",
+    "tune",
+    "runs",
     "evaluate",
     "predict",
     "live",
@@ -63,8 +66,8 @@ def test_examples_in_the_help_are_commands_that_parse():
         lines = [line for line in parser.epilog.splitlines()[1:] if line.startswith("  handshape ")]
         assert lines
         for line in lines:
-            words = shlex.split(line.split("|")[0].split(">")[0])[1:] if "?P<" not in line else shlex.split(line)[1:]
-            assert build_parser().parse_args(words).verb == verb
+            words = takewhile(lambda word: word not in ("|", ">"), shlex.split(line)[1:])
+            assert build_parser().parse_args(list(words)).verb == verb
 
 
 @pytest.mark.parametrize(

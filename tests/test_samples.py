@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from conftest import checked
 
 from handshape.data.samples import (
     ImageFolder,
@@ -133,7 +134,10 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
     (tmp_path / "A").mkdir()
     os.mkfifo(tmp_path / "A" / "pipe.jpg")
-    assert list_samples(tmp_path).strays == ("A/pipe.jpg",)
+    folder = list_samples(tmp_path)
+    assert paths_of(folder) == ["A/pipe.jpg"]  # for the check to report
+    (reason,) = checked(tmp_path).reasons.values()
+    assert reason == "cannot be opened: it is a pipe, not a file"
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ def test_names_of_classes(text, name):
             "ÿ" * 100,
         ],
         *["unknown", "No Hand", "train", "my test", "val"],
+        *["signers.csv", "Labels.CSV", "__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found", "Thumbs.db"],
     ],
 )
 def test_what_cannot_be_the_name_of_a_class(text):

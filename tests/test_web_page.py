@@ -616,7 +616,7 @@ def test_practice_says_right_and_what_differs(with_camera):
     says(seen, ".verdict", "Right, after")
     kept = json.loads(seen.run("() => localStorage['handshape.practice']"))
     assert kept["letters"]["R"]["right"] == 1
-    assert kept["mixed"] == {"R V": 1}
+    assert kept["mixed"] == {"R\tV": 1}
     says(seen, ".memory", "R shown as V")
     wait(seen, "() => document.querySelector('.target strong').textContent !== 'R'")
     seen.page.get_by_role("button", name="Forget all this").click()

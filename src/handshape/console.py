@@ -32,7 +32,7 @@ from rich.text import Text
 
 from handshape.errors import HandshapeError
 from handshape.notebook import NotebookBar, NotebookLine
-from handshape.screen import ROOM_FOR_LINES, Screen, write_stdout
+from handshape.screen import CONTROL, ROOM_FOR_LINES, Screen, visible, write_stdout
 
 Item = TypeVar("Item")
 
@@ -152,16 +152,18 @@ class Console:
 
     def emit(self, result: dict[str, Any]) -> None:
         """One JSON object on a line of stdout."""
-        write_stdout(json.dumps(result, ensure_ascii=False) + "\n")
+        text = json.dumps(result, ensure_ascii=False)
+        write_stdout(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
     def say(self, text: str) -> None:
         """A result that other programs may read as it is, on stdout; nothing when results go out as JSON."""
         if not self.to_json:
-            write_stdout(text + "\n")
+            write_stdout(visible(text) + "\n")
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Bar]:
         """A bar with time left on a terminal; without one, a line where it is silent otherwise."""
+        label = visible(label)
         if self._tells_progress and total > 0:
             yield _ToldBar(self.emit, label, total)
         elif self.quiet or total <= 0:
@@ -194,7 +196,9 @@ class Console:
             yield None
             return
         with Live(console=self._screen.rich, auto_refresh=False, transient=True) as shown:
-            yield lambda text, footer: shown.update(Group(Text(text), Text(footer, style="dim")), refresh=True)
+            yield lambda text, footer: shown.update(
+                Group(Text(visible(text)), Text(visible(footer), style="dim")), refresh=True
+            )
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -232,6 +236,10 @@ class Console:
 
 class _LogFile(logging.FileHandler):
     """A log on a full disk loses lines; the training's own files find the same disk full and end it with a message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, control characters shown as escapes."""
+        return visible(super().format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Nothing is shown."""
@@ -278,7 +286,7 @@ class _RichBar:
         self._task = task
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        fields: dict[str, Any] = {"note": escape(note)} if note else {}
+        fields: dict[str, Any] = {"note": escape(visible(note))} if note else {}
         self._progress.update(self._task, advance=steps, **fields)
 
 

@@ -27,6 +27,14 @@ class HandshapeError(Exception):
         return "\n".join(lines)
 
 
+def hides_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind it: a native library that is interrupted while it is loaded says ImportError."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, KeyboardInterrupt):
+        behind = behind.__cause__ or behind.__context__
+    return behind is not None
+
+
 class DataError(HandshapeError):
     """The photographs cannot be used as they are."""
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from typing import Any
 from handshape.errors import ModelError, RunError
 
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+NOT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for a writer; line ends stay as they are
+TEXT_LIMIT = 100_000_000  # bytes of a table or a record; a million photographs take about as many
 LEFT_OVER = 24 * 3600  # seconds after which what a killed program left behind is swept
 REMEDY = "choose another place with --out"
 PARTIAL, REPLACED = ".handshape-partial-", ".handshape-replaced-"  # what is not finished; what made room
@@ -113,6 +116,42 @@ def sync(file: Path) -> None:
         os.fsync(stream.fileno())
 
 
+def read_regular(path: Path, most: int) -> bytes:
+    """The bytes of a file, wherever links lead; nothing else is opened, for a pipe or a device may never end.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger; ``strerror`` says what is wrong.
+        ValueError: no file of any system is called so.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        raise OSError(errno.EINVAL, f"it is a {kind_of(status.st_mode)}, not a file")
+    if status.st_size > most:
+        raise OSError(errno.EINVAL, f"it has {in_megabytes(status.st_size)}, and {in_megabytes(most)} are the most")
+    with os.fdopen(os.open(path, os.O_RDONLY | NOT_WAITING), "rb") as file:  # a pipe may have taken its place
+        content = file.read(most + 1)
+    if len(content) > most:  # it has grown, or its file system knows no sizes
+        raise OSError(errno.EINVAL, f"it has more than {in_megabytes(most)}")
+    return content
+
+
+def kind_of(mode: int) -> str:
+    """What a thing is that is neither a file nor a folder, by its mode."""
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+    return kinds.get(stat.S_IFMT(mode), "special file")
+
+
+def in_megabytes(size: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{size / 1e6:,.0f} MB" if size >= 1_000_000 else f"{size / 1e3:,.0f} KB"
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file as a whole."""
     with atomic_write(path) as partial:
@@ -172,11 +211,11 @@ def require_disk_space(folder: Path, size: int, remedy: str = REMEDY) -> None:
         )
 
 
-def sweep(folder: Path, pattern: str) -> None:
-    """Removes what programs that were killed long ago left in a folder under such names."""
+def sweep(folder: Path, pattern: str, age: float = LEFT_OVER) -> None:
+    """Removes what programs that were killed left in a folder under such names, so many seconds ago."""
     for path in folder.glob(pattern):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > LEFT_OVER:
+            if time.time() - path.stat().st_mtime > age:
                 _remove(path)
 
 

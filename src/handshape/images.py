@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from handshape.errors import ImageError
-from handshape.files import why
+from handshape.files import read_regular, why
 
 FORMATS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".mpo"),
@@ -28,6 +28,7 @@ FORMATS = {
 }
 EXTENSIONS = frozenset(extension for extensions in FORMATS.values() for extension in extensions)
 MAX_PIXELS = 120_000_000  # a 108-megapixel phone passes; decoded to RGB this is 360 MB
+MAX_BYTES = 1_000_000_000  # as many pixels of 16 bits, uncompressed, with transparency, take 960 MB
 MANY_PIXELS = 8_000_000  # an image of more is made smaller before its pixels, 4 bytes each, are copied again and again
 REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")  # modes whose pixels can be averaged
 WHITE = (1 << 16) - 1  # the largest value of 16 bits
@@ -163,10 +164,10 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        ImageError: missing, a folder, or not readable.
+        ImageError: missing, no regular file, of more than ``MAX_BYTES``, or not readable.
     """
     try:
-        return path.read_bytes()
+        return read_regular(path, MAX_BYTES)
     except (OSError, ValueError) as error:  # ValueError: no file of any system is called so
         raise ImageError(
             f"{path} cannot be opened: {why(error)}.", "a file that you may read", "Check the path and its permissions."

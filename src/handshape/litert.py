@@ -152,7 +152,9 @@ def convert(model: Any) -> bytes:
     specs = [tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name=tensor.name) for tensor in model.inputs]
     one = len(specs) == 1
     function = tf.function(
-        lambda *inputs: model(inputs[0] if one else list(inputs), training=False), input_signature=specs
+        lambda *inputs: model(inputs[0] if one else list(inputs), training=False),
+        input_signature=specs,
+        autograph=False,  # there is nothing to translate, and its scratch files outlive a process that is killed
     )
     with native_chatter_hidden():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])

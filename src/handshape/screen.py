@@ -29,6 +29,9 @@ NARROWEST = 30  # columns; a narrower terminal breaks the lines itself
 ROOM_FOR_LINES = 60  # columns; below, tables go without lines
 UNBROKEN = 10_000  # columns of what is no terminal
 INDENT = "   "
+CONTROL = re.compile(  # but for tabs and ends of lines; bidirectional overrides show a text in another order
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+)
 FIGURE = re.compile(r"[-+]?[0-9][0-9.,]*%?")
 
 EMOJI = {  # each two columns wide everywhere: none with a variation selector
@@ -78,12 +81,12 @@ class Screen:
 
     def line(self, kind: str, text: str, style: str = "") -> None:
         """One line; ``kind`` names its emoji, and what has none belongs to the line above it."""
-        self._show(escape(self._wrapped(self._prefixed(kind, text))), style)
+        self._show(escape(self._wrapped(self._prefixed(kind, visible(text)))), style)
 
     def command(self, text: str) -> None:
         """A command that can be copied; where it is longer than a line, it goes on behind a backslash."""
         lines, room = [INDENT], self._room - 2
-        for word in map(shlex.quote, shlex.split(text)):
+        for word in map(shlex.quote, shlex.split(visible(text))):
             if lines[-1].strip() and cell_len(f"{lines[-1]} {word}") > room:
                 lines[-1] += " \\"
                 lines.append(2 * INDENT)
@@ -93,6 +96,7 @@ class Screen:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table, words left and figures right; a list of its rows where the longest words have no room."""
         self.line("title", title, "bold")
+        columns, rows = _in_one_line(columns), [_in_one_line(row) for row in rows]
         texts = [[name, *(row[number] for row in rows)] for number, name in enumerate(columns)]
         has_lines = self.rich.width >= ROOM_FOR_LINES
         gaps = 3 * len(columns) + 1 if has_lines else 2 * len(columns) - 2
@@ -175,6 +179,15 @@ class _Rich(RichConsole):
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())  # else the flush at exit fails once more
         raise BrokenPipeError
+
+
+def visible(text: str) -> str:
+    """A text in which names of files and labels can steer no terminal: control characters are shown as escapes."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _in_one_line(cells: Sequence[str]) -> list[str]:
+    return [visible(cell).replace("\n", "\\n") for cell in cells]
 
 
 def fitting_widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:

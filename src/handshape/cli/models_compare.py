@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from handshape.evaluation.predictions import Predictions
     from handshape.export.bundle import Bundle
 
-CHANCE = (
-    "The range and the word chance assume that every photograph shows another person. Where a few people are in many "
-    "of them, chance plays a larger part."
-)
-
 
 def add_compare(actions: Verbs) -> None:
     """What the action takes."""
@@ -94,6 +89,7 @@ def _on_photographs(
     names: tuple[str, str], bundles: tuple[Bundle, Bundle], data: Path, console: Console
 ) -> dict[str, Any]:
     """Both on the photographs of the classes that both know."""
+    from handshape.reporting.wording import CHANCE
     from handshape.workflow.external import evaluate_bundle
 
     first, second = (evaluate_bundle(bundle, data, console).evaluation.predictions for bundle in bundles)
@@ -130,11 +126,6 @@ def paired(first: Predictions, second: Predictions) -> PairedComparison:
 def in_words(pair: PairedComparison, names: tuple[str, str]) -> str:
     """Which is better, by how much, and whether that may be chance."""
     from handshape.evaluation.compare import SURE
+    from handshape.reporting.wording import difference_in_words
 
-    if pair.difference == 0:
-        return f"{names[0]} and {names[1]} are right equally often"
-    is_second = pair.difference > 0
-    low, high = pair.interval if is_second else (-pair.interval[1], -pair.interval[0])
-    points = f"{100 * abs(pair.difference):.1f} points better"
-    certainty = "that is more than chance" if pair.p_value < SURE else "that may be chance"
-    return f"{names[is_second]} is {points} (95% interval {100 * low:+.1f} to {100 * high:+.1f}); {certainty}"
+    return difference_in_words(names, pair.difference, pair.interval, pair.p_value < SURE)

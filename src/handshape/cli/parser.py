@@ -48,7 +48,9 @@ class Parser(argparse.ArgumentParser):
             room = shutil.get_terminal_size().columns - 1
             lines = ["\n   ".join(textwrap.wrap(line, room - 3, break_on_hyphens=False)) for line in lines]
         self.print_usage(sys.stderr)
-        self.exit(2, "\n".join(lines) + "\n")
+        from handshape.screen import visible
+
+        self.exit(2, visible("\n".join(lines)) + "\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

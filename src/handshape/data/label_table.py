@@ -186,6 +186,8 @@ def is_label_table(table: Path) -> bool:
 
 def _columns(table: Path) -> list[str]:
     """The names of the columns, whatever the encoding."""
+    if not table.is_file():  # a pipe is not opened
+        return list(COLUMNS)
     try:
         with table.open("rb") as file:
             head = file.readline(10_000).replace(b"\0", b"").decode("ascii", "ignore")  # UTF-16 is ASCII with zeros

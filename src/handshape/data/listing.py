@@ -78,13 +78,8 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_image(entry: os.DirEntry[str]) -> bool:
-    """By name; a broken link counts, so that it is reported, but a pipe would be read for ever."""
-    if PurePath(entry.name).suffix.lower() not in EXTENSIONS:
-        return False
-    try:
-        return entry.is_symlink() or entry.is_file()
-    except OSError:
-        return False
+    """By name. A broken link or a pipe is one too, so that it is reported; what reads files opens no pipe."""
+    return PurePath(entry.name).suffix.lower() in EXTENSIONS and not is_folder(entry)
 
 
 def identity(folder: Path | str) -> Identity:

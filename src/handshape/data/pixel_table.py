@@ -28,7 +28,7 @@ Line = tuple[str, list[float]]
 
 def is_pixel_table(path: Path) -> bool:
     """Whether a file begins with a label and the pixels of a square picture, or with the names of such columns."""
-    if path.suffix.lower() not in _ENDINGS:
+    if path.suffix.lower() not in _ENDINGS or not path.is_file():
         return False
     try:
         with path.open(encoding="utf-8-sig") as stream:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from handshape.data.samples import Sample
 from handshape.data.stratify import PARTS, StratifiedGroupSplitter
 from handshape.errors import DataError
-from handshape.files import write_text
+from handshape.files import TEXT_LIMIT, read_regular, write_text
 
 __all__ = ["PARTS", "Rows", "Split", "read_splits", "split_samples", "write_splits"]
 
@@ -116,8 +116,8 @@ def read_splits(path: Path) -> dict[str, tuple[Sample, ...]]:
         DataError: the file is missing or is no such file.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, strict=True))
+        text = read_regular(path, TEXT_LIMIT).decode()
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     except OSError as error:
         raise DataError(f"The split {path} cannot be read: {(error.strerror or str(error)).lower()}.") from None
     except (UnicodeDecodeError, csv.Error):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handshape.errors import DataError, SettingsError
+from handshape.files import TEXT_LIMIT, read_regular
 
 DELIMITERS = ",;\t"
 
@@ -73,7 +74,7 @@ def path_key(path: str) -> str:
 def _text_of(table: Path, subject: str, example: str) -> str:
     columns = example.partition(" ")[0]
     try:
-        return table.read_text(encoding="utf-8-sig")
+        return read_regular(table, TEXT_LIMIT).decode("utf-8-sig")
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
         raise SettingsError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from handshape.evaluation.answers import Flags
+from handshape.evaluation.slices import Slice
 
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
 SURE = 0.05
@@ -68,3 +69,14 @@ class PairedComparison:
             "interval": list(self.interval),
             "chance": self.p_value,
         }
+
+
+def unpaired_interval(first: Slice, second: Slice) -> tuple[float, float]:
+    """Where the difference in accuracy lies with 95 % confidence, of right answers to different photographs.
+
+    On the same photographs it is too wide. Source: Newcombe, Statistics in Medicine 1998, method 10.
+    """
+    apart, ((low, high), (other_low, other_high)) = second.share - first.share, (first.interval, second.interval)
+    below = math.hypot(second.share - other_low, high - first.share)
+    above = math.hypot(other_high - second.share, first.share - low)
+    return apart - below, apart + above

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import stat
 from collections.abc import Mapping
@@ -25,6 +27,7 @@ CARD = "CARD.md"
 LITERT = "model.tflite"
 KERAS = "model.keras"
 ACTIVATION = "class_activation.npy"
+TRAINED_ON = "trained_on"  # a mark of the folder of photographs
 FIT = "aspect kept, padded with grey 127"
 
 
@@ -168,6 +171,11 @@ def find_bundle(path: Path) -> Bundle:
         "a run folder that handshape train made, the bundle/ folder in it, or a zip of that",
         did_you_mean_path(path) or "Train one with: handshape train DATA",
     )
+
+
+def folder_mark(folder: Path) -> str:
+    """By which a bundle knows the folder that it was trained on again, without saying where it is."""
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
 
 
 def read_bundle(folder: Path) -> Bundle:

@@ -11,6 +11,10 @@ Level = Literal["good", "fair", "poor"]
 
 GOOD, FAIR = 0.9, 0.7  # where a share, mostly an accuracy, begins to be so
 FEW_IMAGES = 100  # of fewer, a share comes with its 95 % interval
+CHANCE = (
+    "The range and the word chance assume that every photograph shows another person. Where a few people are in many "
+    "of them, chance plays a larger part."
+)
 
 
 def level(share: float) -> Level:
@@ -33,6 +37,12 @@ def interval(share: float, n: int) -> str:
         return ""
     low, high = Slice("", n, round(share * n)).interval
     return f"{100 * low:.0f} to {100 * high:.0f}\N{NO-BREAK SPACE}%"
+
+
+def between(found: Slice) -> str:
+    """Where the true share lies with 95 % confidence, however many images there are: 90.7 to 95.8 %."""
+    low, high = found.interval
+    return f"{100 * low:.1f} to {100 * high:.1f}\N{NO-BREAK SPACE}%"
 
 
 def decisions_in_words(made: DecisionReport) -> list[str]:
@@ -91,3 +101,21 @@ def count(number: int, noun: str) -> str:
     """A number and what it counts: 1 image, 1,200 images."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun.endswith("s") else "s")
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def difference_in_words(names: tuple[str, str], difference: float, interval: tuple[float, float], is_sure: bool) -> str:
+    """Which of two models is better, by how much, and whether that may be chance.
+
+    Args:
+        names: of both.
+        difference: by how much the second is better, -1 to 1.
+        interval: of that, with 95 % confidence.
+        is_sure: whether it is more than chance.
+    """
+    if difference == 0:
+        return f"{names[0]} and {names[1]} are right equally often"
+    is_second = difference > 0
+    low, high = interval if is_second else (-interval[1], -interval[0])
+    points = f"{100 * abs(difference):.1f} points better"
+    certainty = "that is more than chance" if is_sure else "that may be chance"
+    return f"{names[is_second]} is {points} (95% interval {100 * low:+.1f} to {100 * high:+.1f}); {certainty}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ def train_hand(
     with console.progress("Hand stream, epoch", epochs) as bar, closing:
         callbacks = [EpochOrder(batches), *noting, EpochLines(bar, epochs, console, LINES)]
         trained.fit(batches, validation_data=validation, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)
+    batches.close()
     if followed is not None:
         followed.state.best_epoch = epochs
 
@@ -128,6 +129,10 @@ class _Hands(keras.utils.PyDataset):
 
     def start_epoch(self, epoch: int) -> None:
         self.order = np.random.default_rng([self.seed, 4, epoch]).permutation(len(self.targets))
+
+    def close(self) -> None:
+        """Lets go of the hands: TensorFlow keeps batches alive, and many trainings in a process add up."""
+        self.hands = replace(self.hands, features=self.hands.features[:0])
 
     def __len__(self) -> int:
         return -(-len(self.targets) // BATCH)

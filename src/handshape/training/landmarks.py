@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,7 +56,7 @@ def train_landmarks(
     batches = _AugmentedHands(hands, stream.classes, training.seed)
     epochs = training.epochs(len(batches))
     trained = prepared(stream.head, training, epochs, len(batches))
-    with console.progress("Landmark stream, epoch", epochs) as bar:
+    with console.progress("Landmark stream, epoch", epochs) as bar, closing(batches):
         also: Callable[[], dict[str, float]] = dict
         if validation is not None and len(validation.targets):
             also = partial(_measured, stream, validation)
@@ -95,6 +96,12 @@ class _AugmentedHands(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed, 3, epoch])
         order = rng.permutation(len(self.targets))
         return order, shape_features(augment_landmarks(self.hands.landmarks[order], rng))
+
+    def close(self) -> None:
+        """Lets go of what was prepared: TensorFlow keeps batches alive, and many trainings in a process add up."""
+        self._ahead.shutdown(cancel_futures=True)
+        self._prepared.clear()
+        self.features = self.features[:0].copy()
 
     def __len__(self) -> int:
         return -(-len(self.targets) // BATCH)

@@ -14,7 +14,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.graph_pb2 import GraphDef
 from tensorboardX.proto.node_def_pb2 import NodeDef
 from tensorboardX.proto.versions_pb2 import VersionDef
-from tensorboardX.summary import histogram, scalar
+from tensorboardX.summary import histogram, hparams, scalar
 
 HISTOGRAM_BINS = 64
 
@@ -25,15 +25,16 @@ class TensorBoardWriter:
     Args:
         folder: the run's own log folder.
         gauges: what else to note with every epoch, such as the accelerator's memory.
+        suffix: of the file's name, where another file is written in the same second.
 
     Written at once: tensorboardX' SummaryWriter hands events to a thread, which dies on a full disk and leaves its
     queue blocked for ever.
     """
 
-    def __init__(self, folder: Path, gauges: Callable[[], Mapping[str, float]] = dict) -> None:
+    def __init__(self, folder: Path, gauges: Callable[[], Mapping[str, float]] = dict, suffix: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._gauges = gauges
-        self._events = EventsWriter(str(folder / "events"))
+        self._events = EventsWriter(str(folder / "events"), suffix)
 
     def add_epoch(self, step: int, values: Mapping[str, float]) -> None:
         """Scalars of one epoch; training and validation get the same chart group."""
@@ -53,6 +54,16 @@ class TensorBoardWriter:
         """The layers of a Keras model and how they are joined."""
         graph = GraphDef(node=list(graph_nodes(model.get_config(), {})), versions=VersionDef(producer=22))
         self._events.write_event(Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
+
+    def add_hparams(self, settings: Mapping[str, Any], measures: Mapping[str, float]) -> None:
+        """What the HParams tab shows of a run that is done.
+
+        No list of all settings and measures is written: of several runs TensorBoard would go by the first one's.
+        """
+        values = {name: "+".join(map(str, each)) if isinstance(each, list) else each for name, each in settings.items()}
+        _, begun, ended = hparams(values, {})
+        for summary in (begun, ended, *(scalar(name, value) for name, value in measures.items())):
+            self._add(0, summary)
 
     def close(self) -> None:
         """Writes out what is still held back."""

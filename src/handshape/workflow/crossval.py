@@ -29,9 +29,10 @@ from handshape.workflow.dataset import Dataset, load, possible_settings
 from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import choose_weights, fit, require_same_start
 from handshape.workflow.other_photographs import load_externals
-from handshape.workflow.run import CrossvalRun, new_run, open_run, read_record, run_in_progress
+from handshape.workflow.photographs import keep_digests, require_same_photographs
+from handshape.workflow.run import COMPLETE, CrossvalRun, claimed_run, held_run, read_record, run_in_progress
 from handshape.workflow.splitting import folds, random_folds, require_same_labels
-from handshape.workflow.train import moved_settings, with_absolute_paths
+from handshape.workflow.train import moved_settings, note_beginning, say_what_is_kept, with_absolute_paths
 
 
 @dataclass(frozen=True)
@@ -99,16 +100,14 @@ def cross_validate(
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
     """
-    run = new_run(out, name, Path(settings.data.original_data_dir), CrossvalRun)
-    context = Context(console, settings.gpu)
-    begun = _begin(settings, options, context)
-    with run_in_progress(run, console, keep=False):
-        settings = with_absolute_paths(begun.settings)
-        write_text(run.config, settings.to_yaml())
-        external = {name: str(path.resolve()) for name, path in options.external.items()}
-        labels_file, asked = begun.dataset.folder.corrections.as_record(), {**asdict(options), "external": external}
-        run.record(data=settings.data.original_data_dir, labels_file=labels_file, options=asked)
-        return _go_on(begun, run, context)
+    external = {name: str(path.resolve()) for name, path in options.external.items()}
+    with claimed_run(out, name, Path(settings.data.original_data_dir), CrossvalRun) as run:
+        note_beginning(run, settings, options={**asdict(options), "external": external})
+        context = Context(console, settings.gpu)
+        begun = _begin(settings, options, context)
+        with run_in_progress(run, console, keep=False):
+            _start(run, begun)
+            return _go_on(begun, run, context)
 
 
 def resume_crossval(path: Path, console: Console, photographs: Path | None = None) -> CrossvalResult:
@@ -122,18 +121,31 @@ def resume_crossval(path: Path, console: Console, photographs: Path | None = Non
     Raises:
         RunError: not a cross-validation, already complete, or the photographs have changed since.
     """
-    run = open_run(path, CrossvalRun)
-    record = read_record(path)
-    if record.get("state") == "complete":
-        raise RunError(f"The cross-validation {path} is already complete.", fix=f"Look at {run.report}.")
-    settings = moved_settings(run, photographs)
-    kept = record["options"]
-    options = CrossvalOptions(**{**kept, "external": {name: Path(each) for name, each in kept["external"].items()}})
-    context = Context(console, settings.gpu)
-    begun = _begin(settings, options, context)
-    require_same_labels(run, begun.dataset)
-    with run_in_progress(run, console, keep=True):
-        return _go_on(begun, run, context)
+    with held_run(path, CrossvalRun) as run:
+        record = read_record(path)
+        if record.get("state") == COMPLETE:
+            raise RunError(f"The cross-validation {path} is already complete.", fix=f"Look at {run.report}.")
+        settings = moved_settings(run, photographs)
+        say_what_is_kept(run, console)
+        kept = record["options"]
+        external = {name: Path(each) for name, each in kept["external"].items()}
+        options = CrossvalOptions(**{**kept, "external": external})
+        context = Context(console, settings.gpu)
+        begun = _begin(settings, options, context)
+        require_same_labels(run, begun.dataset)
+        require_same_photographs(run, begun.dataset)
+        with run_in_progress(run, console, keep=True):
+            if "labels_file" not in record:
+                _start(run, begun)
+            return _go_on(begun, run, context)
+
+
+def _start(run: CrossvalRun, begun: _Begun) -> None:
+    """Puts the settings and what the folds are made of into the folder."""
+    settings = with_absolute_paths(begun.settings)
+    write_text(run.config, settings.to_yaml())
+    keep_digests(run, begun.dataset)
+    run.record(data=settings.data.original_data_dir, labels_file=begun.dataset.folder.corrections.as_record())
 
 
 @dataclass(frozen=True, eq=False)

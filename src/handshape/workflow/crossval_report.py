@@ -6,6 +6,7 @@ import time
 
 from handshape.console import Console
 from handshape.files import write_json
+from handshape.machine import versions
 from handshape.reporting.page import CrossvalContent, write_crossval_page
 from handshape.workflow.crossval_result import CrossvalResult, mean_of, spread_of
 
@@ -16,6 +17,7 @@ def publish_crossval(result: CrossvalResult, console: Console) -> None:
 
     run, title = result.run, result.run.folder.resolve().name
     write_json(run.results / "crossval.json", result.as_dict())
+    run.record(versions=versions())
     console.status("chart", f"Drawing figures into {run.results}")
     drawings = {
         "fold_accuracies": lambda: plots.fold_accuracies(result.folds, result.random, title),

@@ -166,13 +166,10 @@ def calibrate(
     classifier: Classifier, trainers: tuple[StreamTrainer, ...], dataset: Dataset, rows: Rows
 ) -> dict[str, Any]:
     """Fits what joins and calibrates the streams, puts it into the model and reports it."""
-    from handshape.training.fusion import fit_fusion
-
     targets = dataset.targets[rows]
     answers = {trainer.name: trainer.probabilities(rows) for trainer in trainers}
     if classifier.fusion is not None:
-        present, size = dataset.inputs.hand_present[rows], hand_size(dataset.inputs.landmarks[rows])
-        kernel = fit_fusion(answers, present, size, targets, len(set(dataset.signers(rows))))
+        kernel = fusion_of(answers, dataset, rows)
         classifier.fusion.set_weights([kernel])
         columns = zip(answers, kernel.T.tolist(), strict=True)
         return {"fusion": {name: dict(zip(FUSION_NAMES, column, strict=True)) for name, column in columns}}
@@ -182,12 +179,25 @@ def calibrate(
     return {"temperature": temperature}
 
 
+def fusion_of(answers: Mapping[str, NDArray[np.float32]], dataset: Dataset, rows: Rows) -> NDArray[np.float32]:
+    """The kernel of the layer that joins the S streams, [3, S], fitted on what each says of these rows, [n, C]."""
+    from handshape.training.fusion import fit_fusion
+
+    present, size = dataset.inputs.hand_present[rows], hand_size(dataset.inputs.landmarks[rows])
+    return fit_fusion(answers, present, size, dataset.targets[rows], len(set(dataset.signers(rows))))
+
+
+def prior_of(dataset: Dataset, rows: Rows) -> NDArray[np.float32]:
+    """Log-probabilities of the classes where no hand is found, [1, C]: of these rows that show none."""
+    unseen = dataset.targets[rows][~dataset.inputs.found[rows]]
+    counts = 1 + np.bincount(unseen, minlength=len(dataset.class_names))
+    return np.log(counts / counts.sum())[None].astype(np.float32)
+
+
 def set_prior(classifier: Classifier, dataset: Dataset, rows: Rows) -> None:
     """What a classifier without a pixel stream says where no hand is found: the classes of such training images."""
     if classifier.prior is not None:
-        unseen = dataset.targets[rows][~dataset.inputs.found[rows]]
-        counts = 1 + np.bincount(unseen, minlength=len(classifier.class_names))
-        classifier.prior.set_weights([np.log(counts / counts.sum())[None].astype(np.float32)])
+        classifier.prior.set_weights([prior_of(dataset, rows)])
 
 
 def _described(start: Mapping[str, str]) -> str:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from handshape.config import Settings
+from handshape.data.check_report import CheckReport
 from handshape.evaluation.metrics import classification_report
-from handshape.export.bundle import Bundle, ModelDescription, write_bundle
-from handshape.files import atomic_write, write_json
+from handshape.evaluation.predictions import Predictions
+from handshape.export.bundle import TRAINED_ON, Bundle, ModelDescription, folder_mark, write_bundle
+from handshape.files import atomic_write, write_json, write_text
 from handshape.machine import versions
 from handshape.workflow.context import Context, optional
 from handshape.workflow.evaluate import measures_of
+from handshape.workflow.hparams import log_hparams
 from handshape.workflow.mlflow_logger import log_to_mlflow
 from handshape.workflow.overlap import LEARNED_FROM, Learned
 from handshape.workflow.report import write_report_of
 from handshape.workflow.robustness import Findings
 from handshape.workflow.run import Run
+from handshape.workflow.splitting import PART_FOLDERS
 from handshape.workflow.trained import Trained
+
+DIGITS = 16  # of a SHA-256: as much as a bundle keeps of the photographs it learned from
 
 
 def publish(trained: Trained, findings: Findings, run: Run, context: Context) -> Bundle:
@@ -31,6 +42,9 @@ def publish(trained: Trained, findings: Findings, run: Run, context: Context) ->
         context.console.status("chart", f"Report: {run.report}")
     with context.watch.stage("mlflow"):
         log_to_mlflow(run, bundle, trained.fitted.history.get("history", {}), trained.settings, context.console)
+    with optional("Telling TensorBoard", context.console):
+        log_hparams(run, bundle, trained.settings)
+    run.record(seconds=context.watch.seconds)
     return bundle
 
 
@@ -59,6 +73,22 @@ def write_results(trained: Trained, findings: dict[str, Any], run: Run) -> None:
         content["training"] = trained.fitted.history
     write_json(run.results / "evaluation_results.json", content)
     write_json(run.results / "classification_report.json", classification_report(results.test.metrics))
+    answers = answers_as_csv(results.test.predictions, dataset.class_names, dataset.report)
+    write_text(run.results / "test_answers.csv", answers)
+
+
+def answers_as_csv(predictions: Predictions, class_names: Sequence[str], report: CheckReport) -> str:
+    """What was answered to each photograph, and what photograph that was, so that runs can be compared on the same."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "label", "answer", "confidence", "sha256"))
+    answers = zip(
+        predictions.paths, predictions.targets, predictions.predicted, predictions.confidence.tolist(), strict=True
+    )
+    for path, target, answer, confidence in answers:
+        digest = report.digests[path][:DIGITS]
+        writer.writerow((path, class_names[target], class_names[answer], f"{confidence:.4f}", digest))
+    return text.getvalue()
 
 
 def draw_figures(trained: Trained, run: Run, context: Context) -> None:
@@ -95,12 +125,26 @@ def save_model(trained: Trained, findings: Findings | None, run: Run, context: C
         **_facts(trained, findings),
         "learned_from_all": trained.is_refitted,
         LEARNED_FROM: learned.encoded,
-        "settings": settings.model_dump(),
+        TRAINED_ON: folder_mark(Path(settings.data.original_data_dir)),
+        "settings": without_places(settings),
         "versions": versions(),
     }
     bundle = write_bundle(run.bundle, model, run.final_model, shipped.litert, shipped.activation, details)
     context.console.status("save", f"Saved {run.final_model} and {bundle.folder}")
     return bundle
+
+
+def without_places(settings: Settings) -> dict[str, Any]:
+    """The settings as they are passed on: of paths the last part alone, for the rest says who works where."""
+    values = settings.model_dump()
+    data, model = values["data"], values["model"]
+    for name in ("original_data_dir", *PART_FOLDERS.values()):
+        data[name] = Path(data[name]).name
+    data["negatives"] = [Path(folder).name for folder in data["negatives"]]
+    if data["groups"].lower().endswith(".csv"):
+        data["groups"] = Path(data["groups"]).name
+    model["weights"] = Path(model["weights"]).name
+    return values
 
 
 def _facts(trained: Trained, findings: Findings | None) -> dict[str, Any]:

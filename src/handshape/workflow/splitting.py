@@ -13,6 +13,7 @@ from handshape.data.label_table import LABELS_FILE
 from handshape.data.splits import Split, split_samples, splits_as_csv
 from handshape.errors import DataError, RunError
 from handshape.workflow.dataset import Dataset
+from handshape.workflow.photographs import require_same_photographs
 from handshape.workflow.run import Run, read_record
 
 PART_FOLDERS = {"train": "temp_train_dir", "validation": "temp_val_dir", "test": "temp_test_dir"}
@@ -76,6 +77,7 @@ def splits_csv(dataset: Dataset, made: Split) -> str:
 def require_same_split(run: Run, dataset: Dataset, made: Split) -> None:
     """Raises RunError where the photographs, or their labels, are not those the run began with."""
     require_same_labels(run, dataset)
+    require_same_photographs(run, dataset)
     if splits_csv(dataset, made).encode() != run.splits.read_bytes():
         raise RunError(
             f"The photographs are not those that the run {run.folder} began with.",

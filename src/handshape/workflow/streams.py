@@ -176,6 +176,7 @@ class PixelStreamTrainer:
         """See :class:`StreamTrainer`."""
         from handshape.training.pixels import stream_probabilities
 
+        self._features.compute(rows, rows[:0], self._context.console)
         return stream_probabilities(self._stream, self._features, rows)
 
     def compute_features(self, rows: Rows | None = None) -> None:

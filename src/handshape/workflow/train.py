@@ -23,9 +23,10 @@ from handshape.workflow.dataset import Dataset, load, possible_settings
 from handshape.workflow.evaluate import Negatives, evaluate_training
 from handshape.workflow.fit import answer_other_signs, fit, needs_refit, refit
 from handshape.workflow.other_photographs import load_externals, load_negatives
+from handshape.workflow.photographs import keep_digests
 from handshape.workflow.publish import publish
 from handshape.workflow.robustness import Findings, find_out
-from handshape.workflow.run import Run, new_run, open_run, read_record, run_in_progress
+from handshape.workflow.run import BEGUN, COMPLETE, Run, claimed_run, held_run, read_record, run_in_progress
 from handshape.workflow.splitting import export_split_folders, require_same_split, split, splits_csv
 from handshape.workflow.trained import Trained
 
@@ -68,13 +69,14 @@ def train(
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
     """
-    run = new_run(out, name, Path(settings.data.original_data_dir), Run)
-    context = Context(console, settings.gpu)
-    begun = _begin(settings, external or {}, context)
-    with run_in_progress(run, console, keep=False):
-        start_run(run, begun.settings, begun.dataset, begun.split)
-        run.record(external={name: str(path.resolve()) for name, path in (external or {}).items()})
-        return _go_on(begun, run, context)
+    elsewhere = {name: str(path.resolve()) for name, path in (external or {}).items()}
+    with claimed_run(out, name, Path(settings.data.original_data_dir), Run) as run:
+        note_beginning(run, settings, external=elsewhere)
+        context = Context(console, settings.gpu)
+        begun = _begin(settings, external or {}, context)
+        with run_in_progress(run, console, keep=False):
+            start_run(run, begun.settings, begun.dataset, begun.split)
+            return _go_on(begun, run, context)
 
 
 def resume(path: Path, console: Console, photographs: Path | None = None) -> TrainResult:
@@ -88,19 +90,37 @@ def resume(path: Path, console: Console, photographs: Path | None = None) -> Tra
     Raises:
         RunError: not a run, already complete, or the photographs have changed or are no longer there.
     """
-    run = open_run(path, Run)
-    record = read_record(path)
-    if record.get("state") == "complete":
-        use = f"handshape predict {shlex.quote(str(path))} IMAGE"
-        raise RunError(f"The run {path} is already complete.", fix=f"Use it: {use}")
-    settings = moved_settings(run, photographs)
-    context = Context(console, settings.gpu)
-    external = {name: Path(folder) for name, folder in record.get("external", {}).items()}
-    begun = _begin(settings, external, context)
-    require_same_split(run, begun.dataset, begun.split)
-    with run_in_progress(run, console, keep=True):
-        run.record(data=settings.data.original_data_dir)
-        return _go_on(begun, run, context)
+    with held_run(path, Run) as run:
+        record = read_record(path)
+        if record.get("state") == COMPLETE:
+            use = f"handshape predict {shlex.quote(str(path))} IMAGE"
+            raise RunError(f"The run {path} is already complete.", fix=f"Use it: {use}")
+        settings = moved_settings(run, photographs)
+        say_what_is_kept(run, console)
+        context = Context(console, settings.gpu)
+        external = {name: Path(folder) for name, folder in record.get("external", {}).items()}
+        begun = _begin(settings, external, context)
+        is_split = run.splits.is_file()
+        if is_split:
+            require_same_split(run, begun.dataset, begun.split)
+        with run_in_progress(run, console, keep=True):
+            if not is_split:
+                start_run(run, begun.settings, begun.dataset, begun.split)
+            run.record(data=settings.data.original_data_dir)
+            return _go_on(begun, run, context)
+
+
+def note_beginning(run: Run, settings: Settings, **facts: Any) -> None:
+    """Puts on record what a run is begun with, so that it can be resumed, whenever its process is killed."""
+    settings = with_absolute_paths(settings)
+    write_text(run.config, settings.to_yaml(given_alone=True))
+    run.record(state=BEGUN, data=settings.data.original_data_dir, **facts)
+
+
+def say_what_is_kept(run: Run, console: Console) -> None:
+    """Says so where a run was stopped too early for anything to go on with."""
+    if not run.has_progress:
+        console.status("hint", f"Nothing was learned yet when {run.folder} was stopped, so it begins anew.")
 
 
 def moved_settings(run: Run, photographs: Path | None) -> Settings:
@@ -173,7 +193,8 @@ def start_run(run: Run, settings: Settings, dataset: Dataset, made: Split) -> No
     settings = with_absolute_paths(settings)
     write_text(run.config, settings.to_yaml())
     run.record(data=settings.data.original_data_dir, labels_file=dataset.folder.corrections.as_record())
-    write_text(run.splits, splits_csv(dataset, made))
+    keep_digests(run, dataset)
+    write_text(run.splits, splits_csv(dataset, made))  # the last: what is there says that the run has started
 
 
 def with_absolute_paths(settings: Settings) -> Settings:

@@ -1,4 +1,4 @@
-"""Pages for people, of a run, an evaluation, folds or a search: one HTML file each, to read, print and pass on."""
+"""Pages for people, of runs, evaluations, folds and searches: one HTML file each, to read, print and pass on."""
 
 from handshape.reporting.page.content import (
     CrossvalContent,
@@ -6,6 +6,7 @@ from handshape.reporting.page.content import (
     Example,
     Listed,
     ReportContent,
+    RunsContent,
     TuneContent,
     TunedTrial,
 )
@@ -14,6 +15,7 @@ from handshape.reporting.page.page import (
     write_evaluation_page,
     write_evaluations_page,
     write_report,
+    write_runs_page,
     write_tune_page,
 )
 from handshape.reporting.page.pairs import Pair, choose_pairs, typical_image
@@ -25,6 +27,7 @@ __all__ = [
     "Listed",
     "Pair",
     "ReportContent",
+    "RunsContent",
     "TuneContent",
     "TunedTrial",
     "choose_pairs",
@@ -33,5 +36,6 @@ __all__ = [
     "write_evaluation_page",
     "write_evaluations_page",
     "write_report",
+    "write_runs_page",
     "write_tune_page",
 ]

@@ -17,6 +17,7 @@ from handshape.hands.boxes import Box
 from handshape.model.decisions import Thresholds
 from handshape.reporting.advice import Advice
 from handshape.reporting.page.pairs import Pair
+from handshape.reporting.runs import ListedRun
 from handshape.reporting.verdict import Verdict
 
 
@@ -267,4 +268,38 @@ class TuneContent:
     figures: Sequence[Path] = ()
 
 
-PageContent = ReportContent | EvaluationContent | EvaluationsContent | CrossvalContent | TuneContent
+Rows = Sequence[tuple[str, Sequence[str]]]  # what something is called, and what each run has of it
+
+
+@dataclass(frozen=True, eq=False)
+class RunsContent:
+    """A list of runs, and where some were compared what tells them apart.
+
+    Attributes:
+        title: which runs.
+        when: this page was made, as people write it.
+        runs: in order.
+        figures: pictures.
+        names: of the runs compared.
+        sentences: how far each is from the first, and whether that may be chance.
+        chance: what those take for granted.
+        settings: that differ.
+        measures: in words.
+        seconds: by stage.
+        versions: that differ.
+    """
+
+    title: str
+    when: str
+    runs: Sequence[ListedRun]
+    figures: Sequence[Path] = ()
+    names: Sequence[str] = ()
+    sentences: Sequence[str] = ()
+    chance: str = ""
+    settings: Rows = ()
+    measures: Rows = ()
+    seconds: Rows = ()
+    versions: Rows = ()
+
+
+PageContent = ReportContent | EvaluationContent | EvaluationsContent | CrossvalContent | TuneContent | RunsContent

@@ -19,10 +19,13 @@ from handshape.reporting.page.content import (
     Listed,
     PageContent,
     ReportContent,
+    RunsContent,
     TuneContent,
 )
+from handshape.screen import visible
 
 FIGURES = {  # the titles of the figures, in the order in which they help most
+    "run_accuracies": "Test accuracy of each run",
     "fold_accuracies": "Accuracy of each fold",
     "search_history": "Trials of the search",
     "trade_off": "Accuracy against what a model costs",
@@ -69,18 +72,25 @@ def write_tune_page(path: Path, content: TuneContent) -> None:
     write_text(path, render("tune.html", content))
 
 
+def write_runs_page(path: Path, content: RunsContent) -> None:
+    """Writes the page of a list of runs, or of some compared, as :func:`write_report` does."""
+    write_text(path, render("runs.html", content))
+
+
 def render(template: str, content: PageContent) -> str:
     """A whole page as HTML; all text is escaped."""
     environment = Environment(
         loader=PackageLoader("handshape.reporting.page"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
         "percent": wording.percent,
         "interval": wording.interval,
+        "between": wording.between,
         "level": wording.level,
         "counted": wording.count,
         "false_accepts": wording.false_accepts_in_words,
@@ -96,6 +106,11 @@ def render(template: str, content: PageContent) -> str:
     }
     environment.globals |= {"FEW_IMAGES": wording.FEW_IMAGES, "MIN_IMAGES": MIN_IMAGES, "misses": wording.misses}
     return environment.get_template(template).render(content=content)
+
+
+def _visible(value: object) -> object:
+    """Whatever a template prints, without characters that show a name in another order, or not at all."""
+    return type(value)(visible(value)) if isinstance(value, str) else value
 
 
 def figures_in_order(files: Iterable[Path]) -> list[tuple[str, Path]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handshape.export.bundle import Bundle
+from handshape.export.bundle import TRAINED_ON, Bundle, folder_mark
 from handshape.practice.examples import EXAMPLES, can_draw, example
 from handshape.serving.pictures import Picture
 from handshape.serving.recognizer import Recognition, Recognizer
@@ -71,8 +71,7 @@ def _compare_drawn(before: Recognizer, after: Recognizer) -> dict[str, Any]:
 
 def has_learned_from(bundle: Bundle, recordings: Path) -> bool:
     """Whether a model learned from this folder before: then what is kept back is nothing new to it."""
-    data = bundle.details.get("settings", {}).get("data", {}).get("original_data_dir", "")
-    return bool(data) and Path(data) == recordings.resolve()
+    return bundle.details.get(TRAINED_ON) == folder_mark(recordings)
 
 
 def _kept_back(table: Path) -> Kept:

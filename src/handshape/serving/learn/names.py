@@ -17,6 +17,11 @@ _PARTS = re.compile(  # of data sets; a class of such a name would be taken for 
     r"(?i)(.*[\W_])?((train|test|valid|sample|holdout|subset|unlabel).*|(val|dev|eval|trn|tst)([\W_].*)?)"
 )
 _ANSWERS = (UNKNOWN, NO_HAND)
+_OF_TABLES = ("signers.csv", "labels.csv")  # that lie beside the folders of classes
+_OF_SYSTEMS = (  # folders that systems leave behind, and whoever reads class folders passes over
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "__pycache__", "lost+found"),
+    *("@eadir", "#recycle", "$recycle.bin", "system volume information"),
+)
 
 
 class RefusedError(HandshapeError):
@@ -76,6 +81,10 @@ def _fault(name: str) -> str:
 def _fault_of_class(name: str) -> str:
     if key_of(name) in _ANSWERS:
         return "it is what is answered where no sign is seen"
+    if key_of(name) in _OF_TABLES:
+        return "a table beside the handshapes is called so"
+    if key_of(name) in _OF_SYSTEMS:
+        return "systems call a folder of their own so, which training passes over"
     return "it is what parts of a data set are called" if _PARTS.fullmatch(name) else ""
 
 

@@ -1,5 +1,6 @@
 /** Which finger differs from a handshape: a signer's hand beside the typical ones of the label. */
 import { FINGER_STATES } from "./finger_states.js";
+import { ownValue } from "./own.js";
 
 const FINGERS = ["index", "middle", "ring", "little"];
 const JOINTS = [[5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16], [17, 18, 19, 20]];
@@ -43,12 +44,12 @@ export function fingerState(hand) {
  *   stands out
  */
 export function differenceFrom(hand, label, seen = null) {
-  const typical = FINGER_STATES[label];
+  const typical = ownValue(FINGER_STATES, label);
   if (!typical || !hand?.world) return null;
   const own = fingerState(hand);
   const turned = turnedFrom(own, typical.middle);
   if (turned) return turned;
-  const other = FINGER_STATES[seen];
+  const other = ownValue(FINGER_STATES, seen);
   let best = null;
   for (let number = BEND; number < DIRECTION; number += 1) {
     const spread = Math.max(typical.spread[number], LEAST_SPREAD[number]);

@@ -7,6 +7,8 @@ import { TrainingPanel } from "./learn_training.js";
 import { Stage } from "./stage.js";
 import { say } from "./text.js";
 
+const PAUSE_MS = 500; // between frames while the machine trains: on two cores that takes half as long again otherwise
+
 /**
  * @param {HTMLElement} root
  * @param {Object} context of main.js
@@ -20,7 +22,8 @@ export function open(root, context) {
   const labels = context.site.model?.labels ?? [];
   const recorder = new Recorder(picture, studio, { labels, announce: context.announce, fail });
   const { announce, notify, refresh: reload } = context;
-  const training = new TrainingPanel(studio, { announce, notify, fail, reload });
+  const busy = (running) => (stage.pause = running ? PAUSE_MS : 0);
+  const training = new TrainingPanel(studio, { announce, notify, fail, reload, busy });
   const changed = () => refresh().catch(fail);
   const classes = new Classes(studio, { choose: (name) => recorder.choose(name), changed, fail });
 

@@ -84,11 +84,11 @@ export class Classes {
       this.dialog.close();
       try {
         await work();
-        await this.hooks.changed();
-        this.title.focus(); // the button that was pressed is gone
       } catch (error) {
         this.hooks.fail(error);
       }
+      await this.hooks.changed(); // what failed, too: another page may have changed it meanwhile
+      this.title.focus(); // the button that was pressed is gone
     });
     this.dialog.setAttribute("aria-labelledby", "learn-dialog-title");
     this.dialog.replaceChildren(form);

@@ -106,7 +106,6 @@ export class Recorder extends EventTarget {
     if (this.recording || !this.#ready()) return;
     this.recording = true;
     this.hold.classList.add("on");
-    this.last = [];
     const names = this.#names();
     remember("signer", names.signer);
     const queue = [];
@@ -141,20 +140,22 @@ export class Recorder extends EventTarget {
 
   async #keep(names, queue) {
     const advice = new Set();
+    const paths = []; // its own: the next burst may be recorded while this one is being kept
     try {
       for (const frames of queue) {
         const kept = await this.studio.record(names, frames);
-        this.last.push(...kept.paths);
+        paths.push(...kept.paths);
         for (const code of kept.advice) advice.add(code);
       }
     } catch (error) {
       this.about.fail(error);
     }
+    this.last = paths;
     this.advice.replaceChildren(...[...advice].map((code) => make("li", { text: say(`learn_advice_${code}`) })));
-    const said = say("learn_kept", { count: this.last.length, label: names.label });
+    const said = say("learn_kept", { count: paths.length, label: names.label });
     this.#tell([said, ...[...advice].map((code) => say(`learn_advice_${code}`))].join(" "), true, said);
-    this.undo.hidden = this.last.length === 0;
-    this.dispatchEvent(new CustomEvent("recorded", { detail: { label: names.label, paths: this.last } }));
+    this.undo.hidden = paths.length === 0;
+    this.dispatchEvent(new CustomEvent("recorded", { detail: { label: names.label, paths } }));
   }
 
   async #undo() {

@@ -37,16 +37,16 @@ export class Studio {
   }
 
   rename(label, name) {
-    return this.#post(`${RECORDINGS}/rename`, { class: label, name });
+    return this.#change(`${RECORDINGS}/rename`, { class: label, name });
   }
 
   /** Deletes a class, or one of its sessions by its folder. */
   remove(label, session = null) {
-    return this.#post(`${RECORDINGS}/delete`, session === null ? { class: label } : { class: label, session });
+    return this.#change(`${RECORDINGS}/delete`, session === null ? { class: label } : { class: label, session });
   }
 
   removeFrames(frames) {
-    return this.#post(`${RECORDINGS}/delete`, { frames });
+    return this.#change(`${RECORDINGS}/delete`, { frames });
   }
 
   /** The address of a recorded frame for an <img>; kept until `close`. */
@@ -83,6 +83,12 @@ export class Studio {
   close() {
     for (const url of this.pictures.values()) URL.revokeObjectURL(url);
     this.pictures.clear();
+  }
+
+  async #change(route, what) {
+    const answer = await this.#post(route, what);
+    this.close(); // other frames may have these paths from now on
+    return answer;
   }
 
   #post(route, what) {

@@ -9,7 +9,8 @@ export class TrainingPanel {
   /**
    * @param {Studio} studio
    * @param {{announce: function(string): void, fail: function(Error): void, notify: function(string): void,
-   *   reload: function(): Promise<void>}} hooks reload has the page read with the model that is served now
+   *   reload: function(): Promise<void>, busy: function(boolean): void}} hooks reload has the page read with the model
+   *   that is served now; busy is told whether the machine trains
    */
   constructor(studio, hooks) {
     this.studio = studio;
@@ -17,6 +18,7 @@ export class TrainingPanel {
     this.also = new Set();
     this.shown = "";
     this.timer = null;
+    this.busy = false;
     this.body = make("div.learn-training");
     this.element = make("section", { "aria-labelledby": "learn-train-title" },
       make("h2", { id: "learn-train-title", text: say("learn_train_title") }), this.body);
@@ -41,6 +43,7 @@ export class TrainingPanel {
     const state = about.training?.state ?? "none";
     const before = this.shown;
     this.shown = state;
+    this.hooks.busy(state === "running");
     if (state === "running") {
       if (before !== "running") this.#build(this.#running());
       return this.#progress(about.training);
@@ -114,6 +117,8 @@ export class TrainingPanel {
   }
 
   async #do(work, said = "") {
+    if (this.busy) return; // the second click of two
+    this.busy = true;
     try {
       await work();
       if (said) this.hooks.notify(said);
@@ -121,6 +126,7 @@ export class TrainingPanel {
       this.hooks.fail(error);
     }
     await this.look();
+    this.busy = false;
   }
 }
 

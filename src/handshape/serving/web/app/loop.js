@@ -8,8 +8,9 @@ const DARKNESS_EVERY = 8; // frames
  * Reads a source until it is stopped.
  * @param {Object} source of sources.js
  * @param {{recognizer: Object|null}} context the recogniser may come later, and may be exchanged
- * @param {{onanswer: function(Object, Object): void, onerror: function(Error): void, heat: function(): boolean}} hooks
- *   onanswer gets the answer and {time, brightness}: milliseconds of the page's clock, mean brightness 0 to 255
+ * @param {{onanswer: function(Object, Object): void, onerror: function(Error): void, heat: function(): boolean, pause: function(): number}} hooks
+ *   onanswer gets the answer and {time, brightness}: milliseconds of the page's clock, mean brightness 0 to 255;
+ *   pause is how long to rest after a frame, in milliseconds
  * @returns {function(): void} that stops it
  */
 export function readSource(source, context, hooks) {
@@ -31,6 +32,7 @@ export function readSource(source, context, hooks) {
         try {
           const answer = await readOnce(recognizer, hooks.heat());
           if (answer && !stopped) hooks.onanswer(answer, { time: performance.now(), brightness: meter.brightness });
+          if (hooks.pause()) await new Promise((resolve) => setTimeout(resolve, hooks.pause()));
         } catch (error) {
           if (!stopped && recognizer === context.recognizer) hooks.onerror(error);
           await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

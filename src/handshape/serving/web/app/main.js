@@ -74,6 +74,10 @@ class Page {
     this.#buildNavigation();
     this.#describe();
     this.#load();
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the address names the view, and would name none
+      this.view.focus();
+    });
     globalThis.addEventListener("hashchange", () => this.#show(true));
     this.#startAsLastTime().finally(() => this.#show(false));
     if (site.server) {

@@ -1,8 +1,10 @@
 /** What this device remembers of practising: times and mix-ups. Plain data that JSON holds; no function changes it. */
+import { ownValue } from "./own.js";
 
 const TIMES = 8; // of each letter
 const NEW = 12; // seconds that a letter counts as which was never shown: those come first
 const MIXED = 2; // seconds that each mix-up of a letter adds to how slow it counts
+const BETWEEN = "\t"; // the two labels of a mix-up, which may have spaces in them, but no tabs
 
 /** @returns {{letters: Object<string, {right: number, times: number[]}>, mixed: Object<string, number>}} */
 export function emptyMemory() {
@@ -11,15 +13,15 @@ export function emptyMemory() {
 
 /** A letter was shown right after so many seconds. */
 export function remembered(memory, label, seconds) {
-  const { right, times } = memory.letters[label] ?? { right: 0, times: [] };
+  const { right, times } = ownValue(memory.letters, label) ?? { right: 0, times: [] };
   const letter = { right: right + 1, times: [...times, Math.round(seconds * 10) / 10].slice(-TIMES) };
   return { ...memory, letters: { ...memory.letters, [label]: letter } };
 }
 
 /** A letter was shown as another one. */
 export function mixedUp(memory, label, other) {
-  const pair = `${label} ${other}`;
-  return { ...memory, mixed: { ...memory.mixed, [pair]: (memory.mixed[pair] ?? 0) + 1 } };
+  const pair = `${label}${BETWEEN}${other}`;
+  return { ...memory, mixed: { ...memory.mixed, [pair]: (ownValue(memory.mixed, pair) ?? 0) + 1 } };
 }
 
 /**
@@ -37,7 +39,7 @@ export function nextLabel(memory, labels, before, chance) {
 }
 
 function slowness(memory, label) {
-  const times = memory.letters[label]?.times ?? [];
+  const times = ownValue(memory.letters, label)?.times ?? [];
   const errors = mixes(memory).filter((mix) => mix.label === label).reduce((sum, mix) => sum + mix.count, 0);
   return 1 + (times.length ? median(times) : NEW) + MIXED * Math.min(errors, 5);
 }
@@ -52,7 +54,7 @@ export function pace(memory) {
 /** The mix-ups, the most frequent first. */
 export function mixes(memory) {
   const pairs = Object.entries(memory.mixed).map(([pair, count]) => {
-    const [label, other] = pair.split(" ");
+    const [label, other] = pair.split(BETWEEN);
     return { label, other, count };
   });
   return pairs.sort((a, b) => b.count - a.count);

@@ -2,6 +2,7 @@
 import { button, make, segmented } from "./dom.js";
 import { differenceFrom } from "./fingers.js";
 import { emptyMemory, mixedUp, nextLabel, remembered } from "./memory.js";
+import { ownValue } from "./own.js";
 import { progressPanel } from "./progress.js";
 import { Round } from "./round.js";
 import { recall, remember } from "./settings.js";
@@ -36,7 +37,7 @@ class Practice {
   constructor(context, stage) {
     this.context = context;
     this.stage = stage;
-    this.labels = context.site.model.labels.filter((label) => context.site.practice?.[label]);
+    this.labels = context.site.model.labels.filter((label) => ownValue(context.site.practice, label));
     if (!this.labels.length) this.labels = context.site.model.labels;
     this.words = practiceWords(this.labels);
     this.memory = recall(MEMORY, emptyMemory());
@@ -120,7 +121,7 @@ class Practice {
     const name = sayDecision(this.label);
     this.title.replaceChildren(...this.titled(name));
     this.showWord();
-    const count = this.context.site.practice?.[this.label] ?? 0;
+    const count = ownValue(this.context.site.practice, this.label) ?? 0;
     this.noImage.textContent = count ? "" : say("practise_no_drawing", { label: name });
     this.image.alt = say("practise_drawn", { label: name });
     this.image.classList.toggle("mirrored", recall("hand", "right") === "right"); // as in the mirror beside it

@@ -1,6 +1,7 @@
 /** The panel that shows how practising goes: letters, times, mix-ups, and the button that forgets them. */
 import { button, make } from "./dom.js";
 import { mixes, pace } from "./memory.js";
+import { ownValue } from "./own.js";
 import { say } from "./text.js";
 
 const KNOWN = 3; // times right, after which a letter is filled
@@ -28,7 +29,7 @@ export function progressPanel(memory, labels, current, { onchoose, onforget }) {
 }
 
 function letterButton(memory, label, current, onchoose) {
-  const right = memory.letters[label]?.right ?? 0;
+  const right = ownValue(memory.letters, label)?.right ?? 0;
   const node = make("button.key", {
     type: "button", text: label, "aria-label": say("practise_letter_state", { label, right }),
     "aria-current": label === current ? "true" : null, onclick: () => onchoose(label),

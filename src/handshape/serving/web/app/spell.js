@@ -33,6 +33,7 @@ class Spelling {
     const { labels } = context.site.model;
     context.spelled ??= new Speller(optionsFor(labels));
     this.speller = context.spelled;
+    this.speller.options = optionsFor(labels); // another model may have been promoted since
     this.speller.forget();
     this.ring = makeRing();
     this.holding = make("p.holding", { text: say("spell_idle") });

@@ -22,6 +22,7 @@ export class Stage extends EventTarget {
     this.context = context;
     this.marked = [];
     this.heat = false;
+    this.pause = 0; // milliseconds after each frame
     this.source = null;
     this.strip = null;
     this.last = null;
@@ -68,6 +69,7 @@ export class Stage extends EventTarget {
     this.#cover();
     this.stopReading = source && readSource(source, this.context, {
       heat: () => this.heat,
+      pause: () => this.pause,
       onanswer: (answer, about) => this.#answer(source, answer, about),
       onerror: (error) => this.#failed(error),
     });

@@ -75,7 +75,7 @@ class DeviceRecognizer {
 
   /** Forgets the followed hand. */
   forget() {
-    if (!this.thread.hasEnded) this.thread.ask("forget");
+    if (!this.thread.hasEnded) this.thread.ask("forget").catch(() => {}); // it was closed meanwhile, and has none
   }
 
   /** Ends the thread; what was asked of it is answered by an error. */

@@ -1,0 +1,223 @@
+"""A run folder: where everything that one training leaves behind is kept, under the specification's names."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from handshape.errors import RunError
+from handshape.files import PARTIAL, TEXT_LIMIT, cannot_write, discard, read_regular, sweep, write_json
+from handshape.suggestions import did_you_mean_path
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The paths of one run.
+
+    Attributes:
+        folder: the run folder.
+        timestamp: when it began, in every file name.
+        is_held: whether this process has locked it already.
+    """
+
+    folder: Path
+    timestamp: str
+    is_held: bool = field(default=False, compare=False, repr=False)
+
+    verb: ClassVar[str] = "train"  # what makes such a folder, and goes on with it
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What is written into."""
+        return (self.final_model.parent, self.results, self.tensorboard, self.work)
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether something was computed that is worth keeping."""
+        return self.checkpoint.is_file()
+
+    @property
+    def best_model(self) -> Path:
+        """The model with the lowest validation loss so far."""
+        return self.folder / "models" / f"best_model_{self.timestamp}.h5"
+
+    @property
+    def final_model(self) -> Path:
+        """The finished, calibrated model."""
+        return self.folder / "models" / f"final_sign_model_{self.timestamp}.keras"
+
+    @property
+    def label_map(self) -> Path:
+        """Class numbers and names."""
+        return self.folder / "models" / f"label_map_{self.timestamp}.json"
+
+    @property
+    def config(self) -> Path:
+        """The settings."""
+        return self.folder / "models" / f"config_{self.timestamp}.yaml"
+
+    @property
+    def results(self) -> Path:
+        """Figures and measures."""
+        return self.folder / "results"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files."""
+        return self.folder / "logs" / self.timestamp
+
+    @property
+    def log(self) -> Path:
+        """Everything that was said, with time and level."""
+        return self.folder / "training.log"
+
+    @property
+    def splits(self) -> Path:
+        """Which image is in which part."""
+        return self.folder / "splits.csv"
+
+    @property
+    def digests(self) -> Path:
+        """SHA-256 of each photograph, by which it is noticed that some have changed."""
+        return self.folder / "photographs.sha256"
+
+    @property
+    def photographs(self) -> Path:
+        """Thumbnails of what was learned from, by which later evaluations know such photographs again."""
+        return self.folder / "photographs.npz"
+
+    @property
+    def report(self) -> Path:
+        """What was measured and what it means, as one page."""
+        return self.folder / "report.html"
+
+    @property
+    def bundle(self) -> Path:
+        """What is passed on."""
+        return self.folder / "bundle"
+
+    @property
+    def work(self) -> Path:
+        """Scratch files; gone when the run is complete."""
+        return self.folder / "work"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state of an unfinished training."""
+        return self.work / "training_state.npz"
+
+    def record(self, **changes: Any) -> dict[str, Any]:
+        """Updates run.json and returns what it holds."""
+        path = self.folder / RECORD
+        known = read_record(self.folder) if path.exists() else {}
+        known |= {"format": 1, "kind": self.verb, "timestamp": self.timestamp, **changes}
+        write_json(path, known)
+        return known
+
+    def create_folders(self) -> None:
+        """Makes the folders that are written into.
+
+        Raises:
+            RunError: the place cannot be written.
+        """
+        for folder in self.folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise cannot_write(folder, error) from None
+
+    @property
+    def resume_command(self) -> str:
+        """What a user types to go on with it."""
+        return f"handshape {self.verb} --resume {shlex.quote(str(self.folder))}"
+
+    def sweep(self) -> None:
+        """Removes the half-written files of a process that was killed; no other may be at work here."""
+        for place in (self.folder, *self.folders):
+            sweep(place, f"{PARTIAL}*", age=0)
+
+    def clean(self) -> None:
+        """Removes the scratch files."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Removes the whole folder, in one step: another process may take its name at once."""
+        discard(self.folder)
+
+
+@dataclass(frozen=True)
+class CrossvalRun(Run):
+    """The paths of a cross-validation."""
+
+    verb: ClassVar[str] = "crossval"
+
+    @property
+    def config(self) -> Path:
+        """The settings."""
+        return self.folder / "config.yaml"
+
+    @property
+    def answers(self) -> Path:
+        """What each fold's model said, a file a fold."""
+        return self.folder / "folds"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What is written into."""
+        return (self.results, self.answers)
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether a fold is done."""
+        return any(self.answers.glob("*.npz"))
+
+
+@dataclass(frozen=True)
+class TuneRun(CrossvalRun):
+    """The paths of a search for settings; its answers are those of the folds that confirm."""
+
+    verb: ClassVar[str] = "tune"
+
+    @property
+    def space(self) -> Path:
+        """What is searched, as YAML."""
+        return self.folder / "space.yaml"
+
+    @property
+    def study(self) -> Path:
+        """Optuna's study, an SQLite file, unless another storage was asked for."""
+        return self.folder / "study.db"
+
+    @property
+    def best(self) -> Path:
+        """What ``handshape train --config`` takes: the settings found, where they are not the defaults."""
+        return self.folder / "best.yaml"
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether the search has begun."""
+        return self.digests.is_file()
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        record = json.loads(read_regular(folder / RECORD, TEXT_LIMIT))
+        record["timestamp"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(
+            f"{folder} is not a run folder.",
+            f"a folder that handshape train made, with a {RECORD} in it",
+            did_you_mean_path(folder) or "Look below runs/ for its name.",
+        ) from None
+    return dict(record)
