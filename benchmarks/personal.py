@@ -5,8 +5,9 @@ usage: python benchmarks/personal.py DATA [--signers asl24_signer_j ...] [--lett
 DATA holds single signers' sets, one folder of photographs a letter, which stand for the frames that a user records. Of
 each letter the last quarter is kept back, of the rest at most ``--most`` are recorded. Prints what is right of other
 signers' photographs and of what was kept back (mean, least and most over the pairs of signers): of the model trained
-alone, of the one trained with the signs of ``asl``, and of the ready ``asl``; of those that know more letters, asked
-for these alone and for all that they know. Then the seconds of a training from its start until it waits to be kept: a
+alone, of the one trained with the signs of ``asl``, of one whose classes have names of the user's own, which no hands
+that come with Handshape have, and of the ready ``asl``; of those that know more letters, asked for these alone and for
+all that they know. Then the seconds of a training from its start until it waits to be kept: a
 signer's first one looks for the hands, which the page does while it records.
 """
 
@@ -43,7 +44,12 @@ SIZE = 128  # pixels, side of the models' input
 ASKED = 20  # photographs of a letter of other signers
 QUIET = Console(quiet=True)
 COLUMNS = ("mean", "least", "most", "n")
-KINDS = {"own": (), f"own and {READY}": (READY,)}
+OWN_NAMES = {  # of the classes, by the kind of model; no known hand has the last one's
+    "own": "{}",
+    f"own and {READY}": "{}",
+    "own, own names": "my {}",
+}
+ALSO = {f"own and {READY}": (READY,)}
 
 Shares = dict[tuple[str, str], list[float]]  # figures of several trainings, by what two columns say
 
@@ -53,6 +59,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--signers", nargs="+", default=SIGNERS)
     parser.add_argument("--letters", nargs="+", default=["ACLV", "ADEKLSUV"], help="sets of letters to learn")
+    parser.add_argument("--kinds", nargs="+", default=list(OWN_NAMES), choices=list(OWN_NAMES))
     parser.add_argument("--most", type=int, default=60, help="photographs of a letter that are learned from")
     options = parser.parse_args()
     console, seconds = Console(), defaultdict[tuple[str, str], list[float]](list)
@@ -63,8 +70,12 @@ def main() -> None:
             shares: Shares = defaultdict(list)
             for signer in options.signers:
                 place = Path(folder) / signer / letters
-                recordings = record(options.data / signer, letters, options.most, place)
-                trials = {name: trained(recordings, also, ready, seconds, name) for name, also in KINDS.items()}
+                trials = {}
+                for kind in options.kinds:
+                    recordings = record(options.data / signer, letters, options.most, OWN_NAMES[kind], place / kind)
+                    trials[kind], took = trained(recordings, ALSO.get(kind, ()), ready)
+                    first = "hands found anew" if kind == options.kinds[0] else ""
+                    seconds[f"{len(letters)} letters, {kind}", first].append(took)
                 asked = {
                     each: photographs(options.data / each, letters, each == signer, place) for each in options.signers
                 }
@@ -82,13 +93,13 @@ def use_home(home: Path) -> None:
     os.environ["HANDSHAPE_HOME"] = str(home)
 
 
-def record(source: Path, letters: str, most: int, place: Path) -> Recordings:
+def record(source: Path, letters: str, most: int, name: str, place: Path) -> Recordings:
     """What the page would have kept of a signer, all in one session."""
     recordings = Recordings(place / "recordings")
     for letter in letters:
         samples, _ = parts(source, letter)
         contents = [(source / sample.path).read_bytes() for sample in samples[:most]]
-        recordings.add(letter, "one", "me", contents)
+        recordings.add(name.format(letter), "one", "me", contents)
     return recordings
 
 
@@ -99,19 +110,17 @@ def parts(source: Path, letter: str) -> tuple[list[Sample], list[Sample]]:
     return samples[:count], samples[count:]
 
 
-def trained(recordings: Recordings, also: tuple[str, ...], ready: Recognizer, seconds: Shares, name: str) -> Recognizer:
-    """A model as the page trains it, and how long that took; the first of a signer has its hands to look for."""
+def trained(recordings: Recordings, also: tuple[str, ...], ready: Recognizer) -> tuple[Recognizer, float]:
+    """A model as the page trains it, and how many seconds that took."""
     trainer = Trainer(recordings, lambda: ready, print, lambda bundle: recognizer_of(bundle, QUIET))
     training = trainer.start(also)
     while training.state == RUNNING:
         time.sleep(0.05)
     if training.error:
         raise SystemExit(training.error)
-    count = len(recordings.classes())
-    seconds[f"{count} letters, {name}", "" if also else "hands found anew"].append(training.seconds or 0.0)
     model = recognizer_of(read_bundle(training.run / "bundle"), QUIET)
     trainer.close()
-    return model
+    return model, training.seconds or 0.0
 
 
 def photographs(source: Path, letters: str, is_own: bool, place: Path) -> Dataset:
@@ -131,7 +140,8 @@ def ask(models: Mapping[str, Recognizer], asked: Mapping[str, Dataset], signer: 
         for other, dataset in asked.items():
             letters = list(dataset.class_names)
             probabilities = model.probabilities(dataset.inputs)
-            columns = [model.class_names.index(letter) for letter in letters]
+            name_of = OWN_NAMES.get(name, "{}").format
+            columns = [model.class_names.index(name_of(letter)) for letter in letters]
             shown = np.array(letters)[dataset.targets]
             who = "the same signer" if other == signer else "other signers"
             among = np.array(letters)[probabilities[:, columns].argmax(axis=1)]
