@@ -275,7 +275,7 @@ def test_a_fault_that_passes_is_tried_again_but_not_all_the_time(registered, mon
     events, tries = [], []
     served = load("asl", 1, Console(quiet=True))
     served._log = events.append
-    build = served._build
+    build = served.build
     monkeypatch.setattr(served, "_build", lambda bundle: tries.append(bundle) or 1 / 0)
     registered.promote(parse("asl@2"))
     for _ in range(3):
@@ -297,7 +297,7 @@ def test_no_trouble_of_any_kind_ends_the_watching(registered, monkeypatch):
     events = []
     served = load("asl", 1, Console(quiet=True))
     served._log = events.append
-    build = served._build
+    build = served.build
     monkeypatch.setattr(served, "_build", lambda bundle: 1 / 0)
     registered.promote(parse("asl@2"))
     served.refresh()

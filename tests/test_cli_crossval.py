@@ -35,9 +35,8 @@ def test_every_photograph_is_tested_once(photos: Path, handshape: Handshape, tmp
     assert found["external"]["again"]["n"] == 48
     assert found["worst_signer"] is None
     assert json.loads((folder / "results" / "crossval.json").read_text())["mean"] == found["mean"]
-    assert {"report.html", "config.yaml", "folds", "results", "run.json", "training.log"} == {
-        path.name for path in folder.iterdir()
-    }
+    written = {"report.html", "config.yaml", "folds", "photographs.sha256", "results", "run.json", "training.log"}
+    assert written == {path.name for path in folder.iterdir()}
     assert "fold 2" in (folder / "report.html").read_text(encoding="utf-8")
     assert read_record(folder)["state"] == "complete"
 

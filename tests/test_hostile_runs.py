@@ -217,3 +217,16 @@ def test_photographs_exchanged_under_the_same_names_are_named(
     assert "and 2 more)" in outcome.err
     assert f"1 is gone or unreadable (A/{images[-1].name})" in outcome.err
     assert "1 is new (A/renamed.jpg)" in outcome.err
+
+
+def test_a_library_that_is_interrupted_while_it_is_loaded_is_an_interrupt(
+    drawn: Path, handshape: Handshape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object) -> None:
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("handshape.workflow.train.fit", load)
+    outcome = handshape("train", drawn, "--out", tmp_path, "--name", "r", *SHORT)
+    assert outcome.code == 130
+    assert f"Go on with: handshape train --resume {tmp_path / 'r'}" in outcome.err
+    assert read_record(tmp_path / "r")["state"] == "interrupted"

@@ -1,3 +1,4 @@
+import os
 import struct
 import subprocess
 import sys
@@ -226,10 +227,11 @@ def test_missing_folder_and_forbidden_files(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ImageError, match="is a directory"):
         read_image(tmp_path)
 
-    def refuse(_: Path) -> bytes:
+    def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (tmp_path / "mine.png").touch()
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ImageError, match="permission denied"):
         read_image(tmp_path / "mine.png")
 

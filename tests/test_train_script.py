@@ -38,6 +38,7 @@ def test_it_writes_everything_right_here(drawn: Path, tmp_path: Path):
         "logs",
         "models",
         "photographs.npz",
+        "photographs.sha256",
         "results",
         "run.json",
         "splits.csv",
