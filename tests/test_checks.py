@@ -1,7 +1,9 @@
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,14 +76,14 @@ def test_unusable_images_are_named_with_their_reason(tmp_path: Path, name: str, 
 def test_unreadable_files_are_reported_not_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path, sound())
     (tmp_path / "A" / "ghost.jpg").symlink_to(tmp_path / "absent")
-    whole = Path.read_bytes
+    whole = os.open
 
-    def refuse(path: Path) -> bytes:
-        if path.name == "0.jpg" and path.parent.name == "B":
+    def refuse(path: str, *rest: Any, **options: Any) -> int:
+        if str(path).endswith("B/0.jpg"):
             raise PermissionError(13, "Permission denied")
-        return whole(path)
+        return whole(path, *rest, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     report = checked(tmp_path)
     assert set(report.corrupt) == {"A/ghost.jpg", "B/0.jpg"}
     assert "permission denied" in report.reasons["B/0.jpg"]

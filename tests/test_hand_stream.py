@@ -129,10 +129,17 @@ def test_each_setting_counts(features: np.ndarray, setting: dict[str, float]) ->
     assert not np.allclose(one[0], other[0], atol=1e-6)
 
 
-def test_a_small_set_is_gone_through_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_set_is_gone_through_more_often_in_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "MIN_STEPS", 30)
-    training = StreamTraining(HandStreamSettings(epochs=20), 0, started_runtime())
-    assert [training.epochs(steps) for steps in (1, 7, 30, 500)] == [600, 86, 20, 20]
+    assert [StreamTraining.passes(steps) for steps in (1, 7, 30, 500)] == [30, 5, 1, 1]
+
+
+def test_each_pass_shows_every_hand_once_in_another_order(features: np.ndarray) -> None:
+    batches = training._Hands(seen(features, LEARN), CLASSES, 0, passes=3)
+    passes = batches.order.reshape(3, len(LEARN))
+    assert len(batches) == -(-3 * len(LEARN) // training.BATCH)
+    assert [sorted(each) for each in passes.tolist()] == [list(range(len(LEARN)))] * 3
+    assert len({tuple(each) for each in passes.tolist()}) == 3
 
 
 def test_what_is_noted_changes_nothing(features: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from handshape.console import Console
 from handshape.model.streams import HandStream
 from handshape.training.callbacks import EpochLines, EpochOrder, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
-from handshape.training.preparation import StreamTraining, prepared
+from handshape.training.preparation import StreamTraining, permutations, prepared, steps_of
 from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
@@ -74,9 +74,9 @@ def train_hand(
         followed: what is noted of each epoch.
     """
     classes = network.output.shape[-1]
-    batches = _Hands(hands, classes, training.seed)
-    epochs = training.epochs(len(batches))
-    trained = prepared(network, training, epochs, len(batches))
+    batches = _Hands(hands, classes, training.seed, training.passes(steps_of(hands.targets, BATCH)))
+    epochs = training.settings.epochs
+    trained = prepared(network, training, len(batches))
     noting, closing = _noting(followed)
     validation = _Hands(followed.validation, classes, training.seed) if noting and followed else None
     with console.progress("Hand stream, epoch", epochs) as bar, closing:
@@ -119,23 +119,23 @@ def _noting(followed: Followed | None) -> tuple[list[keras.callbacks.Callback], 
 
 
 class _Hands(keras.utils.PyDataset):
-    """Every hand once an epoch, in a new order."""
+    """Every hand once an epoch, or some times, in a new order."""
 
-    def __init__(self, hands: SeenHands, classes: int, seed: int) -> None:
+    def __init__(self, hands: SeenHands, classes: int, seed: int, passes: int = 1) -> None:
         super().__init__()
-        self.hands, self.seed = hands, seed
+        self.hands, self.seed, self.passes = hands, seed, passes
         self.targets = wanted(hands.targets, classes)
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        self.order = np.random.default_rng([self.seed, 4, epoch]).permutation(len(self.targets))
+        self.order = permutations(np.random.default_rng([self.seed, 4, epoch]), len(self.targets), self.passes)
 
     def close(self) -> None:
         """Lets go of the hands: TensorFlow keeps batches alive, and many trainings in a process add up."""
         self.hands = replace(self.hands, features=self.hands.features[:0])
 
     def __len__(self) -> int:
-        return -(-len(self.targets) // BATCH)
+        return steps_of(self.order, BATCH)
 
     def __getitem__(self, index: int) -> tuple[Floats, ...]:
         chosen = self.order[index * BATCH : (index + 1) * BATCH]

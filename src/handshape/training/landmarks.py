@@ -16,7 +16,7 @@ from handshape.console import Console
 from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
 from handshape.training.callbacks import EpochLines, EpochOrder
-from handshape.training.preparation import SMOOTHING, StreamTraining, prepared
+from handshape.training.preparation import SMOOTHING, StreamTraining, permutations, prepared, steps_of
 from handshape.training.weighting import wanted
 
 BATCH = 128
@@ -53,9 +53,9 @@ def train_landmarks(
     """
     features = shape_features(hands.landmarks)
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
-    batches = _AugmentedHands(hands, stream.classes, training.seed)
-    epochs = training.epochs(len(batches))
-    trained = prepared(stream.head, training, epochs, len(batches))
+    batches = _AugmentedHands(hands, stream.classes, training.seed, training.passes(steps_of(hands.targets, BATCH)))
+    epochs = training.settings.epochs
+    trained = prepared(stream.head, training, len(batches))
     with console.progress("Landmark stream, epoch", epochs) as bar, closing(batches):
         also: Callable[[], dict[str, float]] = dict
         if validation is not None and len(validation.targets):
@@ -74,13 +74,13 @@ def _measured(stream: LandmarkStream, hands: Hands) -> dict[str, float]:
 
 
 class _AugmentedHands(keras.utils.PyDataset):
-    """Every hand once an epoch, in a new order, augmented anew; the next epoch is prepared during this one."""
+    """Every hand once an epoch, or some times, in a new order, augmented anew; the next epoch is prepared meanwhile."""
 
-    def __init__(self, hands: Hands, classes: int, seed: int) -> None:
+    def __init__(self, hands: Hands, classes: int, seed: int, passes: int = 1) -> None:
         super().__init__()
         self.hands = hands
         self.targets = wanted(hands.targets, classes)
-        self.seed = seed
+        self.seed, self.passes = seed, passes
         self._ahead = ThreadPoolExecutor(1)
         self._prepared = {0: self._ahead.submit(self._prepare, 0)}
         self.start_epoch(0)
@@ -94,7 +94,7 @@ class _AugmentedHands(keras.utils.PyDataset):
 
     def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         rng = np.random.default_rng([self.seed, 3, epoch])
-        order = rng.permutation(len(self.targets))
+        order = permutations(rng, len(self.targets), self.passes)
         return order, shape_features(augment_landmarks(self.hands.landmarks[order], rng))
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class _AugmentedHands(keras.utils.PyDataset):
         self.features = self.features[:0].copy()
 
     def __len__(self) -> int:
-        return -(-len(self.targets) // BATCH)
+        return steps_of(self.order, BATCH)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         part = slice(index * BATCH, (index + 1) * BATCH)

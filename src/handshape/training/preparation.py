@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from handshape.config import HandStreamSettings, LandmarkStreamSettings
 from handshape.runtime import Runtime
@@ -28,9 +31,10 @@ class StreamTraining:
     seed: int
     runtime: Runtime
 
-    def epochs(self, steps: int) -> int:
-        """Epochs of so many steps: those of the settings, more where these would not make :data:`MIN_STEPS` each."""
-        return max(self.settings.epochs, -(-MIN_STEPS * self.settings.epochs // steps))
+    @staticmethod
+    def passes(steps: int) -> int:
+        """How often an epoch goes through hands that make so many steps: once where these are :data:`MIN_STEPS`."""
+        return max(1, -(-MIN_STEPS // steps))
 
     def optimizer(self, steps: int) -> Any:
         """AdamW (Loshchilov & Hutter 2019) whose rate falls to 0 on a cosine over so many steps."""
@@ -38,14 +42,13 @@ class StreamTraining:
         return keras.optimizers.AdamW(schedule, weight_decay=self.settings.weight_decay)
 
 
-def prepared(network: Any, training: StreamTraining, epochs: int, steps: int) -> Any:
+def prepared(network: Any, training: StreamTraining, steps: int) -> Any:
     """A compiled model of the same layers as ``network``, so that what trains it is not saved with it.
 
     Args:
         network: ends in probabilities.
         training: how.
-        epochs: that come.
-        steps: of each.
+        steps: of an epoch.
     """
     dropouts = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
@@ -53,7 +56,7 @@ def prepared(network: Any, training: StreamTraining, epochs: int, steps: int) ->
             layer.seed_generator.state.assign([training.seed, number])
     trained = keras.Model(network.inputs, network.outputs)
     trained.compile(
-        optimizer=training.optimizer(epochs * steps),
+        optimizer=training.optimizer(training.settings.epochs * steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
         metrics=[accuracy],
         jit_compile=training.runtime.xla,
@@ -61,6 +64,16 @@ def prepared(network: Any, training: StreamTraining, epochs: int, steps: int) ->
         steps_per_execution=steps if training.runtime.backend == "tensorflow" else 1,
     )
     return trained
+
+
+def permutations(rng: np.random.Generator, count: int, passes: int) -> NDArray[np.int64]:
+    """All numbers below ``count`` in chance order, and so on, as often as there are passes: [count * passes]."""
+    return np.concatenate([rng.permutation(count) for _ in range(passes)])
+
+
+def steps_of(rows: Sized, batch: int) -> int:
+    """Batches of so many that these make, the last one perhaps smaller."""
+    return -(-len(rows) // batch)
 
 
 def accuracy(wanted: Any, said: Any) -> Any:
