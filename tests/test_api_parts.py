@@ -276,7 +276,7 @@ def test_a_fault_that_passes_is_tried_again_but_not_all_the_time(registered, mon
     served = load("asl", 1, Console(quiet=True))
     served._log = events.append
     build = served.build
-    monkeypatch.setattr(served, "_build", lambda bundle: tries.append(bundle) or 1 / 0)
+    monkeypatch.setattr(served, "build", lambda bundle: tries.append(bundle) or 1 / 0)
     registered.promote(parse("asl@2"))
     for _ in range(3):
         served.refresh()
@@ -288,7 +288,7 @@ def test_a_fault_that_passes_is_tried_again_but_not_all_the_time(registered, mon
     assert len(tries) == 2
     assert [event["event"] for event in events] == ["model kept"]
     monkeypatch.setattr(models.time, "monotonic", lambda: now + 3 * models.RETRY_SECONDS)
-    monkeypatch.setattr(served, "_build", build)
+    monkeypatch.setattr(served, "build", build)
     served.refresh()
     assert served.current.version == "asl@2"
 
@@ -298,12 +298,12 @@ def test_no_trouble_of_any_kind_ends_the_watching(registered, monkeypatch):
     served = load("asl", 1, Console(quiet=True))
     served._log = events.append
     build = served.build
-    monkeypatch.setattr(served, "_build", lambda bundle: 1 / 0)
+    monkeypatch.setattr(served, "build", lambda bundle: 1 / 0)
     registered.promote(parse("asl@2"))
     served.refresh()
     assert served.current.version == "asl@1"
     assert events[0]["reason"].startswith("ZeroDivisionError")
-    monkeypatch.setattr(served, "_build", build)
+    monkeypatch.setattr(served, "build", build)
     registered.promote(parse("asl@1"))
     served.refresh()
     registered.promote(parse("asl@2"))

@@ -21,9 +21,9 @@ from handshape.evaluation.metrics import measure
 from handshape.evaluation.slices import Slice
 from handshape.files import write_json, write_text
 from handshape.workflow.claim import locked
-from handshape.workflow.confirm import Confirmation
 from handshape.workflow.crossval_result import CrossvalResult
 from handshape.workflow.run import CrossvalRun, Run, TuneRun
+from handshape.workflow.tuning.confirm import Confirmation
 
 DATA = "/photos"
 DAYS = {name: day for day, name in enumerate(("first", "second", "third", "lost", "folds", "search", "elsewhere"), 10)}

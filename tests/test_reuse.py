@@ -12,8 +12,8 @@ from handshape.training import landmarks
 from handshape.workflow import hand_streams
 from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import fit
-from handshape.workflow.reuse import TrainedStreams
 from handshape.workflow.splitting import folds
+from handshape.workflow.tuning.reuse import TrainedStreams
 
 
 @pytest.mark.usefixtures("hands_of_their_class")

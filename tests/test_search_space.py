@@ -6,7 +6,7 @@ import pytest
 
 from handshape.config import Settings, field_of, load_settings, with_values
 from handshape.errors import SettingsError
-from handshape.workflow.search_space import (
+from handshape.workflow.tuning.search_space import (
     DEFAULTS,
     Choices,
     Range,

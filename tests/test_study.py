@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("optuna", reason="a search needs Optuna")
 
 from handshape.errors import RuntimeUnavailableError, SettingsError
-from handshape.workflow import study as module
-from handshape.workflow.search_space import Range
-from handshape.workflow.study import (
+from handshape.workflow.tuning import study as module
+from handshape.workflow.tuning.search_space import Range
+from handshape.workflow.tuning.study import (
     FOLDS,
     StudyOptions,
     best_of,

@@ -14,14 +14,14 @@ from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.errors import DataError, RunError
 from handshape.evaluation.slices import Slice
-from handshape.workflow import objective, study, tune
-from handshape.workflow.confirm import Confirmation
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import load
 from handshape.workflow.run import read_record
-from handshape.workflow.tune_plan import tune_plan
-from handshape.workflow.tune_result import Tried, chosen
-from handshape.workflow.tune_start import TuneOptions
+from handshape.workflow.tuning import objective, study, tune
+from handshape.workflow.tuning.confirm import Confirmation
+from handshape.workflow.tuning.plan import tune_plan
+from handshape.workflow.tuning.result import Tried, chosen
+from handshape.workflow.tuning.start import TuneOptions
 
 SMALL = assignments(
     model__num_epochs=1, model__fine_tune_epochs=0, augmentation__views=1, model__weights="none", data__test_split=0.3

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handshape.console import Console
-    from handshape.workflow.runs import FoundRun
-    from handshape.workflow.runs_compare import RunComparison
+    from handshape.workflow.comparing.compare import RunComparison
+    from handshape.workflow.comparing.found import FoundRun
 
 ORDER = 28
 RUNS = Path("runs")
@@ -64,12 +64,12 @@ def add_parser(verbs: Verbs) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Lists the runs that are asked for, or compares some."""
     from handshape.cli.runs_views import show_comparison, show_list
-    from handshape.workflow.runs import find_runs
+    from handshape.workflow.comparing.found import find_runs
 
     folders = options.folders or [RUNS]
     found = find_runs(folders) if options.folders or RUNS.is_dir() else []
     if options.compare:
-        from handshape.workflow.runs_compare import compare_runs
+        from handshape.workflow.comparing.compare import compare_runs
 
         compared = compare_runs(options.compare, found)
         show_comparison(compared, console)
@@ -94,7 +94,7 @@ def choose(found: Sequence[FoundRun], options: argparse.Namespace) -> list[Found
     Raises:
         SettingsError: a condition or a name cannot be understood.
     """
-    from handshape.workflow.runs_query import conditions, ordered
+    from handshape.workflow.comparing.query import conditions, ordered
 
     asked = conditions(options.where, found)
     chosen = [
@@ -110,7 +110,7 @@ def choose(found: Sequence[FoundRun], options: argparse.Namespace) -> list[Found
 def _write(
     path: Path, title: str, runs: Sequence[FoundRun], console: Console, compared: RunComparison | None = None
 ) -> None:
-    from handshape.workflow.runs_page import write_page
+    from handshape.workflow.comparing.page import write_page
 
     write_page(path, title, runs, compared, console)
     console.status("save", f"Page: {path}")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from handshape.console import Console
     from handshape.reporting.runs import ListedRun
-    from handshape.workflow.runs import FoundRun
-    from handshape.workflow.runs_compare import RunComparison
-    from handshape.workflow.runs_words import Rows
+    from handshape.workflow.comparing.compare import RunComparison
+    from handshape.workflow.comparing.found import FoundRun
+    from handshape.workflow.comparing.words import Rows
 
 DROPPED = ("took", "classes", "validation", "photos", "elsewhere", "kind", "began", "state")  # first, without room
 
 
 def show_list(found: Sequence[FoundRun], chosen: Sequence[FoundRun], folders: Sequence[Path], console: Console) -> None:
     """A line a run, and what to do about those whose process is gone."""
-    from handshape.workflow.runs import GONE
+    from handshape.workflow.comparing.found import GONE
 
     places = ", ".join(map(str, folders))
     if not found:
@@ -28,7 +28,7 @@ def show_list(found: Sequence[FoundRun], chosen: Sequence[FoundRun], folders: Se
     if not chosen:
         console.result("", f"None of the {len(found)} runs in {places} is so.")
         return
-    from handshape.workflow.runs_words import listed
+    from handshape.workflow.comparing.words import listed
 
     columns = _with_room(_columns([listed(run) for run in chosen]), console)
     title = f"{len(chosen)}{of_all} runs in {places}" if len(found) > 1 else f"1 run in {places}"
@@ -41,7 +41,7 @@ def show_list(found: Sequence[FoundRun], chosen: Sequence[FoundRun], folders: Se
 def show_comparison(compared: RunComparison, console: Console) -> None:
     """What differs in settings, measures, times and versions, and what that comes to."""
     from handshape.reporting.wording import CHANCE, for_terminal
-    from handshape.workflow.runs_words import measure_rows, second_rows, setting_rows, version_rows
+    from handshape.workflow.comparing.words import measure_rows, second_rows, setting_rows, version_rows
 
     _beside("Settings that differ", compared, setting_rows(compared), console, "no setting differs")
     _beside("Measures (95% interval)", compared, measure_rows(compared), console, "nothing was measured")

@@ -12,7 +12,7 @@ from handshape.errors import SettingsError
 
 if TYPE_CHECKING:
     from handshape.console import Console
-    from handshape.workflow.tune_result import TuneResult
+    from handshape.workflow.tuning.result import TuneResult
 
 ORDER = 27
 TRIALS = 20
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.show_space:
         show_space(options, console)
         return 0
-    from handshape.workflow.search_space import read_space
-    from handshape.workflow.tune import resume_tuning, tune
-    from handshape.workflow.tune_start import TuneOptions
+    from handshape.workflow.tuning.search_space import read_space
+    from handshape.workflow.tuning.start import TuneOptions
+    from handshape.workflow.tuning.tune import resume_tuning, tune
 
     if options.folds < MIN_FOLDS:
         raise SettingsError(f"--folds cannot be {options.folds}.", f"{MIN_FOLDS} or more")
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def show_space(options: argparse.Namespace, console: Console) -> None:
     """What would be searched."""
     from handshape.config import load_settings
-    from handshape.workflow.search_space import default_space, read_space, space_as_yaml
+    from handshape.workflow.tuning.search_space import default_space, read_space, space_as_yaml
 
     settings = load_settings(options.profile, options.config, options.assignments)
     streams = settings.model.streams

@@ -17,20 +17,33 @@ from handshape.config import Settings, with_values
 from handshape.console import Console
 from handshape.errors import RunError, SettingsError
 from handshape.files import write_text
-from handshape.workflow.confirm import Confirmation, confirm
 from handshape.workflow.context import Context
 from handshape.workflow.fit import choose_weights, require_same_start
-from handshape.workflow.objective import objective
 from handshape.workflow.photographs import keep_digests, require_same_photographs
 from handshape.workflow.run import COMPLETE, TuneRun, claimed_run, held_run, read_record, run_in_progress
-from handshape.workflow.search_space import (
+from handshape.workflow.splitting import require_same_labels
+from handshape.workflow.train import moved_settings, note_beginning, say_what_is_kept, with_absolute_paths
+from handshape.workflow.tuning.confirm import Confirmation, confirm
+from handshape.workflow.tuning.objective import objective
+from handshape.workflow.tuning.report import publish_tuning
+from handshape.workflow.tuning.result import UNITS, Tried, TuneResult, all_tried, chosen, tried
+from handshape.workflow.tuning.search_space import (
     Space,
     params_of,
     read_space,
     space_as_yaml,
 )
-from handshape.workflow.splitting import require_same_labels
-from handshape.workflow.study import (
+from handshape.workflow.tuning.start import (
+    Begun,
+    TuneOptions,
+    begin,
+    kept_options,
+    study_options,
+    url_of,
+    what_groups_are,
+    without_password,
+)
+from handshape.workflow.tuning.study import (
     best_of,
     counting,
     drop_study,
@@ -41,19 +54,6 @@ from handshape.workflow.study import (
     require_optuna,
     run_trials,
     sampler_of,
-)
-from handshape.workflow.train import moved_settings, note_beginning, say_what_is_kept, with_absolute_paths
-from handshape.workflow.tune_report import publish_tuning
-from handshape.workflow.tune_result import UNITS, Tried, TuneResult, all_tried, chosen, tried
-from handshape.workflow.tune_start import (
-    Begun,
-    TuneOptions,
-    begin,
-    kept_options,
-    study_options,
-    url_of,
-    what_groups_are,
-    without_password,
 )
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from handshape.config import DataSettings, Settings
 from handshape.console import Console
 from handshape.files import write_json, write_text
 from handshape.reporting.page import TuneContent, TunedTrial, write_tune_page
-from handshape.workflow.tune_result import UNITS, Tried, TuneResult
+from handshape.workflow.tuning.result import UNITS, Tried, TuneResult
 
 OF_THE_FOLDER = ("original_data_dir", "temp_train_dir", "temp_val_dir", "temp_test_dir")  # no settings of a training
 

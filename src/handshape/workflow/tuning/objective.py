@@ -18,9 +18,9 @@ from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
 from handshape.workflow.dataset import Dataset
 from handshape.workflow.fit import Fitted
-from handshape.workflow.reuse import TrainedStreams
-from handshape.workflow.search_space import Space, suggest
-from handshape.workflow.study import FOLDS, best_of, require_place
+from handshape.workflow.tuning.reuse import TrainedStreams
+from handshape.workflow.tuning.search_space import Space, suggest
+from handshape.workflow.tuning.study import FOLDS, best_of, require_place
 
 if TYPE_CHECKING:
     from optuna import Trial

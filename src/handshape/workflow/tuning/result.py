@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handshape.config import Settings
-from handshape.workflow.confirm import Confirmation
-from handshape.workflow.objective import Cost
 from handshape.workflow.run import TuneRun
-from handshape.workflow.search_space import Space, value_in, values_of
-from handshape.workflow.study import FOLDS, SURPLUS
+from handshape.workflow.tuning.confirm import Confirmation
+from handshape.workflow.tuning.objective import Cost
+from handshape.workflow.tuning.search_space import Space, value_in, values_of
+from handshape.workflow.tuning.study import FOLDS, SURPLUS
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -11,7 +11,7 @@ from typing import Any
 from handshape.config import describe_settings
 from handshape.errors import SettingsError
 from handshape.suggestions import did_you_mean
-from handshape.workflow.runs import FoundRun
+from handshape.workflow.comparing.found import FoundRun
 
 WORDS = ("name", "kind", "state", "when", "data")
 SHARES = ("validation", "test", "external")

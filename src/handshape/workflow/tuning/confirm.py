@@ -17,7 +17,7 @@ from handshape.evaluation.slices import Slice
 from handshape.files import atomic_write
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset
-from handshape.workflow.reuse import TrainedStreams
+from handshape.workflow.tuning.reuse import TrainedStreams
 
 CONFIDENCE = 0.95
 ARMS = ("defaults", "found")

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from handshape.config import DataSettings, Settings
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset, load, possible_settings
-from handshape.workflow.objective import Cost, Searched
 from handshape.workflow.run import TuneRun
-from handshape.workflow.search_space import Space, default_space, require_streams, space_as_yaml
-from handshape.workflow.study import StudyOptions, sqlite_url
-from handshape.workflow.tune_plan import TunePlan, tune_plan
+from handshape.workflow.tuning.objective import Cost, Searched
+from handshape.workflow.tuning.plan import TunePlan, tune_plan
+from handshape.workflow.tuning.search_space import Space, default_space, require_streams, space_as_yaml
+from handshape.workflow.tuning.study import StudyOptions, sqlite_url
 
 
 @dataclass(frozen=True)

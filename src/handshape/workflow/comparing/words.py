@@ -8,9 +8,9 @@ from handshape.console import duration
 from handshape.evaluation.slices import Slice
 from handshape.reporting.runs import ListedRun
 from handshape.reporting.wording import between, percent
-from handshape.workflow.runs import FoundRun
-from handshape.workflow.runs_compare import RunComparison
-from handshape.workflow.runs_measured import EXTERNAL
+from handshape.workflow.comparing.compare import RunComparison
+from handshape.workflow.comparing.found import FoundRun
+from handshape.workflow.comparing.measured import EXTERNAL
 
 Rows = list[tuple[str, list[str]]]  # what something is called, and what each run has of it
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from handshape.errors import RuntimeUnavailableError, SettingsError
 from handshape.machine import is_installed
-from handshape.workflow.search_space import Space, stream_of
+from handshape.workflow.tuning.search_space import Space, stream_of
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

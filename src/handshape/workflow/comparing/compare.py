@@ -14,8 +14,8 @@ from handshape.evaluation.compare import SURE, PairedComparison, unpaired_interv
 from handshape.evaluation.slices import Slice
 from handshape.reporting.wording import count, difference_in_words
 from handshape.suggestions import did_you_mean, did_you_mean_path
+from handshape.workflow.comparing.found import FoundRun, read_run, with_own_names
 from handshape.workflow.run_folder import RECORD
-from handshape.workflow.runs import FoundRun, read_run, with_own_names
 
 PLACES = tuple(
     f"data.{name}" for name in ("original_data_dir", "temp_train_dir", "temp_val_dir", "temp_test_dir")

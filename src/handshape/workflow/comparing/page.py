@@ -11,9 +11,9 @@ from typing import Any
 from handshape.console import Console
 from handshape.reporting.page import RunsContent, write_runs_page
 from handshape.reporting.wording import CHANCE
-from handshape.workflow.runs import FoundRun
-from handshape.workflow.runs_compare import RunComparison
-from handshape.workflow.runs_words import listed, measure_rows, second_rows, setting_rows, version_rows
+from handshape.workflow.comparing.compare import RunComparison
+from handshape.workflow.comparing.found import FoundRun
+from handshape.workflow.comparing.words import listed, measure_rows, second_rows, setting_rows, version_rows
 
 DRAWN = 60  # runs at most: more than that cannot be told apart in a figure
 

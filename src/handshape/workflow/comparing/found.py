@@ -20,9 +20,9 @@ from handshape.config import read_yaml
 from handshape.errors import HandshapeError, RunError
 from handshape.suggestions import did_you_mean_path
 from handshape.workflow.claim import LOCK
+from handshape.workflow.comparing.measured import Measured, measured
 from handshape.workflow.run import BEGUN, RUNNING, CrossvalRun, Run, TuneRun, read_record
 from handshape.workflow.run_folder import RECORD
-from handshape.workflow.runs_measured import Measured, measured
 
 fcntl: ModuleType | None
 try:
