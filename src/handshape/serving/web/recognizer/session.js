@@ -62,7 +62,7 @@ class Session {
     this.labels = model.labels;
     this.thresholds = model.thresholds;
     this.size = model.size;
-    this.count = model.hands ?? (model.finds_hands ? 1 : 0);
+    this.count = model.hands ?? Number(model.finds_hands);
     this.classifier = classifier;
     this.channels = classifier.inputShapes.map((shape) => shape.at(-1));
     this.weights = weights;
