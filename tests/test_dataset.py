@@ -219,8 +219,9 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Counts]:
 
     def begin(folder: Path) -> Counts:
         counts, name_of = Counts(), {file.read_bytes(): str(file) for file in folder.rglob("*.jpg")}
-        for module in (io, builtins):
-            monkeypatch.setattr(module, "open", counting(counts.opened, module.open, lambda file, *_: str(file)))
+        for module in (io, builtins, os):
+            name_opened = counting(counts.opened, module.open, lambda file, *_, **__: str(file))
+            monkeypatch.setattr(module, "open", name_opened)
         for function, counter, name in (
             (images.read_bytes, counts.read, lambda path: str(path)),
             (images.open_image, counts.recognised, lambda content, *_: name_of[content]),

@@ -121,8 +121,8 @@ def test_serve_without_a_name(unseen: tuple[str, Path]):
         lines = [program.stderr.readline() for _ in range(2)]
         program.terminate()
         events = [json.loads(line) for line in program.stdout]
-    assert "asl comes with Handshape" in lines[0]
-    assert lines[1].startswith("Serving asl on http://127.0.0.1:")
+    assert lines[0].startswith("Serving asl on http://127.0.0.1:")
+    assert "asl comes with Handshape" in lines[1]
     assert events[0]["version"] == find_bundle(ready_folder("asl")).sha256
     with running(name) as server:
         photo = next(folder.glob("*/*.jpg"))
