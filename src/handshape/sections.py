@@ -152,7 +152,12 @@ class LandmarkStreamSettings(Section):
     dropout: float = Field(
         0.4, ge=0, lt=1, description="share of hidden units dropped in training; of shape features half as many"
     )
-    epochs: int = Field(40, ge=1, le=10_000, description="epochs; more where fewer hands make less than 30 steps each")
+    epochs: int = Field(
+        40,
+        ge=1,
+        le=10_000,
+        description="epochs; where hands make less than 30 steps, an epoch goes through them more than once",
+    )
 
 
 class HandStreamSettings(Section):
@@ -161,7 +166,12 @@ class HandStreamSettings(Section):
     learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate at the start; it falls to 0 on a cosine")
     weight_decay: float = Field(1e-2, ge=0, le=1, description="weight decay of AdamW")
     dropout: float = Field(0.4, ge=0, lt=1, description="share of pooled features dropped in training")
-    epochs: int = Field(20, ge=1, le=10_000, description="epochs; more where fewer hands make less than 30 steps each")
+    epochs: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        description="epochs; where hands make less than 30 steps, an epoch goes through them more than once",
+    )
 
 
 class Settings(Section):

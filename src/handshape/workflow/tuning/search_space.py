@@ -23,6 +23,7 @@ from handshape.config import (
     with_values,
 )
 from handshape.errors import SettingsError
+from handshape.settings_file import number_or
 from handshape.suggestions import did_you_mean
 
 STREAMS = "model.streams"
@@ -267,7 +268,7 @@ def _allowed(name: str, value: Any) -> Any:
     Raises:
         SettingsError: it does not.
     """
-    return value_in(with_values(Settings(), {name: _number(value)}), name)
+    return value_in(with_values(Settings(), {name: number_or(value)}), name)
 
 
 def _range(name: str, asked: Mapping[str, Any]) -> Range:
@@ -276,7 +277,7 @@ def _range(name: str, asked: Mapping[str, Any]) -> Range:
         raise SettingsError(
             f"Cannot search {name} in {dict(asked)}.", f"{{{', '.join(KEYS)}}}", did_you_mean(strange, KEYS)
         )
-    low, high, step = (_number(asked.get(key)) for key in ("low", "high", "step"))
+    low, high, step = (number_or(asked.get(key)) for key in ("low", "high", "step"))
     log, whole = asked.get("log", False), _kind(name) is int
     if _kind(name) not in (int, float):
         raise SettingsError(f"{name} is no number, so it has no range.", f"choices: {name}: [one, another]")
@@ -319,16 +320,6 @@ def _bound(field: Any, rule: str) -> Any:
 def _kind(name: str) -> Any:
     kind = getattr(field_of(name), "annotation", None)
     return get_args(kind)[0] if get_origin(kind) in (Union, types.UnionType) else kind
-
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; people mean the number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _as_yaml(value: Any) -> str:

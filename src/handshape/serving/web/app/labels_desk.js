@@ -1,30 +1,24 @@
 /** What "Fix labels" knows of the data set: its suspects, and what is decided about them, as the server has it. */
 
-const ROUTE = "v1/labels";
+import { Server, ServerError } from "./server.js";
 
-/** What went wrong, in the server's own words; `message` is a key of words.js, `text` what the server said, or "". */
-export class DeskError extends Error {
-  constructor(message, text = "") {
-    super(message);
-    this.text = text;
-  }
-}
+const ROUTE = "v1/labels";
 
 export class Desk {
   /**
    * @param {string|null} token where the server asks for one
    */
   constructor(token) {
-    this.headers = token ? { Authorization: `Bearer ${token}` } : {};
+    this.server = new Server(token, "labels");
     this.history = []; // places of suspects that were decided on here, the last one last
   }
 
   /**
    * Reads everything anew.
-   * @throws {DeskError}
+   * @throws {ServerError}
    */
   async read() {
-    Object.assign(this, await this.#ask(ROUTE));
+    Object.assign(this, await this.server.ask(ROUTE));
     this.history = this.history.filter((place) => this.suspects[place]?.decision);
   }
 
@@ -49,29 +43,17 @@ export class Desk {
    * @param {number} place in `suspects`
    * @param {"keep"|"move"|"leave_out"|"undo"} kind
    * @param {string} [label] the class it is moved to
-   * @throws {DeskError}
+   * @throws {ServerError}
    */
   async decide(place, kind, label = "") {
     const suspect = this.suspects[place];
     const wanted = { image: suspect.image, kind, label, before: suspect.decision };
-    const headers = { ...this.headers, "Content-Type": "application/json" };
-    const answer = await this.#ask(`${ROUTE}/decisions`, { method: "POST", headers, body: JSON.stringify(wanted) });
+    const answer = await this.server.post(`${ROUTE}/decisions`, wanted).catch((error) => {
+      throw error.code === "decided_elsewhere" ? new ServerError("labels_decided_elsewhere") : error;
+    });
     suspect.decision = answer.decision;
     this.counts = answer.counts;
     this.history = this.history.filter((one) => one !== place);
     if (answer.decision) this.history.push(place);
-  }
-
-  async #ask(route, options = { headers: this.headers }) {
-    let response;
-    try {
-      response = await fetch(route, { cache: "no-store", ...options });
-    } catch {
-      throw new DeskError("labels_no_server");
-    }
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    if (answer.error?.code === "decided_elsewhere") throw new DeskError("labels_decided_elsewhere");
-    throw new DeskError("labels_failed", [answer.error?.message, answer.error?.fix].filter(Boolean).join(" "));
   }
 }
