@@ -7,7 +7,7 @@ import { TrainingPanel } from "./learn_training.js";
 import { Stage } from "./stage.js";
 import { say } from "./text.js";
 
-const PAUSE_MS = 500; // between frames while the machine trains: on two cores that takes half as long again otherwise
+const PAUSE_MS = 500; // between frames while the machine trains: both would share its cores
 
 /**
  * @param {HTMLElement} root
