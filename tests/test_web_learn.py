@@ -812,7 +812,7 @@ def test_the_view_records_trains_and_keeps(server: Running, page: Seen, pretend_
         tab.get_by_label("Handshape", exact=True).fill(label)
         for count in range(10):
             tab.get_by_role("button", name="Hold to record").press("Enter")
-            tab.get_by_text(f"{count + 1} frames, 1 sessions").last.wait_for()
+            tab.get_by_text(f"Frames: {count + 1}, sessions: 1").last.wait_for()
     assert tab.locator(".learn-classes > li strong").all_inner_texts() == ["A", "new"]
     tab.get_by_role("button", name="Train on my handshapes").click()
     tab.get_by_role("button", name="Keep it and read with it").wait_for()

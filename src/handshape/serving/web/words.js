@@ -259,7 +259,7 @@ export const words = {
   learn_advice_too_alike: "The frames look alike. Move and turn your hand a little while recording.",
   learn_classes: "Your handshapes",
   learn_empty: "Nothing was recorded yet. Two handshapes, about 60 frames each, are a good start.",
-  learn_count_of: "{frames} frames, {sessions} sessions",
+  learn_count_of: "Frames: {frames}, sessions: {sessions}",
   learn_more: "Record more",
   learn_more_of: "Record more of {label}",
   learn_rename: "Rename",
