@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from browser import KEPT_RUNTIME
+from browser import keep_runtime
 
 from handshape.console import Console
 from handshape.downloads import file_sha256
@@ -17,9 +17,12 @@ from handshape.serving.litert_js import LICENSE, SHA256, VARIABLE, litert_js_fol
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """The npm package's folder, as far as it is used."""
-    if not KEPT_RUNTIME.is_dir():
-        pytest.skip("the runtime for browsers was never fetched here")
-    return Path(shutil.copytree(KEPT_RUNTIME, tmp_path / "package"))
+    keep_runtime()
+    try:
+        fetched = litert_js_folder(Console(quiet=True))
+    except DownloadError as error:
+        pytest.skip(f"the runtime for browsers cannot be had: {error.happened}")
+    return Path(shutil.copytree(fetched, tmp_path / "package"))
 
 
 @pytest.mark.parametrize("kind", ["folder", "tarball"])
