@@ -35,7 +35,8 @@ from handshape.data.reading import read_files
 from handshape.data.samples import Sample, find_images, list_samples
 from handshape.evaluation.slices import Slice
 from handshape.export.bundle import KERAS, LITERT, Bundle, ModelDescription, write_bundle
-from handshape.export.formats import FORMATS, Source, load_keras
+from handshape.export.formats import FORMATS, Source
+from handshape.export.keras_file import load_keras
 from handshape.hands.known_hands import load_known_hands
 from handshape.practice import HANDSHAPES, LETTERS, draw_practice_set
 from handshape.registry.ready import PLACE

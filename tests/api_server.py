@@ -38,10 +38,15 @@ class Answer:
     @property
     def error_code(self) -> str:
         """The code of an error that is as it should be."""
+        assert 400 <= self.status < 500
+        return self.error_code_of(self.status)
+
+    def error_code_of(self, status: int) -> str:
+        """The same for one status alone."""
         error = self.object["error"]
         assert set(error) == {"code", "message", "expected", "fix"}
         assert error["message"]
-        assert 400 <= self.status < 500
+        assert self.status == status
         return error["code"]
 
 

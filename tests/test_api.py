@@ -323,8 +323,10 @@ def test_more_at_a_time_than_it_takes(trained: Trained):
             answer = server.ask("GET", "/v1/models")
             assert answer.error_code == "busy"
             assert answer.headers["retry-after"] == "1"
-            others = [socket.create_connection(address, PATIENCE) for _ in range(2)]
-            wait_for(lambda: server.ask("GET", "/healthz").status == 503)
+            others = [socket.create_connection(address, PATIENCE) for _ in range(3)]
+            wait_for(lambda: server.ask("GET", "/v1/models").status == 503)
+            assert server.ask("GET", "/v1/models").object["error"]["code"] == "crowded"
+            assert [server.ask("GET", path).status for path in ("/healthz", "/readyz")] == [200, 200]
             for connection in others:
                 connection.close()
         wait_for(lambda: server.ask("GET", "/v1/models").status == 200)

@@ -39,8 +39,8 @@ def recognized(found: Hand | None) -> Recognition:
 class Pretender:
     """Recognises an A in every image, and a hand where it is told to."""
 
-    def __init__(self, found: Hand | None, features: np.ndarray | None) -> None:
-        self.answer = recognized(found), features
+    def __init__(self, found: Hand | None, features: np.ndarray | None, activation: np.ndarray) -> None:
+        self.answer, self.activation = (recognized(found), features), activation
 
     def explain(self, source: Path) -> tuple[Recognition, np.ndarray | None]:
         load_photograph(source)
@@ -136,23 +136,22 @@ def test_what_speaks_for_all_classes_alike_counts_for_none():
     assert where_it_looked(features, weights + shared, 1, None) == pytest.approx(expected, abs=1e-4)
 
 
-def test_heat_takes_a_feature_map_and_weights(trained: Trained, tmp_path: Path):
-    image, activation = trained.data / "A" / "A_0001.jpg", find_bundle(trained.folder).activation
-    weights = np.load(activation)
+def test_heat_takes_a_feature_map_and_weights(trained: Trained):
+    image, weights = trained.data / "A" / "A_0001.jpg", find_bundle(trained.folder).class_activation()
     speaking = np.tile(weights[:, 0] - weights.mean(axis=1), (3, 3, 1))  # for the first class
     caption, nobody = (Caption(decision, 0.9, (("A", 0.9),)) for decision in ("A", "no hand"))
     with_heat, *without = (
-        explain_image(image, None, said, features, file, 0)
-        for said, features, file in (
-            (caption, speaking, activation),
-            (caption, None, activation),
-            (caption, speaking, tmp_path / "none.npy"),
-            (caption, -speaking, activation),
+        explain_image(image, None, said, features, of_classes, 0)
+        for said, features, of_classes in (
+            (caption, speaking, weights),
+            (caption, None, weights),
+            (caption, speaking, None),
+            (caption, -speaking, weights),
         )
     )
     assert with_heat not in without and len(set(without)) == 1
-    assert explain_image(image, None, nobody, speaking, activation, 0) == explain_image(
-        image, None, nobody, None, activation, 0
+    assert explain_image(image, None, nobody, speaking, weights, 0) == explain_image(
+        image, None, nobody, None, weights, 0
     )
 
 
@@ -210,7 +209,8 @@ def test_what_a_picture_shows(
 ):
     features = np.random.default_rng(0).random((3, 3, 1280), np.float32) if has_features else None
     monkeypatch.setattr(
-        "handshape.serving.recognizer.recognizer_of", lambda bundle, console: Pretender(found, features)
+        "handshape.serving.recognizer.recognizer_of",
+        lambda bundle, console: Pretender(found, features, bundle.class_activation()),
     )
     photograph = tmp_path / "grey.png"
     Image.new("RGB", (SIDE, SIDE), (120, 120, 120)).save(photograph)

@@ -21,7 +21,8 @@ from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
 from handshape.export import exports, formats
 from handshape.export.bundle import Bundle, ModelDescription, find_bundle, write_bundle
 from handshape.export.exports import RECORD, Exports, Photographs, export_model, failure, read_exports
-from handshape.export.formats import FORMATS, Format, Source, formats_named, load_keras, require_modules
+from handshape.export.formats import FORMATS, Format, Source, formats_named, require_modules
+from handshape.export.keras_file import load_keras
 from handshape.export.usage import EXAMPLES, README
 from handshape.files import PARTIAL, REPLACED
 from handshape.hands.inputs import Inputs

@@ -111,7 +111,7 @@ class LiteRtModel:
         networks = [Network(content) for _ in range(self.threads)]
         for network in networks:
             self._free.put(network)
-        self._output_shapes = networks[0].output_shapes
+        self.input_shapes, self.output_shapes = networks[0].input_shapes, networks[0].output_shapes  # without [N]
         self.channels = tuple(shape[-1] for shape in networks[0].input_shapes)  # by which its inputs are told, in order
 
     def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
@@ -124,7 +124,7 @@ class LiteRtModel:
             One array an output, [N, …] float32, in the order of the number of their axes, then of the model.
         """
         count = len(inputs[0])
-        outputs = [np.empty((count, *shape), np.float32) for shape in self._output_shapes]
+        outputs = [np.empty((count, *shape), np.float32) for shape in self.output_shapes]
 
         def run(start: int) -> None:
             network = self._free.get()

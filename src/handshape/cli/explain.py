@@ -62,7 +62,7 @@ def explain_photograph(photograph: Path | bytes, recognizer: Recognizer, bundle:
     result, features = recognizer.explain(photograph)
     caption = Caption(result.decision, result.confidence, result.top)
     number = bundle.class_names.index(result.top[0][0])
-    return result, explain_image(photograph, result.hand, caption, features, bundle.activation, number)
+    return result, explain_image(photograph, result.hand, caption, features, recognizer.activation, number)
 
 
 def free_name(folder: Path, image: Path) -> Path:

@@ -163,6 +163,7 @@ def _add_add(actions: Verbs) -> None:
 def add(options: argparse.Namespace, console: Console) -> None:
     """A new version."""
     from handshape.registry import name_from, open_registry, path_of, require_name, resolve
+    from handshape.serving.proof import prove
 
     bundle, path = resolve(options.source, console), path_of(options.source)
     source = path.resolve() if path else Path(options.source)
@@ -172,6 +173,7 @@ def add(options: argparse.Namespace, console: Console) -> None:
         raise ModelError(f"{options.source} has no name to take.", "a name for the model", "Give it one: --name NAME")
     registry = open_registry()
     before = registry.state(require_name(name)).newest
+    prove(bundle)
     version = registry.add(name, bundle, str(source))
     is_new = version.number > before
     console.result("save", f"{version} is {options.source}" + ("" if is_new else "; it was there already"))
@@ -192,9 +194,13 @@ def _add_promote(actions: Verbs) -> None:
 
 def promote(options: argparse.Namespace, console: Console) -> None:
     """An alias stands for a version."""
-    from handshape.registry import open_registry, parse
+    from handshape.registry import Reference, open_registry, parse
+    from handshape.serving.proof import prove
 
-    version = open_registry().promote(parse(options.version), options.alias)
+    registry = open_registry()
+    meant = registry.find(parse(options.version))
+    prove(registry.bundle(meant))
+    version = registry.promote(Reference(meant.name, meant.number), options.alias)
     _say_alias(version.name, options.alias, version.number, console)
 
 

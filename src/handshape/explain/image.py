@@ -5,7 +5,6 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from handshape.explain.drawing import Caption, draw_explanation
@@ -16,7 +15,12 @@ from handshape.model.decisions import NO_HAND
 
 
 def explain_image(
-    source: Path | bytes, hand: Hand | None, caption: Caption, features: Floats | None, activation: Path, number: int
+    source: Path | bytes,
+    hand: Hand | None,
+    caption: Caption,
+    features: Floats | None,
+    weights: Floats | None,
+    number: int,
 ) -> bytes:
     """The photograph, the hand in it, where the classifier looked, and what it decided, as PNG.
 
@@ -25,8 +29,8 @@ def explain_image(
         hand: in pixels of the upright photograph at its full size; None where none was found.
         caption: what was decided.
         features: [h, w, F], the last feature map; None where the model has none.
-        activation: the file of the dense layer's weights [F, C]; it may be missing. A picture that shows no hand
-            has no heat: nothing was recognised in it.
+        weights: of the dense layer, [F, C]; None where the model has none. A picture that shows no hand has
+            no heat: nothing was recognised in it.
         number: of the most probable class.
 
     Raises:
@@ -34,8 +38,8 @@ def explain_image(
     """
     photograph = load_photograph(source)
     heat = None
-    if features is not None and activation.is_file() and caption.decision != NO_HAND:
-        heat = where_it_looked(features, np.load(activation), number, hand)
+    if features is not None and weights is not None and caption.decision != NO_HAND:
+        heat = where_it_looked(features, weights, number, hand)
     hand = hand.scaled(1 / photograph.scale) if hand else None
     stream = BytesIO()
     Image.fromarray(draw_explanation(photograph.pixels, hand, heat, caption)).save(stream, "PNG")

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from handshape.downloads import file_sha256
 from handshape.errors import ModelError
 from handshape.export.archive import pack, unpack
 from handshape.export.card import card_of
+from handshape.export.fit import Shape, read_activation, require_fit
 from handshape.export.manifest import FORMAT, MANIFEST, damaged, manifest_sha256, read_manifest
 from handshape.files import atomic_folder, cannot_read, sync, write_json
 from handshape.model.decisions import Thresholds
@@ -62,11 +63,33 @@ class Bundle(ModelDescription):
 
     @property
     def activation(self) -> Path:
-        """The weights [F, C] float32 of the dense layer behind the model's output ``features``, for heat maps.
-
-        Of the hand stream, F = 384, where there is one, else of the pixel stream, 1280; absent without both.
-        """
+        """The file of :meth:`class_activation`; absent where that is None."""
         return self.folder / ACTIVATION
+
+    def class_activation(self, features: int | None = None) -> NDArray[np.float32] | None:
+        """The weights [F, C] of the dense layer behind the model's output ``features``, for heat maps.
+
+        Of the hand stream, F = 384, where there is one, else of the pixel stream, 1280; None without both.
+
+        Args:
+            features: F, where the network says so.
+
+        Raises:
+            ModelError: the file holds something else.
+        """
+        return read_activation(self.activation, len(self.class_names), features)
+
+    def require_fit(self, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> None:
+        """Passes where the network takes what photographs give, and answers about the bundle's classes.
+
+        Args:
+            inputs: their shapes, for one photograph.
+            outputs: the same, in the order of the number of their axes.
+
+        Raises:
+            ModelError: it does not.
+        """
+        require_fit(self.litert, inputs, outputs, len(self.class_names), self.size)
 
     @property
     def litert(self) -> Path:

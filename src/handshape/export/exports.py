@@ -20,7 +20,8 @@ from handshape.errors import HandshapeError
 from handshape.evaluation.answers import Floats
 from handshape.evaluation.predictions import predict
 from handshape.export.bundle import Bundle
-from handshape.export.formats import FORMATS, Format, Source, load_keras
+from handshape.export.formats import FORMATS, Format, Source
+from handshape.export.keras_file import load_keras
 from handshape.export.parity import Parity, compare
 from handshape.export.usage import write_usage
 from handshape.hands.inputs import Inputs

@@ -25,7 +25,7 @@ from handshape.export.bundle import Bundle
 from handshape.hands.inputs import Inputs
 from handshape.machine import is_installed
 from handshape.model.networks import LiteRtNetwork, Network
-from handshape.runtime import INSTALL_HINT, native_chatter_hidden, start_on_cpu
+from handshape.runtime import INSTALL_HINT, native_chatter_hidden
 from handshape.suggestions import did_you_mean
 
 WEB = "web"  # no format of the network alone: the page that runs it, which workflow/export_web.py writes
@@ -71,20 +71,6 @@ class Format:
     write: Callable[[Source, Path], None]
     open: Callable[[Path], Network]
     fallback: str = ""
-
-
-def load_keras(bundle: Bundle) -> Any:
-    """The bundle's Keras model, on TensorFlow and the CPU.
-
-    Raises:
-        RuntimeUnavailableError: Keras already runs on another backend in this process.
-    """
-    start_on_cpu()
-    import keras
-
-    model = keras.models.load_model(bundle.keras, compile=False)
-    model.jit_compile = False
-    return model
 
 
 def require_modules(formats: Sequence[Format]) -> None:

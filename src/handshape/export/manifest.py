@@ -12,6 +12,8 @@ from handshape.errors import ModelError
 
 FORMAT = 2  # 1 had no hands and no thresholds; it still loads
 MANIFEST = "bundle.json"
+SIZES = (8, 4096)  # pixels of the square picture
+MOST_HANDS = 64
 
 
 def read_manifest(content: bytes, where: Path | str) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def read_manifest(content: bytes, where: Path | str) -> dict[str, Any]:
     """
     try:
         manifest = dict(json.loads(content))
-        version = _number(manifest, "format", least=1)
+        version = _number(manifest, "format", (1, 1_000_000))
         if version <= FORMAT:
             _require_sense(manifest)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -73,14 +75,16 @@ def _require_sense(manifest: Mapping[str, Any]) -> None:
         raise TypeError("files are not names with checksums")
     if not isinstance(manifest.get("thresholds", {}), dict):
         raise TypeError("thresholds are not numbers by name")
-    _number(manifest["input"], "size", least=1)
-    _number({"hands": 0, **manifest}, "hands", least=0)
+    if len(set(class_names)) < len(class_names):
+        raise TypeError("labels name a class twice")
+    _number(manifest["input"], "size", SIZES)
+    _number({"hands": 0, **manifest}, "hands", (0, MOST_HANDS))
 
 
-def _number(values: Mapping[str, Any], name: str, least: int) -> int:
-    number = values[name]
-    if type(number) is not int or number < least:  # True is an int, too
-        raise ValueError(f"{name} is not a whole number from {least} on")
+def _number(values: Mapping[str, Any], name: str, limits: tuple[int, int]) -> int:
+    number, (least, most) = values[name], limits
+    if type(number) is not int or not least <= number <= most:  # True is an int, too
+        raise ValueError(f"{name} is not a whole number from {least} to {most}")
     return number
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ class Recognizer:
         threads: images computed at a time; None takes one a core.
 
     Raises:
-        ModelError: the bundle has no LiteRT model.
+        ModelError: the bundle has no LiteRT model, or one that does not fit it.
     """
 
     def __init__(self, bundle: Bundle, models: HandModels | None = None, threads: int | None = None) -> None:
@@ -119,6 +120,7 @@ class Recognizer:
         self.thresholds = bundle.thresholds
         self._hands = bundle.hands
         self._network = LiteRtModel(bundle.litert, threads)
+        bundle.require_fit(self._network.input_shapes, sorted(self._network.output_shapes, key=len))
         self.threads = self._network.threads
         self._sees_pictures = PICTURE_CHANNELS in self._network.channels
         self._finders = HandFinders(models, self.threads) if models and bundle.hands else None
@@ -127,6 +129,16 @@ class Recognizer:
     def class_names(self) -> tuple[str, ...]:
         """The classes it tells apart, in the order of their numbers."""
         return self.bundle.class_names
+
+    @cached_property
+    def activation(self) -> NDArray[np.float32] | None:
+        """The weights [F, C] for heat maps; None where the model has none.
+
+        Raises:
+            ModelError: they do not fit the model.
+        """
+        maps = [shape for shape in self._network.output_shapes if len(shape) > 1]
+        return self.bundle.class_activation(maps[0][-1]) if maps else None
 
     @property
     def finds_hands(self) -> bool:
@@ -189,13 +201,17 @@ class Recognizer:
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Class probabilities [N, C]."""
-        return self._network(*inputs.by_channels(self._network.channels))[0]
+        return self.outputs(inputs)[0]
+
+    def outputs(self, inputs: Inputs) -> list[NDArray[np.float32]]:
+        """Class probabilities [N, C]; behind them the last feature maps [N, h, w, F] where the model has some."""
+        return self._network(*inputs.by_channels(self._network.channels))
 
     def _answer(self, picture: Picture, find: Find) -> tuple[Recognition, NDArray[np.float32] | None]:
         start = time.perf_counter()
         with self._finders.lent() if self._finders else nullcontext() as finder:
             inputs, hands = self._seen(picture, finder, find)
-            each, *others = self._network(*inputs.by_channels(self._network.channels))
+            each, *others = self.outputs(inputs)
         surest = int(each.max(axis=1).argmax())
         probabilities, hand = each[surest], hands[surest]
         order = np.argsort(-probabilities, kind="stable")[:TOP]

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from handshape.console import Console
 from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
 from handshape.evaluation.slices import Slice, Slices
@@ -143,7 +141,7 @@ def _draw(result: ExternalEvaluation, folder: Path, console: Console) -> list[Pa
 
 def _content(judged: Judged, figures: list[Path]) -> EvaluationContent:
     result, bundle = judged.result, judged.result.bundle
-    activation = np.load(bundle.activation) if bundle.activation.is_file() else None
+    activation = bundle.class_activation()
     network = LiteRtNetwork(bundle.litert)
     gallery = Gallery(result.evaluation, result.dataset, bundle.thresholds, network.features, activation)
     run = run_of(bundle)

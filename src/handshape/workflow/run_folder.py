@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from handshape.errors import RunError
 from handshape.files import PARTIAL, TEXT_LIMIT, cannot_write, discard, read_regular, sweep, write_json
 from handshape.suggestions import did_you_mean_path
 
 RECORD = "run.json"
+
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,53 @@ class TuneRun(CrossvalRun):
         return self.digests.is_file()
 
 
+class _LabelsFile(BaseModel):
+    """Of labels.csv, as it was when a run began."""
+
+    sha256: str
+    moved: int
+    left_out: int
+
+
+class _Record(BaseModel):
+    """What run.json may say, as far as it is relied on; more may stand there."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    timestamp: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,40}$")]  # is a part of file names
+    kind: str = "train"
+    state: str = ""
+    data: str = ""
+    external: dict[str, str] = {}
+    options: dict[str, Any] = {}
+    start: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    versions: dict[str, str] = {}
+    labels_file: _LabelsFile | None = None
+
+
+@dataclass(frozen=True)
+class EnsembleRun(Run):
+    """The paths of an ensemble: those of a training, and what each member came to."""
+
+    verb: ClassVar[str] = "ensemble"
+
+    @property
+    def members(self) -> Path:
+        """What each member that is done came to, a file a member; gone when the run is complete."""
+        return self.work / "members"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What is written into."""
+        return (*super().folders, self.members)
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether a member is done."""
+        return any(self.members.glob("*.npz"))
+
+
 def read_record(folder: Path) -> dict[str, Any]:
     """What run.json says.
 
@@ -213,11 +265,42 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(read_regular(folder / RECORD, TEXT_LIMIT))
-        record["timestamp"]
-    except (OSError, ValueError, KeyError, TypeError):
+        if not isinstance(record, dict) or "timestamp" not in record:
+            raise ValueError
+        _Record.model_validate(record)
+    except ValidationError as error:
+        raise _damaged(folder, error) from None
+    except (OSError, ValueError, RecursionError):
         raise RunError(
             f"{folder} is not a run folder.",
             f"a folder that handshape train made, with a {RECORD} in it",
             did_you_mean_path(folder) or "Look below runs/ for its name.",
         ) from None
     return dict(record)
+
+
+def options_from(record: Mapping[str, Any], kind: type[Options], folder: Path) -> Options:
+    """What a run was asked for, as its record says it.
+
+    Args:
+        record: what :func:`read_record` gave.
+        kind: a dataclass.
+        folder: of the run, for messages.
+
+    Raises:
+        RunError: the record says something else.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(record.get("options", {}))
+    except ValidationError as error:
+        raise _damaged(folder, error, "options") from None
+
+
+def _damaged(folder: Path, error: ValidationError, *above: str) -> RunError:
+    wrong = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join((*above, *(str(part) for part in wrong["loc"])))
+    return RunError(
+        f"The record {folder / RECORD} is damaged: {place}{', ' * bool(place)}{wrong['msg'].lower()}.",
+        "what handshape wrote there",
+        "Put the file back as it was, or begin a new run.",
+    )

@@ -15,6 +15,7 @@ from handshape.serving.api.access import Access
 from handshape.serving.api.answers import AppState, Explain
 from handshape.serving.api.errors import add_error_handlers
 from handshape.serving.api.limits import Limits
+from handshape.serving.api.memory import give_back_memory
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.middleware import STREAM, RequestMiddleware
 from handshape.serving.api.models import Log, Served
@@ -50,9 +51,11 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        watcher = asyncio.create_task(served.keep_current())
+        watching = (served.keep_current(), give_back_memory(metrics.images_seen))
+        watchers = [asyncio.create_task(each) for each in watching]
         yield
-        watcher.cancel()
+        for each in watchers:
+            each.cancel()
         await asyncio.to_thread(workers.stop)  # meanwhile, those whose work was cut off are told so
 
     app = FastAPI(

@@ -13,6 +13,7 @@ from prometheus_client import Gauge
 from handshape.serving.api.errors import ApiError
 
 DAY = 86_400.0
+MAX_HEAD = 16_384  # bytes of a request's first line and headers
 RANGES = {"rate": (0.0, math.inf), "seconds": (0.1, DAY), "stop": (0.0, DAY)}  # the others are whole numbers from 1 on
 REMEMBERED = 10_000  # clients, so that nobody fills the memory with addresses
 

@@ -32,6 +32,10 @@ class Metrics:
         self._model = Info("handshape_model", "The model being served.", registry=registry)
         self._registry = registry
 
+    def images_seen(self) -> float:
+        """All images and frames so far, those that could not be read among them."""
+        return sum(sample.value for metric in self.images.collect() for sample in metric.samples)
+
     def page(self, **model: str) -> bytes:
         """Everything, as Prometheus reads it, with these words about the model being served."""
         self._model.info(model)

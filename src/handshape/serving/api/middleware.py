@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from handshape.serving.api.access import Access
 from handshape.serving.api.errors import ApiError, not_found, server_error, stopping
-from handshape.serving.api.limits import Limits, Rate, Slots
+from handshape.serving.api.limits import MAX_HEAD, Limits, Rate, Slots
 from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Log
 from handshape.serving.api.page import Page
+from handshape.serving.api.protocol import CONNECTIONS
 
 STREAM = "/v1/stream"
 OPEN_ROUTES = ("/healthz", "/readyz")  # for whoever watches over the server, even when it is busy
@@ -81,8 +82,11 @@ class RequestMiddleware:
             ApiError: it is not let in.
         """
         headers = Headers(scope=scope)
+        _require_short_head(scope)
         if scope["type"] == "http" and scope["path"] in OPEN_ROUTES:
             return nullcontext()
+        if len(scope.get("state", {}).get(CONNECTIONS, ())) > self._limits.connections:
+            raise _crowded(self._limits)
         if scope["type"] == "http" and self._page and self._page.has(scope["path"]):
             return self._admitted_to_page(self._page, scope, headers)
         self._access.check(headers)
@@ -195,6 +199,19 @@ class _Answer:
                 headers["Connection"] = "close"
         self.has_begun = True
         await self._send(message)
+
+
+def _require_short_head(scope: Scope) -> None:
+    """The parser bounds a head that comes in parts, but not one that comes at once."""
+    size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+    if size + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD:
+        texts = ("The request's headers are too large.", f"at most {MAX_HEAD} bytes", "Send fewer, or shorter ones.")
+        raise ApiError(431, "head_too_large", *texts, {"Connection": "close"})
+
+
+def _crowded(limits: Limits) -> ApiError:
+    texts = ("Too many connections are open.", f"at most {limits.connections}", "Try again in a second.")
+    return ApiError(503, "crowded", *texts, {"Retry-After": "1", "Connection": "close"})
 
 
 def _too_large(limits: Limits) -> ApiError:

@@ -12,17 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from handshape.errors import HandshapeError, ModelError
 from handshape.export.bundle import Bundle, find_bundle
 from handshape.export.manifest import MANIFEST, read_manifest
 from handshape.registry import open_registry, parse, path_of
+from handshape.serving.proof import BLANK, prove_recognizer
 from handshape.serving.recognizer import Recognizer
 
 POLL_SECONDS = 2.0
 RETRY_SECONDS = 60.0  # after a version could not be loaded: fetching and checking it may take many seconds
-BLANK = np.zeros((256, 256, 3), np.uint8)
 
 Log = Callable[[dict[str, Any]], None]
 
@@ -101,6 +99,7 @@ class Served:
     def _load(self, snapshot: _Snapshot, name: str) -> Loaded:
         bundle = snapshot.fetch()
         recognizer = self.build(bundle)
+        prove_recognizer(recognizer)
         recognizer.recognize_all([BLANK] * recognizer.threads)  # a network's first answer takes several times as long
         loaded = Loaded(snapshot.version or bundle.sha256, bundle, recognizer, datetime.now(UTC))
         self._last_failure = ""

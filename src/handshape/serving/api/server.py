@@ -13,10 +13,10 @@ from starlette.types import ASGIApp
 
 from handshape.errors import RuntimeUnavailableError, SettingsError
 from handshape.files import why
-from handshape.serving.api.limits import Limits
+from handshape.serving.api.limits import MAX_HEAD, Limits
+from handshape.serving.api.protocol import protocol_of
 
 EVERYWHERE = ("0.0.0.0", "::")
-MAX_HEAD = 16_384  # bytes
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,12 @@ def make_server(app: ASGIApp, limits: Limits, tls: Certificate | None = None) ->
     """A server to be run on sockets; SIGINT and SIGTERM have it finish what it is working on, then stop."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=protocol_of(limits),
         ws_max_size=limits.frame,
         ws_per_message_deflate=False,  # images are compressed already
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=limits.connections + 1,  # uvicorn answers 503 once there are as many as this
         h11_max_incomplete_event_size=MAX_HEAD,
         ssl_certfile=tls.file if tls else None,
         ssl_keyfile=tls.key if tls else None,

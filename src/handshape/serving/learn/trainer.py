@@ -29,6 +29,7 @@ from handshape.serving.learn.comparison import compare
 from handshape.serving.learn.names import RefusedError
 from handshape.serving.learn.progress import Progress
 from handshape.serving.learn.recordings import Recorded, Recordings
+from handshape.serving.proof import prove
 from handshape.serving.recognizer import Recognizer
 
 PROGRAM = (sys.executable, "-m", "handshape")
@@ -187,7 +188,9 @@ class Trainer:
             if require_name(name) in ready_names():
                 raise RefusedError("name_taken", f"{name} is a model that comes with Handshape.", "another name")
             registry = open_registry()
-            version = registry.add(name, read_bundle(training.run / "bundle"), f"recordings in {self._recordings.root}")
+            bundle = read_bundle(training.run / "bundle")
+            prove(bundle)
+            version = registry.add(name, bundle, f"recordings in {self._recordings.root}")
             registry.promote(Reference(name, version.number))
             training.state, training.version = KEPT, str(version)
             discard(training.folder)
