@@ -130,6 +130,26 @@ def test_bars_fit_the_terminal(width, terminal):
     assert max(map(len, lines)) <= width
 
 
+@pytest.mark.parametrize(
+    ("width", "told", "left_out"),
+    [
+        (60, "left", "accuracy"),
+        (72, "accuracy 95.1%", "GPU"),
+        (80, "accuracy 95.1%, GPU 87%", "GiB"),
+        (100, "accuracy 95.1%, GPU 87%, 15.1 GiB, 64 °C", "…"),
+    ],
+)
+def test_a_bar_shows_the_parts_of_a_note_that_fit(width, told, left_out, terminal):
+    console, screen = terminal(width)
+    with console.progress("Phase 1, epoch", 25) as bar:
+        bar.advance(4, note="accuracy 95.1%, GPU 87%, 15.1 GiB, 64 °C")
+    lines = plain(screen).replace("\r", "\n").splitlines()
+    shown = [line for line in lines if " 4/25" in line]
+    assert any(told in line for line in shown)
+    assert not any(left_out in line for line in shown)
+    assert max(map(len, lines)) <= width
+
+
 def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("handshape.console.time.monotonic", lambda: now[0])
@@ -193,10 +213,12 @@ def test_what_the_encoding_lacks_is_escaped(monkeypatch):
     assert "jpg" in lines[0]
 
 
-def test_closed_stdout_is_no_error(monkeypatch):
+def test_a_result_that_cannot_be_written_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
-    Console(to_json=True).emit({"a": 1})
-    Console().say("b")
+    for write in (lambda: Console(to_json=True).emit({"a": 1}), lambda: Console().say("b")):
+        with pytest.raises(HandshapeError, match="stdout is closed"):
+            write()
+    Console().result("done", "Trained")  # what was made is there, whoever reads this
 
 
 def test_long_lines_break_between_words_on_a_terminal_alone(terminal):

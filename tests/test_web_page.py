@@ -159,16 +159,18 @@ def test_all_words_are_in_one_file():
     known = set(re.findall(r"^  (\w+):", (site.WEB / "words.js").read_text("utf-8"), re.MULTILINE))
     sources = [path.read_text("utf-8") for path in APP.glob("*.js")]
     used = {key for text in sources for key in re.findall(r'\bsay\("(\w+)"', text)}
-    used |= set(re.findall(r'data-word="(\w+)"', (site.WEB / "index.html").read_text("utf-8")))
+    for page in site.WEB.glob("*.html"):
+        used |= set(re.findall(r'data-word="(\w+)"', page.read_text("utf-8")))
     assert len(used) > 60
     assert used <= known
     unused = {key for key in known - used if not any(re.search(rf"\b{key}\b", text) for text in sources)}
-    made = r"source|camera|finger|nav|practise|spell|recognizer|learn|labels"  # their keys are put together
+    made = r"source|camera|finger|nav|practise|spell|recognizer|learn|labels|watch"  # their keys are put together
     assert {key for key in unused if not re.match(rf"({made})_", key)} <= {"language", "direction"}
 
 
-def test_nothing_is_inline():
-    text = (site.WEB / "index.html").read_text("utf-8")
+@pytest.mark.parametrize("page", ["index.html", "watch.html"])
+def test_nothing_is_inline(page: str):
+    text = (site.WEB / page).read_text("utf-8")
     assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", text)
     assert "http://" not in text
     assert "https://" not in text

@@ -149,6 +149,8 @@ class Screen:
         self.rich.print(content, style=self._style(style) or None, soft_wrap=soft_wrap)
         if self._sheet is not None:
             text = self._sheet.taken()
+            if sys.stdout is None:
+                return  # what was made is there all the same
             write_stdout(text if self.is_terminal else re.sub(" +$", "", text, flags=re.MULTILINE))
 
 
@@ -210,10 +212,10 @@ def write_stdout(text: str) -> None:
 
     Raises:
         BrokenPipeError: nobody reads it any more.
-        HandshapeError: there is no room for it.
+        HandshapeError: there is no room for it, or stdout was closed from the start.
     """
-    if sys.stdout is None:  # closed from the start
-        return
+    if sys.stdout is None:
+        raise HandshapeError("Cannot write the results: stdout is closed.", "room where stdout goes")
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from handshape.serving.api.learning import Learning
     from handshape.serving.api.limits import Limits
     from handshape.serving.api.models import Loaded, Served
+    from handshape.serving.watch.watch import Watch
 
 ORDER = 80
 RATE_FOR_STRANGERS = 30.0  # requests a second, on addresses that others can reach
@@ -46,6 +47,7 @@ def add_parser(verbs: Verbs) -> None:
             "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=handshape \\\n"
             "    -addext subjectAltName=IP:192.168.0.10 -keyout key.pem -out cert.pem",
             "handshape serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
+            "handshape serve asl@production --watch --shadow asl@4 --keep-unsure to-label",
         ],
     )
     parser.add_argument(
@@ -77,6 +79,21 @@ def add_parser(verbs: Verbs) -> None:
         action="store_true",
         help="the page may record and train for others than this machine; needs tokens",
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="count answers beside those when the model was tested: GET /v1/watch, /metrics, and the page /watch.html",
+    )
+    parser.add_argument(
+        "--shadow", metavar="MODEL", help="another model answers too, heard by nobody; where it differs is counted"
+    )
+    parser.add_argument(
+        "--keep-unsure",
+        type=given_path,
+        metavar="FOLDER",
+        help="keep the images that it is least sure of, to be labelled; else no image is kept",
+    )
+    parser.add_argument("--keep", type=int, default=100, metavar="N", help="of them, the most (default: 100)")
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="another name it answers to, behind a proxy"
     )
@@ -110,6 +127,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     origins = [read_origin(text) for text in options.allow_origin]
     limits = limits_from(options.limits, is_private)
     served = load(options.model or newest_run(Path("runs")) or DEFAULT, options.workers, console)
+    served.watch = watch = watch_for(options, served, console)
     hosts = {*LOOPBACK, *options.allow_host} if is_private or options.allow_host else set()
     access = Access(tokens, hosts, origins)
     learning = learning_for(options, served, limits, console) if may_learn(options, is_private, tokens) else None
@@ -120,10 +138,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
         open_socket(options.host, options.port, limits) as socket,
         problems_said(console),
         closing(learning) if learning else nullcontext(),
+        closing(watch) if watch else nullcontext(),
     ):
         server = make_server(app, limits, tls)
         address = address_of(socket, options.host, bool(tls))
         console.status("done", f"Serving {served.name} on {address} (open it in a browser; Ctrl-C stops it)")
+        if watch:
+            console.hint("How it fares:", f"{address}/watch.html")
         announce(served.name, served.current.bundle, console)
         if not (is_private or tokens):
             console.warn("Whoever reaches this machine may use it: no --token-file was given.")
@@ -157,6 +178,39 @@ def learning_for(options: argparse.Namespace, served: Served, limits: Limits, co
     from handshape.serving.learn.recordings import Recordings
 
     return Learning(Recordings(options.recordings or own_folder("recordings")), served, limits, console)
+
+
+def watch_for(options: argparse.Namespace, served: Served, console: Console) -> Watch | None:
+    """What sees every answer, where it was asked for.
+
+    Raises:
+        SettingsError: no image may be kept.
+        HandshapeError: there is no such shadow, or the folder cannot be made.
+    """
+    if not (options.watch or options.shadow or options.keep_unsure):
+        return None
+    from handshape.files import cannot_write
+    from handshape.registry import resolve
+    from handshape.serving.proof import prove_recognizer
+    from handshape.serving.recognizer import recognizer_of
+    from handshape.serving.watch.shadow import Shadow
+    from handshape.serving.watch.unsure import UnsureImages
+    from handshape.serving.watch.watch import Watch
+
+    if options.keep < 1:
+        raise SettingsError(f"--keep cannot be {options.keep}.", "1 or more", "Without --keep-unsure no image is kept.")
+    unsure = shadow = None
+    if options.keep_unsure:
+        try:
+            unsure = UnsureImages(options.keep_unsure, options.keep)
+        except OSError as error:
+            raise cannot_write(options.keep_unsure, error) from None
+        console.warn(f"Images are kept: the {options.keep} that {served.name} is least sure of, in {unsure.folder}")
+    if options.shadow:
+        other = recognizer_of(resolve(options.shadow, console), console, 1)
+        prove_recognizer(other)
+        shadow = Shadow(options.shadow, lambda image: other.recognize(image).decision)
+    return Watch(lambda: served.current.bundle, shadow, unsure)
 
 
 def limits_from(assignments: list[str], is_private: bool) -> Limits:

@@ -28,7 +28,7 @@ from handshape.serving.litert_js import litert_js_folder
 WEB = Path(__file__).parent / "web"
 INDEX, DESCRIPTION = "index.html", "site.json"
 MODEL, HANDS, RUNTIME, PRACTICE = "model/", "hands/", "litert/", "practice/"  # folders beside the page's own files
-OF_SERVERS = ("app/learn", "app/labels", "app/server")  # what needs a server's routes
+OF_SERVERS = ("app/learn", "app/labels", "app/server", "app/watch", "watch.html")  # what needs a server's routes
 RETRY_SECONDS = 60.0  # after which what could not be fetched is asked for again
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",

@@ -15,9 +15,11 @@ from handshape.evaluation.decisions import DecisionReport, report_decisions
 from handshape.evaluation.metrics import Metrics, measure
 from handshape.evaluation.predictions import Predictions, predict
 from handshape.evaluation.thresholds import Tuning, tune_thresholds
+from handshape.hands.geometry import hand_size
 from handshape.hands.inputs import Inputs
-from handshape.model.decisions import Thresholds
+from handshape.model.decisions import Thresholds, decide
 from handshape.model.networks import Network
+from handshape.model.profile import Profile
 from handshape.reporting.wording import false_accepts_in_words, for_terminal, misses, other_signs_in_words
 from handshape.workflow.dataset import Dataset
 
@@ -53,6 +55,16 @@ class Evaluation:
         """The same as decisions are made on it."""
         predictions = self.predictions
         return Answers.of(self.class_names, predictions.probabilities, predictions.targets, self.hand_found)
+
+    def profile(self, dataset: Dataset, thresholds: Thresholds) -> Profile:
+        """Counts of these answers, by which others can be compared with them."""
+        sizes = hand_size(dataset.inputs.landmarks[self.rows])[:, 0].tolist()
+        found = [None] * len(self.rows) if self.hand_found is None else self.hand_found.tolist()
+        profile = Profile()
+        for probabilities, has_hand, size in zip(self.predictions.probabilities, found, sizes, strict=True):
+            decision = decide(self.class_names, probabilities, has_hand, thresholds)
+            profile.add(decision, float(probabilities.max()), size if has_hand else None)
+        return profile
 
     def decisions(
         self, thresholds: Thresholds, negatives: Answers | None = None, other_signs: Answers | None = None

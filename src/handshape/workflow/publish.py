@@ -15,6 +15,7 @@ from handshape.evaluation.predictions import Predictions
 from handshape.export.bundle import TRAINED_ON, Bundle, ModelDescription, folder_mark, write_bundle
 from handshape.files import atomic_write, write_json, write_text
 from handshape.machine import versions
+from handshape.model.profile import PROFILE
 from handshape.workflow.context import Context, optional
 from handshape.workflow.evaluate import measures_of
 from handshape.workflow.hparams import log_hparams
@@ -124,6 +125,7 @@ def save_model(trained: Trained, findings: Findings | None, run: Run, context: C
     details = {
         **_facts(trained, findings),
         "learned_from_all": trained.is_refitted,
+        PROFILE: trained.results.test.profile(dataset, trained.results.tuning.thresholds).as_dict(),
         LEARNED_FROM: learned.encoded,
         TRAINED_ON: folder_mark(Path(settings.data.original_data_dir)),
         "settings": without_places(settings),

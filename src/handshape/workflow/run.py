@@ -16,7 +16,7 @@ from handshape.console import Console
 from handshape.errors import HandshapeError, RunError, hides_interrupt
 from handshape.files import cannot_write, is_refused, require_disk_space
 from handshape.workflow.claim import claimed, locked, require_place
-from handshape.workflow.run_folder import RECORD, CrossvalRun, Run, TuneRun, read_record
+from handshape.workflow.run_folder import RECORD, CrossvalRun, EnsembleRun, Run, TuneRun, read_record
 
 __all__ = [
     "BEGUN",
@@ -24,6 +24,7 @@ __all__ = [
     "RECORD",
     "RUNNING",
     "CrossvalRun",
+    "EnsembleRun",
     "Run",
     "TuneRun",
     "claimed_run",
@@ -36,6 +37,7 @@ __all__ = [
 
 BEGUN, RUNNING, COMPLETE = "begun", "running", "complete"  # states: photographs are being read; something is learned
 ROOM = 100_000_000  # bytes: models, checkpoint and figures come to about 70 MB
+LEAST_ROOM = 20_000_000  # of a run that goes on: each file is written beside the one it takes the place of
 LONGEST_NAME = 200  # bytes; file systems allow 255
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -134,7 +136,7 @@ def run_in_progress(run: Run, console: Console, keep: bool) -> Iterator[None]:
     """
     with _hold_of(run, keep):
         try:
-            require_disk_space(run.folder, ROOM)
+            require_disk_space(run.folder, max(ROOM - run.bytes, LEAST_ROOM))
             run.create_folders()
             run.record(state=RUNNING)
             with console.log_file(run.log):

@@ -6,7 +6,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -141,6 +141,11 @@ class Run:
     def resume_command(self) -> str:
         """What a user types to go on with it."""
         return f"handshape {self.verb} --resume {shlex.quote(str(self.folder))}"
+
+    @property
+    def bytes(self) -> int:
+        """What the folder holds so far."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
     def sweep(self) -> None:
         """Removes the half-written files of a process that was killed; no other may be at work here."""
@@ -290,8 +295,12 @@ def options_from(record: Mapping[str, Any], kind: type[Options], folder: Path) -
     Raises:
         RunError: the record says something else.
     """
+    options = record.get("options", {})
+    unknown = set(options) - {each.name for each in fields(kind)}  # type: ignore[arg-type]  # any dataclass
+    if unknown:
+        raise _broken(folder, f"options.{min(unknown)}, nobody knows it")
     try:
-        return TypeAdapter(kind).validate_python(record.get("options", {}))
+        return TypeAdapter(kind).validate_python(options)
     except ValidationError as error:
         raise _damaged(folder, error, "options") from None
 
@@ -299,8 +308,12 @@ def options_from(record: Mapping[str, Any], kind: type[Options], folder: Path) -
 def _damaged(folder: Path, error: ValidationError, *above: str) -> RunError:
     wrong = error.errors(include_url=False, include_input=False)[0]
     place = ".".join((*above, *(str(part) for part in wrong["loc"])))
+    return _broken(folder, f"{place}{', ' * bool(place)}{wrong['msg'].lower()}")
+
+
+def _broken(folder: Path, why: str) -> RunError:
     return RunError(
-        f"The record {folder / RECORD} is damaged: {place}{', ' * bool(place)}{wrong['msg'].lower()}.",
+        f"The record {folder / RECORD} is damaged: {why}.",
         "what handshape wrote there",
         "Put the file back as it was, or begin a new run.",
     )

@@ -15,6 +15,7 @@ from handshape.serving.api.metrics import Metrics
 from handshape.serving.api.models import Loaded, Served
 from handshape.serving.api.threads import Workers
 from handshape.serving.recognizer import Recognition
+from handshape.serving.watch.watch import Watch
 
 LONGEST_SIDE = 20_000  # pixels; making a longer strip smaller takes far more memory than its pixels do
 
@@ -31,9 +32,16 @@ class AppState:
     metrics: Metrics
     explain: Explain
 
+    @property
+    def watch(self) -> Watch | None:
+        """What sees every answer; None where nobody watches."""
+        return self.served.watch
 
-def recognized(state: AppState, image: bytes, recognize: Callable[[bytes], Recognition]) -> Recognition | ApiError:
-    """What was recognised in an image, or what is wrong with it, counted."""
+
+def recognized(
+    state: AppState, image: bytes, recognize: Callable[[bytes], Recognition], is_watched: bool = True
+) -> Recognition | ApiError:
+    """What was recognised in an image, or what is wrong with it, counted; and watched, where somebody watches."""
     try:
         require_pixels(image, state.limits.pixels)
         recognition = recognize(image)
@@ -43,6 +51,8 @@ def recognized(state: AppState, image: bytes, recognize: Callable[[bytes], Recog
     outcome = {UNKNOWN: "unknown", NO_HAND: "no_hand"}.get(recognition.decision, "label")
     state.metrics.images.labels(outcome).inc()
     state.metrics.recognition.observe(recognition.milliseconds / 1000)
+    if state.watch and is_watched:
+        state.watch.saw(image, recognition)
     return recognition
 
 

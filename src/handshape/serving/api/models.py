@@ -18,6 +18,7 @@ from handshape.export.manifest import MANIFEST, read_manifest
 from handshape.registry import open_registry, parse, path_of
 from handshape.serving.proof import BLANK, prove_recognizer
 from handshape.serving.recognizer import Recognizer
+from handshape.serving.watch.watch import Watch
 
 POLL_SECONDS = 2.0
 RETRY_SECONDS = 60.0  # after a version could not be loaded: fetching and checking it may take many seconds
@@ -50,6 +51,7 @@ class Served:
     def __init__(self, name: str, build: Callable[[Bundle], Recognizer], log: Log) -> None:
         self.name = name
         self.build = build
+        self.watch: Watch | None = None  # whoever watches over the answers puts one here
         self._log = log
         self._last_failure = ""
         self._lock = threading.Lock()

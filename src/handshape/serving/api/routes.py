@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -21,6 +22,7 @@ FIELD = "image"
 FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, BMP, WEBP, GIF or TIFF"}
 CHARSETS = (b"utf-8", b"utf8", b"us-ascii", b"ascii")  # Python decodes others to what cannot be sent back, or fails
 GUARDED = errors(401, 403, 429)
+WATCHED = GUARDED | errors(404)
 COUNTS = GUARDED | {200: {"content": {"text/plain": {}}, "description": "the counts"}}
 FORM_ERRORS = GUARDED | errors(400, 408, 413, 415, 422, 503)
 
@@ -94,8 +96,16 @@ def make_router(state: AppState) -> APIRouter:
 
     @router.get("/metrics", summary="Counts, for Prometheus", response_class=Response, responses=COUNTS)
     async def metrics() -> Response:
+        if state.watch:
+            state.metrics.watched(state.watch.as_dict())
         page = state.metrics.page(name=state.served.name, version=state.served.current.version)
         return Response(page, media_type=state.metrics.media_type)
+
+    @router.get("/v1/watch", summary="Answers in use, beside those when it was tested", responses=WATCHED)
+    async def watched() -> dict[str, Any]:
+        if state.watch is None:
+            raise ApiError(404, "not_watched", "Nobody watches over this server.", fix="Start it with --watch.")
+        return await asyncio.to_thread(state.watch.as_dict)
 
     return router
 

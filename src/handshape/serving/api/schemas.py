@@ -24,12 +24,14 @@ REASONS = {
     400: "a form that is broken",
     401: "no valid token",
     403: "a web page from elsewhere",
+    404: "nothing that is there",
     408: "a request that came too slowly",
     413: "more bytes, pixels or images than are taken",
     415: "no form, or one in another charset",
     422: "no image, or none that can be read",
     429: "too many requests",
-    503: "the server was stopped before it had finished",
+    431: "headers that are too large",
+    503: "the server was stopped before it had finished, or too many connections are open",
 }
 
 

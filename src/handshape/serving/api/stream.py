@@ -22,6 +22,7 @@ from handshape.serving.api.errors import ApiError
 from handshape.serving.recognizer import Recognition
 
 UNSUPPORTED = 1003  # of RFC 6455: a kind of data that is not taken
+WATCHED = 10  # of so many frames one is watched: they show the same hand
 IMAGES = "binary messages, each the bytes of one image file"
 
 Newest = asyncio.Queue[tuple[int, bytes] | None]  # one frame with its number; None when no more come
@@ -72,7 +73,7 @@ async def _answer(socket: WebSocket, newest: Newest, state: AppState, landmarks:
         state.metrics.late.inc(number - expected)
         expected = number + 1
         follow = functools.partial(state.served.current.recognizer.follow, previous=previous)
-        answer = await state.workers.run(recognized, state, frame, follow)
+        answer = await state.workers.run(recognized, state, frame, follow, number % WATCHED == 0)
         if isinstance(answer, Recognition):
             previous = answer.hand
         async with asyncio.timeout(state.limits.seconds):
