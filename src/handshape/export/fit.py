@@ -62,7 +62,7 @@ def read_activation(file: Path, classes: int, features: int | None = None) -> ND
         return None
     try:
         weights = np.load(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError, SyntaxError) as error:  # of a header that is no header
+    except Exception as error:  # a header is read as Python's source, which fails in many ways
         raise damaged(file.parent, file.name, f"cannot be read ({type(error).__name__})") from None
     if not isinstance(weights, np.ndarray) or weights.dtype.kind != "f" or weights.ndim != 2:
         raise damaged(file.parent, file.name, "is no table of numbers")
