@@ -3,9 +3,9 @@
     make chaos                    50 kills, of trainings with hands and on whole images
     python scripts/chaos.py --kills 10 --seed 3
 
-Of each kind of training one runs unbroken. The others are killed with SIGKILL: half of them at a moment drawn from the time
-that the unbroken one took, half of them just before or just after a file takes its name, at a write drawn from all that it
-made. Some resumes are killed once more. Passes where every bundle is the unbroken one's, byte for byte.
+Of each kind of training one runs unbroken. The others are killed with SIGKILL: half of them at a moment drawn from the
+time that the unbroken one took, half of them just before or just after a file takes its name, at a write drawn from all
+that it made. Some resumes are killed once more. Passes where every bundle is the unbroken one's, byte for byte.
 """
 
 from __future__ import annotations
@@ -108,6 +108,11 @@ class Training:
     def bundle(self) -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in sorted((self.run / "bundle").iterdir())}
 
+    def differences(self, reference: Unbroken) -> list[str]:
+        """Files of the bundle that are not those of the unbroken training, and what should not be there."""
+        mine = self.bundle() if (self.run / "bundle").is_dir() else {}
+        return [*(name for name in reference.bundle if mine.get(name) != reference.bundle[name]), *self.left_over()]
+
     def left_over(self) -> list[str]:
         """What a killed process had begun to write, and nobody removed."""
         return [str(path.relative_to(self.run)) for path in self.run.rglob(".*")] + [
@@ -139,7 +144,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="trainings to be killed (default: 50)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    chance = random.Random(options.seed)
+    chance, console = random.Random(options.seed), Console()
     with tempfile.TemporaryDirectory(prefix="handshape-chaos-") as folder:
         place = Path(folder)
         data = place / "photographs"
@@ -150,7 +155,7 @@ def main() -> int:
             start, training = time.perf_counter(), Training(kind, data, place / f"unbroken-{kind}")
             training.finish()
             references[kind] = Unbroken(training.bundle(), time.perf_counter() - start, training.writes)
-            print(f"{kind}: unbroken in {references[kind].seconds:.1f} s, {references[kind].writes} writes", flush=True)
+            console.say(f"{kind}: unbroken in {references[kind].seconds:.1f} s, {references[kind].writes} writes")
         identical = kills = 0
         for number in range(options.kills):
             kind = list(KINDS)[number % len(KINDS)]
@@ -162,15 +167,15 @@ def main() -> int:
             try:
                 if not (training.run / "bundle").is_dir() or (training.run / "work").exists():
                     training.finish()
-                same = training.bundle() == reference.bundle and not training.left_over()
+                same = not training.differences(reference)
             except (RuntimeError, OSError) as error:
                 same = False
-                print(error)
+                console.say(str(error))
             identical += same
-            verdict = "identical" if same else f"DIFFERENT {training.left_over()}"
-            print(f"{number + 1:3} {kind:6} killed {', then '.join(told)}: {verdict}", flush=True)
+            verdict = "identical" if same else f"DIFFERENT: {training.differences(reference)}"
+            console.say(f"{number + 1:3} {kind:6} killed {', then '.join(told)}: {verdict}")
             shutil.rmtree(training.place)
-        print(
+        console.say(
             f"{kills} kills of {options.kills} trainings: {identical} of {options.kills} identical to the unbroken one"
         )
         return int(identical < options.kills)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Handshape, assignments
 
-from handshape.workflow import crossval
+from handshape.workflow import crossval_fold
 from handshape.workflow.crossval_result import mean_of, spread_of
 from handshape.workflow.run import read_record
 
@@ -56,7 +56,7 @@ def test_each_signer_is_kept_out_once(drawn: Path, handshape: Handshape, tmp_pat
 def test_goes_on_with_the_fold_it_was_at(
     photos: Path, handshape: Handshape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    fits, fit = [], crossval.fit
+    fits, fit = [], crossval_fold.fit
 
     def stopped_at_second(*arguments):
         fits.append(arguments)
@@ -64,7 +64,7 @@ def test_goes_on_with_the_fold_it_was_at(
             raise KeyboardInterrupt
         return fit(*arguments)
 
-    monkeypatch.setattr(crossval, "fit", stopped_at_second)
+    monkeypatch.setattr(crossval_fold, "fit", stopped_at_second)
     folder = tmp_path / "runs" / "cv"
     outcome = handshape("crossval", photos, "--folds", 3, "--out", folder.parent, "--name", "cv", *SMALL)
     assert outcome.code == 130

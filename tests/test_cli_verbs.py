@@ -21,6 +21,7 @@ VERBS = (
     "labels",
     "train",
     "crossval",
+    "ensemble",
     "tune",
     "runs",
     "evaluate",

@@ -12,11 +12,13 @@ from helpers import require_same_arrays, started_runtime
 
 from handshape.config import HandStreamSettings
 from handshape.console import Console
+from handshape.errors import DivergedError
 from handshape.hands.landmarks import FEATURES
 from handshape.model.streams import HAND_UNITS, HandStream, build_hand_stream
 from handshape.training import hand as training
 from handshape.training import preparation
 from handshape.training.checkpoints import TrainingState
+from handshape.training.distribution import OneDevice
 from handshape.training.hand import Followed, SeenHands, hand_probabilities, pooled_features, train_hand
 from handshape.training.preparation import StreamTraining, accuracy
 from handshape.training.weighting import OTHER_SIGN, balanced, wanted
@@ -135,7 +137,7 @@ def test_a_small_set_is_gone_through_more_often_in_an_epoch(monkeypatch: pytest.
 
 
 def test_each_pass_shows_every_hand_once_in_another_order(features: np.ndarray) -> None:
-    batches = training._Hands(seen(features, LEARN), CLASSES, 0, passes=3)
+    batches = training._Hands(seen(features, LEARN), CLASSES, 0, OneDevice(), training.BATCH, passes=3)
     passes = batches.order.reshape(3, len(LEARN))
     assert len(batches) == -(-3 * len(LEARN) // training.BATCH)
     assert [sorted(each) for each in passes.tolist()] == [list(range(len(LEARN)))] * 3
@@ -156,7 +158,7 @@ def test_without_hands_to_validate_on_nothing_is_noted(features: np.ndarray, tmp
 
 
 def test_every_hand_once_an_epoch_in_a_new_order(features: np.ndarray) -> None:
-    batches = training._Hands(seen(features, LEARN), CLASSES, 0)
+    batches = training._Hands(seen(features, LEARN), CLASSES, 0, OneDevice(), training.BATCH)
     epochs = []
     for epoch in (0, 1, 0):
         batches.start_epoch(epoch)
@@ -181,3 +183,40 @@ def test_an_answer_to_another_sign_is_right_where_it_is_unsure() -> None:
     targets = wanted(np.array([0, 1, OTHER_SIGN, OTHER_SIGN]), CLASSES)
     said = np.array([[0.4, 0.3, 0.3], [0.9, 0.05, 0.05], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]], np.float32)
     assert np.asarray(accuracy(targets, said)).tolist() == [1, 0, 1, 0]
+
+
+def test_it_trains_with_smaller_batches_where_memory_runs_out(features, monkeypatch, capsys) -> None:
+    make = training._Hands.__getitem__
+
+    def small_memory(self, index):
+        if len(self.order[: self.batch]) > 20:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return make(self, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "BATCH", 16)
+        alone = learned(features)
+    monkeypatch.setattr(training._Hands, "__getitem__", small_memory)
+    stream = learned(features)
+    assert "memory ran out at 64 hands a step; trying 32" in capsys.readouterr().err
+    require_same_arrays(stream.model.get_weights(), alone.model.get_weights())
+
+
+def test_a_loss_that_is_no_number_ends_the_training(features) -> None:
+    with pytest.raises(DivergedError, match=r"hand stream went astray: in epoch 1 the training loss") as astray:
+        learned(features * np.float16(np.nan))
+    assert "hand_stream.learning_rate" in astray.value.fix
+
+
+def test_what_is_asked_of_it_is_halved_where_memory_runs_out(features, monkeypatch, capsys) -> None:
+    stream, predict = learned(features, epochs=1), keras.Model.predict_on_batch
+
+    def small_memory(self, part):
+        if len(part) > 10:
+            raise RuntimeError("CUDA out of memory")
+        return predict(self, part)
+
+    whole = hand_probabilities(stream, features)
+    monkeypatch.setattr(keras.Model, "predict_on_batch", small_memory)
+    np.testing.assert_allclose(hand_probabilities(stream, features), whole, atol=1e-5)
+    assert "halving them" in capsys.readouterr().err

@@ -135,7 +135,7 @@ def test_several_processes_find_the_same(models, several, tmp_path, console, mon
 
 def test_a_process_that_dies_is_done_without(models, several, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(search, "ALONE", 0)
-    monkeypatch.setattr(search, "_prepare_process", _die)
+    monkeypatch.setattr(search, "prepare_process", _die)
     found = find_hands(several, models, tmp_path / "cache", Console(quiet=True), processes=2)
     assert [hand is not None for _, hand in found] == [True, True, True, False, True]
     assert capsys.readouterr().err.count("ended unexpectedly") == 1

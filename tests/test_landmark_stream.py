@@ -7,14 +7,16 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from helpers import started_runtime
+from helpers import require_same_arrays, started_runtime
 
 from handshape.config import LandmarkStreamSettings
 from handshape.console import Console
+from handshape.errors import DivergedError
 from handshape.hands.known_hands import known_hands_like, load_known_hands
 from handshape.model.streams import build_landmark_stream
 from handshape.training import landmarks as training
 from handshape.training import preparation
+from handshape.training.distribution import OneDevice
 from handshape.training.landmarks import Hands, train_landmarks
 from handshape.training.preparation import StreamTraining
 from handshape.training.weighting import balanced
@@ -95,7 +97,7 @@ def test_each_setting_counts(known, setting):
 
 def test_every_hand_once_an_epoch_varied_anew(known):
     hands, targets = known
-    batches = training._AugmentedHands(evenly(hands, targets), len(LABELS), 0)
+    batches = training._AugmentedHands(evenly(hands, targets), len(LABELS), 0, OneDevice(), training.BATCH)
     epochs = []
     for epoch in (0, 1, 0):
         batches.start_epoch(epoch)
@@ -166,3 +168,28 @@ def test_other_signs_are_those_that_the_user_lacks(class_names, other, not_other
     assert set(other) <= others
     assert not others & {*not_other, *class_names}
     assert not set(added.learned_others) & set(added.kept_others)
+
+
+def test_it_trains_with_smaller_batches_where_memory_runs_out(known, monkeypatch, capsys):
+    hands, make = evenly(*known), training._AugmentedHands.__getitem__
+
+    def small_memory(self, index):
+        if self.batch > 40:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return make(self, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "BATCH", 32)
+        alone = learned(hands, epochs=2)
+    monkeypatch.setattr(training._AugmentedHands, "__getitem__", small_memory)
+    stream = learned(hands, epochs=2)
+    assert "memory ran out at 64 hands a step; trying 32" in capsys.readouterr().err
+    require_same_arrays(stream.model.get_weights(), alone.model.get_weights())
+
+
+def test_a_loss_that_is_no_number_ends_the_training(known):
+    hands = evenly(*known)
+    hands.weights[:] = np.nan
+    with pytest.raises(DivergedError, match="landmark stream went astray: in epoch 1 the training loss") as astray:
+        learned(hands, epochs=3)
+    assert "landmark_stream.learning_rate" in astray.value.fix

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from handshape.config import GpuSettings
+from handshape.devices import Accelerator
 from handshape.errors import RuntimeUnavailableError
 from handshape.runtime import choose_runtime, is_out_of_memory
 
@@ -32,7 +33,7 @@ def test_gpu_choices_follow_the_settings(monkeypatch):
     import handshape.runtime as runtime
 
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    monkeypatch.setattr(runtime, "_accelerator", lambda backend, gpu: "NVIDIA Test")
+    monkeypatch.setattr(runtime, "find_accelerator", lambda backend, gpu: Accelerator("NVIDIA Test", capability=7.5))
     on = choose_runtime(GpuSettings())
     assert (on.policy, on.xla, on.on_cpu) == ("mixed_float16", True, False)
     off = choose_runtime(GpuSettings(use_mixed_precision=False, use_xla=False, memory_growth=False))

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ pytest.importorskip("optuna", reason="a search needs Optuna")
 
 from handshape.errors import RuntimeUnavailableError, SettingsError
 from handshape.workflow.tuning import study as module
+from handshape.workflow.tuning import trials as trials_module
 from handshape.workflow.tuning.search_space import Range
 from handshape.workflow.tuning.study import (
     FOLDS,
@@ -24,10 +27,10 @@ from handshape.workflow.tuning.study import (
     open_study,
     require_optuna,
     require_place,
-    run_trials,
     sampler_of,
     sqlite_url,
 )
+from handshape.workflow.tuning.trials import Trials, run_trials
 
 SPACE = {"landmark_stream.dropout": Range(0.0, 0.9), "hand_stream.dropout": Range(0.0, 0.9)}
 START = {"landmark_stream.dropout": 0.4, "hand_stream.dropout": 0.4}
@@ -46,8 +49,8 @@ def options(file: Path, **changes) -> StudyOptions:
 
 
 def quick_heartbeat(patch=None) -> None:
-    for name, value in (("HEARTBEAT", 1), ("SILENCE", 3), ("WAIT", 0.1)):
-        setattr(module, name, value) if patch is None else patch.setattr(module, name, value)
+    for place, name, value in ((module, "HEARTBEAT", 1), (module, "SILENCE", 3), (trials_module, "WAIT", 0.1)):
+        setattr(place, name, value) if patch is None else patch.setattr(place, name, value)
 
 
 def answer(trial, most: int = 8, seconds: float = 0.0) -> float:
@@ -64,7 +67,7 @@ def work(file: Path, name: str, seconds: float) -> None:
     study, _ = open_study(options(file))
     choose = sampler_of(SPACE, START, 0, shared=True)
     (file.parent / f"{name}.ready").touch()
-    run_trials(study, lambda trial: answer(trial, 8, seconds), choose, lambda study, trial: None, (8, float("inf")))
+    run_trials(study, Trials(lambda trial: answer(trial, 8, seconds), choose, lambda study, trial: None, 8))
 
 
 def started(folder: Path, name: str, seconds: float) -> subprocess.Popen:
@@ -72,9 +75,10 @@ def started(folder: Path, name: str, seconds: float) -> subprocess.Popen:
     return subprocess.Popen([*command, str(seconds)], env=os.environ)
 
 
-def search(study, most=8, objective=answer, until=float("inf"), shared=False) -> None:
+def search(study, most=8, objective=answer, until=float("inf"), shared=False, at_a_time=1) -> None:
     choose = sampler_of(SPACE, START, 0, shared)
-    run_trials(study, lambda trial: objective(trial, most), choose, lambda study, trial: None, (most, until))
+    trials = Trials(lambda trial: objective(trial, most), choose, lambda study, trial: None, most, until)
+    run_trials(study, trials, at_a_time)
 
 
 def test_so_many_trials_and_no_more(tmp_path):
@@ -109,6 +113,45 @@ def test_one_stream_changes_at_a_time(tmp_path):
     for before, trial in zip(study.trials[:-1], study.trials[1:], strict=True):
         best = max(study.trials[: before.number + 1], key=lambda each: (each.value, -each.number))
         assert sum(trial.params[name] != best.params[name] for name in SPACE) == 1
+
+
+def test_several_at_a_time_share_the_places(tmp_path):
+    study, _ = open_study(options(tmp_path / "study.db"))
+    study.enqueue_trial(START)
+    together, most = [0], [0]
+
+    def slow(trial, places):
+        together[0] += 1
+        most[0] = max(most[0], together[0])
+        value = answer(trial, places, 0.2)
+        together[0] -= 1
+        return value
+
+    search(study, objective=slow, at_a_time=3)
+    assert len(finished(study)) == len(counting(study)) == 8
+    assert len({tuple(trial.params.items()) for trial in finished(study)}) == 8
+    assert most[0] > 1
+
+
+def test_what_stops_one_of_several_stops_all(tmp_path):
+    study, _ = open_study(options(tmp_path / "study.db"))
+
+    begun = threading.Event()
+
+    def refuse(trial, places):
+        if trial.number == 0:
+            begun.wait(60)
+            raise SettingsError("No.")
+        begun.set()
+        time.sleep(1)
+        raise CancelledError  # its worker is ended
+
+    with pytest.raises(SettingsError):
+        search(study, objective=refuse, at_a_time=2)
+    deadline = time.monotonic() + 60
+    while [trial for trial in study.trials if trial.state.name == "RUNNING"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "FAIL", "WAITING"]  # to be taken up again
 
 
 def test_processes_share_the_places(tmp_path):

@@ -15,6 +15,7 @@ from handshape.console import Console
 from handshape.errors import RunError, RuntimeUnavailableError
 from handshape.training.batches import FreshViews, StoredViews, TrainingRows
 from handshape.training.checkpoints import TrainingState
+from handshape.training.distribution import OneDevice
 from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
 from handshape.training.pixels import (
@@ -218,7 +219,7 @@ def shown_in(batches: StoredViews) -> np.ndarray:
 
 def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
     rows = np.arange(3, 20)  # of twenty; the others are kept back
-    batches = StoredViews(numbered_rows(2, 20, rows), 6, Phase(1, "head", "pooled", 3, 1e-3, "adam", 1), seed=1)
+    batches = StoredViews(numbered_rows(2, 20, rows), 6, Phase(1, "head", "pooled", 3, 1e-3, "adam", 1), 1, OneDevice())
     epochs = []
     for epoch in (0, 1, 0):
         batches.start_epoch(epoch)
@@ -232,7 +233,7 @@ def test_an_epoch_shows_every_image_once_in_an_order_of_its_own():
 
 def test_two_passes_show_every_image_twice():
     phase = Phase(2, "tail", "cut", 1, 1e-4, "lion", 2)
-    shown = shown_in(StoredViews(numbered_rows(3, 7, np.arange(7)), 4, phase, seed=0))
+    shown = shown_in(StoredViews(numbered_rows(3, 7, np.arange(7)), 4, phase, 0, OneDevice()))
     assert sorted(shown) == sorted([*range(7), *range(7)])
     assert sorted(shown[:7]) == list(range(7))
 
@@ -244,7 +245,7 @@ def test_fresh_views_depend_on_epoch_and_batch_alone(features):
     runtime = started_runtime()
     bare = SimpleNamespace(augmenter=features.augmenter, trunk=lambda console: trunk)
     rows = TrainingRows(bare, TRAIN, np.eye(3, dtype=np.float32)[TARGETS[TRAIN]])
-    batches = FreshViews(rows, 8, Phase(1, "head", "pooled", 3, 1e-3, "adam", 1), 0, runtime)
+    batches = FreshViews(rows, 8, Phase(1, "head", "pooled", 3, 1e-3, "adam", 1), 0, OneDevice(), runtime)
     assert (batches.workers, batches.max_queue_size) == (runtime.workers, runtime.queue)
     np.testing.assert_array_equal(batches[1][0], batches[1][0])
     first = batches[0][0]
@@ -270,7 +271,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     TrainingState(epoch=3, history={"loss": [1.0, 0.5]}, weights=[np.ones(3)]).save(file)
     assert TrainingState.load(file).history == {"loss": [1.0, 0.5]}
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="cannot be used"):
         TrainingState.load(file)
 
 

@@ -47,14 +47,13 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         tried.append(settings.model.dropout)
         return 0.9 - 0.5 * settings.model.dropout
 
-    def confirm(dataset, splits, arms, folder, context):
+    def confirm(dataset, splits, arms, folder, context, executor):
         shares = [arms[name].model.dropout for name in ("defaults", "found")]
         people = [tuple(Slice(f"p{i}", 100, round(90 - 50 * share) + i) for share in shares) for i in (1, 2, 3)]
         return Confirmation(tuple(people), tuple(people), "people")
 
     monkeypatch.setattr(objective, "accuracy_on", accuracy_on)
-    monkeypatch.setattr(objective, "cost_of", lambda fitted, *_: 2.0)
-    monkeypatch.setattr(objective.TrainedStreams, "fit", lambda *_: None)
+    monkeypatch.setattr(objective, "cost_on", lambda *_: 2.0)
     monkeypatch.setattr(tune, "confirm", confirm)
     return tried
 
@@ -123,7 +122,7 @@ def test_nothing_better_than_the_defaults(words, pretended, handshape: Handshape
 
 def test_two_objectives(words, pretended, handshape: Handshape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     costs = iter([3.0, 2.5, 2.0, 1.5, 4.0, 5.0])
-    monkeypatch.setattr(objective, "cost_of", lambda *_: next(costs))
+    monkeypatch.setattr(objective, "cost_on", lambda *_: next(costs))
     outcome = handshape(*words, "--trials", 6, "--against", "milliseconds", "--json")
     assert outcome.code == 0, outcome.err
     found = outcome.object

@@ -159,8 +159,8 @@ def test_all_words_are_in_one_file():
     known = set(re.findall(r"^  (\w+):", (site.WEB / "words.js").read_text("utf-8"), re.MULTILINE))
     sources = [path.read_text("utf-8") for path in APP.glob("*.js")]
     used = {key for text in sources for key in re.findall(r'\bsay\("(\w+)"', text)}
-    for page in site.WEB.glob("*.html"):
-        used |= set(re.findall(r'data-word="(\w+)"', page.read_text("utf-8")))
+    for file in site.WEB.glob("*.html"):
+        used |= set(re.findall(r'data-word="(\w+)"', file.read_text("utf-8")))
     assert len(used) > 60
     assert used <= known
     unused = {key for key in known - used if not any(re.search(rf"\b{key}\b", text) for text in sources)}
@@ -168,9 +168,9 @@ def test_all_words_are_in_one_file():
     assert {key for key in unused if not re.match(rf"({made})_", key)} <= {"language", "direction"}
 
 
-@pytest.mark.parametrize("page", ["index.html", "watch.html"])
-def test_nothing_is_inline(page: str):
-    text = (site.WEB / page).read_text("utf-8")
+@pytest.mark.parametrize("name", ["index.html", "watch.html"])
+def test_nothing_is_inline(name: str):
+    text = (site.WEB / name).read_text("utf-8")
     assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", text)
     assert "http://" not in text
     assert "https://" not in text

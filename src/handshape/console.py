@@ -16,6 +16,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, Protocol, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
@@ -37,7 +38,7 @@ from handshape.screen import CONTROL, ROOM_FOR_LINES, Screen, visible, write_std
 Item = TypeVar("Item")
 
 EARLY_LINES = 10_000  # kept until there is a log file
-ROOM_FOR_NOTE, ROOM_OF_FIGURES = 70, 30  # characters
+ROOM_FOR_NOTE, ROOM_OF_FIGURES, ROOM_OF_BAR = 70, 30, 8  # characters
 
 
 class Bar(Protocol):
@@ -179,8 +180,9 @@ class Console:
             with Progress(
                 *_bar_columns(self._screen.rich.width), console=self._screen.rich, transient=True
             ) as progress:
-                task = progress.add_task(escape(_shortened(label, self._screen.rich.width)), total=total, note="")
-                yield _RichBar(progress, task)
+                told = _shortened(label, self._screen.rich.width)
+                task = progress.add_task(escape(told), total=total, note="")
+                yield _RichBar(progress, task, self._screen.rich.width - cell_len(told) - ROOM_OF_FIGURES - ROOM_OF_BAR)
 
     def track(self, items: Sequence[Item], label: str) -> Iterator[Item]:
         """The items, one by one, with progress."""
@@ -280,13 +282,22 @@ def _shortened(label: str, width: int) -> str:
     return shorten(label, max(len("…"), width - ROOM_OF_FIGURES), placeholder="…")
 
 
+def _first_parts(note: str, room: int) -> str:
+    """As many parts of a note, which commas part, as there is room for; the first one always."""
+    parts = note.split(", ")
+    while len(parts) > 1 and cell_len(", ".join(parts)) > room:
+        parts.pop()
+    return ", ".join(parts)
+
+
 class _RichBar:
-    def __init__(self, progress: Progress, task: Any) -> None:
+    def __init__(self, progress: Progress, task: Any, room: int) -> None:
         self._progress = progress
         self._task = task
+        self._room = room  # for the note
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        fields: dict[str, Any] = {"note": escape(visible(note))} if note else {}
+        fields: dict[str, Any] = {"note": escape(_first_parts(visible(note), self._room))} if note else {}
         self._progress.update(self._task, advance=steps, **fields)
 
 

@@ -1,24 +1,44 @@
 """What this machine is used for training: backend, device, precision, XLA, loading, seeds; each choice with its reason.
 
-:func:`choose_runtime` decides before Keras is imported; :func:`start_runtime` carries it out. Only this module
-touches devices.
+:func:`choose_runtime` decides before Keras is imported; :func:`start_runtime` carries it out. Only this module and
+:mod:`handshape.devices` touch devices.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from handshape.config import GpuSettings
+from handshape.devices import (
+    Accelerator,
+    describe_memory,
+    find_accelerator,
+    is_out_of_memory,
+    may_have_accelerator,
+    peak_memory_of,
+    set_memory,
+)
 from handshape.errors import RuntimeUnavailableError
-from handshape.machine import is_installed, nvidia_memory_mib
+from handshape.machine import is_installed
+from handshape.precision import FULL, choose_precision
+
+__all__ = [
+    "Decision",
+    "Runtime",
+    "accelerator_peak_mib",
+    "choose_runtime",
+    "is_out_of_memory",
+    "native_chatter_hidden",
+    "seed_everything",
+    "start_on_cpu",
+    "start_runtime",
+]
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 INSTALL_HINT = "Install what training needs, in Handshape's folder: pip install -e '.[train]'"
@@ -42,7 +62,7 @@ class Runtime:
 
     backend: str
     accelerator: str  # its name, or "" on a CPU
-    policy: str  # Keras dtype policy
+    policy: str  # Keras dtype policy of the pixel stream; the others compute in float32
     xla: bool
     workers: int
     queue: int
@@ -61,25 +81,26 @@ def choose_runtime(gpu: GpuSettings) -> Runtime:
         RuntimeUnavailableError: no backend is installed, or the one ``KERAS_BACKEND`` names is not.
     """
     backend, backend_reason, accelerator = _choose_backend(gpu)
-    policy, policy_reason = _choose_policy(gpu, accelerator)
-    xla, xla_reason = _choose_xla(gpu, backend, accelerator)
+    device = accelerator.name if accelerator else ""
+    policy, policy_reason = choose_precision(gpu, accelerator)
+    xla, xla_reason = _choose_xla(gpu, backend, device)
     workers = min(gpu.workers, os.cpu_count() or 1)
     cores = f"{gpu.workers} asked for, {os.cpu_count()} cores here"
     decisions = (
         Decision("backend", backend, backend_reason),
-        Decision("device", accelerator or "CPU", "seen by the backend" if accelerator else "no accelerator was found"),
-        Decision("mixed precision", "on" if policy == "mixed_float16" else "off", policy_reason),
+        Decision("device", device or "CPU", "seen by the backend" if device else "no accelerator was found"),
+        Decision("mixed precision", "off" if policy == FULL else policy.removeprefix("mixed_"), policy_reason),
         Decision("XLA", "on" if xla else "off", xla_reason),
-        Decision("memory growth", *_describe_memory(gpu, accelerator)),
+        Decision("memory growth", *describe_memory(gpu, backend, accelerator)),
         Decision("workers", str(workers), cores),
-        Decision("multiprocessing", "off", _why_no_processes(gpu, backend, accelerator)),
+        Decision("multiprocessing", "off", _why_no_processes(gpu, backend, device)),
         Decision("queue", str(gpu.max_queue_size), "batches prepared ahead where views are drawn anew every epoch"),
     )
-    return Runtime(backend, accelerator, policy, xla, workers, gpu.max_queue_size, decisions)
+    return Runtime(backend, device, policy, xla, workers, gpu.max_queue_size, decisions)
 
 
 def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
-    """Imports Keras on the chosen backend and sets memory, precision, seeds and determinism.
+    """Imports Keras on the chosen backend and sets memory, seeds and determinism.
 
     Raises:
         RuntimeUnavailableError: Keras already runs on another backend in this process.
@@ -88,7 +109,8 @@ def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
     os.environ["KERAS_BACKEND"] = runtime.backend
     with native_chatter_hidden():
         if runtime.backend == "tensorflow":
-            _prepare_tensorflow(gpu)
+            _make_deterministic()
+        set_memory(runtime.backend, gpu)
         import keras
 
     if keras.backend.backend() != runtime.backend:
@@ -97,7 +119,6 @@ def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
             "one backend a process",
             f"Set KERAS_BACKEND={keras.backend.backend()} or start a new process.",
         )
-    keras.config.set_dtype_policy(runtime.policy)
     seed_everything(seed)
 
 
@@ -139,32 +160,12 @@ def native_chatter_hidden() -> Iterator[None]:
             os.close(kept)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a backend's error says that the device's memory ran out."""
-    text = f"{type(error).__name__}: {error}".lower()
-    return any(word in text for word in ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory"))
-
-
 def accelerator_peak_mib(runtime: Runtime) -> float | None:
     """The most accelerator memory this process has held, in MiB, or None on a CPU or where the backend cannot say."""
-    if runtime.on_cpu:
-        return None
-    if runtime.backend == "jax":
-        import jax
-
-        peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    elif runtime.backend == "tensorflow":
-        import tensorflow as tf
-
-        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-    else:
-        import torch
-
-        peak = torch.cuda.max_memory_allocated()
-    return None if peak is None else peak / 2**20
+    return None if runtime.on_cpu else peak_memory_of(runtime.backend)
 
 
-def _choose_backend(gpu: GpuSettings) -> tuple[str, str, str]:
+def _choose_backend(gpu: GpuSettings) -> tuple[str, str, Accelerator | None]:
     wanted = os.environ.get("KERAS_BACKEND")
     if wanted:
         if wanted not in BACKENDS or not is_installed(wanted):
@@ -173,75 +174,23 @@ def _choose_backend(gpu: GpuSettings) -> tuple[str, str, str]:
                 f"one of {', '.join(name for name in BACKENDS if is_installed(name)) or 'the installed backends'}",
                 INSTALL_HINT,
             )
-        return wanted, "KERAS_BACKEND says so", _accelerator(wanted, gpu)
+        return wanted, "KERAS_BACKEND says so", _accelerator_of(wanted, gpu)
     if not is_installed("keras"):
         raise RuntimeUnavailableError("Keras is not installed.", "Keras and a backend for training", INSTALL_HINT)
     for name in ("jax", "tensorflow", "torch"):
-        accelerator = _accelerator(name, gpu) if is_installed(name) and _may_have_accelerator() else ""
+        accelerator = _accelerator_of(name, gpu) if is_installed(name) and may_have_accelerator() else None
         if accelerator:
-            return name, f"it sees {accelerator}", accelerator
+            return name, f"it sees {accelerator.name}", accelerator
     for name in ("tensorflow", "torch", "jax"):
         if is_installed(name):
             reason = "the fastest on a CPU" if name == "tensorflow" else "TensorFlow, faster on a CPU, is not installed"
-            return name, reason, ""
+            return name, reason, None
     raise RuntimeUnavailableError("Keras has no backend here.", "TensorFlow, JAX or torch", INSTALL_HINT)
 
 
-def _may_have_accelerator() -> bool:
-    """Cheap signs of a GPU or TPU, so that a CPU machine does not import three frameworks to find none."""
-    signs = ("/dev/nvidia0", "/dev/kfd", "/dev/accel0", "/dev/vfio/0", "/dev/dxg")
-    return shutil.which("nvidia-smi") is not None or any(Path(sign).exists() for sign in signs)
-
-
-def _accelerator(backend: str, gpu: GpuSettings) -> str:
-    """The name of the first accelerator the backend sees, or ""."""
+def _accelerator_of(backend: str, gpu: GpuSettings) -> Accelerator | None:
     _quieten()
-    if backend == "jax":
-        return _jax_accelerator(gpu)
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices("GPU")
-        details = tf.config.experimental.get_device_details(devices[0]) if devices else {}
-        return str(details.get("device_name", "GPU")) if devices else ""
-    import torch
-
-    return str(torch.cuda.get_device_name(0)) if torch.cuda.is_available() else ""
-
-
-def _jax_accelerator(gpu: GpuSettings) -> str:
-    if gpu.memory_growth:
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    total = nvidia_memory_mib()
-    if gpu.memory_limit_mb and total:
-        os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{min(1.0, gpu.memory_limit_mb / total):.3f}")
-    import jax
-
-    try:
-        device = jax.devices()[0]
-    except RuntimeError:  # a GPU plugin without its driver
-        return ""
-    return "" if device.platform == "cpu" else str(device.device_kind)
-
-
-def _prepare_tensorflow(gpu: GpuSettings) -> None:
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
-    for device in tf.config.list_physical_devices("GPU"):
-        if gpu.memory_limit_mb:
-            limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu.memory_limit_mb)
-            tf.config.set_logical_device_configuration(device, [limit])
-        elif gpu.memory_growth:
-            tf.config.experimental.set_memory_growth(device, True)
-
-
-def _choose_policy(gpu: GpuSettings, accelerator: str) -> tuple[str, str]:
-    if not gpu.use_mixed_precision:
-        return "float32", "gpu.use_mixed_precision is off"
-    if not accelerator:
-        return "float32", "a CPU computes float32 fastest"
-    return "mixed_float16", "a GPU computes float16 faster; the loss is scaled automatically"
+    return find_accelerator(backend, gpu)
 
 
 def _choose_xla(gpu: GpuSettings, backend: str, accelerator: str) -> tuple[bool, str]:
@@ -262,14 +211,10 @@ def _why_no_processes(gpu: GpuSettings, backend: str, accelerator: str) -> str:
     return f"forked workers hang with {backend} on a GPU; threads prepare the batches"
 
 
-def _describe_memory(gpu: GpuSettings, accelerator: str) -> tuple[str, str]:
-    if not accelerator:
-        return "off", "no GPU memory to share"
-    if gpu.memory_limit_mb:
-        return "limited", f"at most {gpu.memory_limit_mb} MB, gpu.memory_limit_mb"
-    if gpu.memory_growth:
-        return "on", "other programs can use what is not needed"
-    return "off", "gpu.memory_growth is off: all of the GPU's memory is taken at once"
+def _make_deterministic() -> None:
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
 
 
 def _quieten() -> None:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 def _as_word(value: Any) -> Any:
     """YAML 1.1 reads on and off as true and false; these settings mean the words."""
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _or_auto(value: Any, whole_number: ValidatorFunctionWrapHandler) -> Any:
+    return value if value == "auto" else whole_number(value)
 
 
 Word = BeforeValidator(_as_word)
@@ -21,6 +33,12 @@ class Section(BaseModel):
     """A frozen group of settings that refuses names it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, strict=False)
+
+
+if TYPE_CHECKING:
+    BatchSize: TypeAlias = int | Literal["auto"]
+else:  # a whole number, as far as bounds, messages and a search for settings go
+    BatchSize = Annotated[int, Field(ge=1, le=4096), WrapValidator(_or_auto), PlainSerializer(lambda size: size)]
 
 
 class DataSettings(Section):
@@ -50,7 +68,10 @@ class ModelSettings(Section):
     """The network and its two training phases."""
 
     img_size: int = Field(128, ge=96, le=512, multiple_of=32, description="side of the square input, in pixels")
-    batch_size: int = Field(64, ge=1, le=4096, description="images a training step")
+    batch_size: BatchSize = Field(
+        64,
+        description="images a training step; auto: on an accelerator as many as make it faster, tried once a machine",
+    )
     num_epochs: int = Field(25, ge=1, le=10_000, description="epochs of phase one, base frozen")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of phase one (Adam)")
     fine_tune_lr: float = Field(1e-4, gt=0, le=1, description="learning rate of phase two")
@@ -100,6 +121,9 @@ class TrainingSettings(Section):
     factor: float = Field(0.5, gt=0, lt=1, description="the learning rate is multiplied by this on a plateau")
     min_lr: float = Field(1e-7, ge=0, lt=1, description="the learning rate never falls below this")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the truth spread over all classes")
+    profile_steps: int = Field(
+        0, ge=0, le=1000, description="training steps of each phase that are traced, for TensorBoard and Perfetto"
+    )
     refit: Annotated[Literal["auto", "on", "off"], Word] = Field(
         "auto",
         description="once judged, learn from the validation and test images too; auto does it where fewer than 40 "
@@ -113,7 +137,10 @@ class TrainingSettings(Section):
 class GpuSettings(Section):
     """What an accelerator is asked to do; on a CPU each says why it is off."""
 
-    use_mixed_precision: bool = Field(True, description="float16 arithmetic on a GPU")
+    use_mixed_precision: bool = Field(True, description="let gpu.precision=auto use half precision on a GPU")
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto", description="numbers that MobileNetV2 computes in: auto takes half precision where the card gains"
+    )
     use_xla: bool = Field(True, description="compile with XLA on an accelerator")
     memory_growth: bool = Field(True, description="take GPU memory as needed instead of all at once")
     memory_limit_mb: int = Field(0, ge=0, description="at most this much GPU memory; 0 sets no limit")

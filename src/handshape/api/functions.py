@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Literal, TypeAlias
 
-    from handshape.api.measured import CrossValidationResult, EvaluationResult, TrainingResult
+    from handshape.api.measured import CrossValidationResult, EnsembleResult, EvaluationResult, TrainingResult
     from handshape.api.results import CheckResult, ExportResult, PracticeSet
     from handshape.console import Console
     from handshape.export.bundle import Bundle
@@ -178,6 +178,57 @@ def crossval(
         require_nothing_new(name, external, settings)
         done = workflow.resume_crossval(Path(resume), console, None if data is None else Path(data))
     return CrossValidationResult(**vars(done))
+
+
+def ensemble(
+    data: AnyPath | None = None,
+    seeds: int | None = None,
+    out: AnyPath = "runs",
+    *,
+    external: External = None,
+    resume: AnyPath | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> EnsembleResult:
+    """Several models as one, or one that learned from several, and whether that is better than a single one.
+
+    Args:
+        data: as for :func:`train`.
+        seeds: members that differ by their seed alone; None is 5, with ``bag`` or ``members`` 1.
+        out: the folder of runs.
+        external: as for :func:`train`.
+        resume: an ensemble that was stopped.
+        quiet: only warnings.
+        settings: as for :func:`train`, and ``name`` of the folder; ``bag``, parts of the people of which each member
+            leaves another one out; ``members``, what each has of its own: YAML files or ``SECTION.KEY=VALUE``;
+            ``weigh``: ``auto``, ``equal`` or ``fitted``; ``distill=True`` for one model of usual size; ``folds`` over
+            which the gain is measured.
+
+    Raises:
+        HandshapeError: as :func:`train`.
+    """
+    from pathlib import Path
+
+    from handshape.api.measured import EnsembleResult
+    from handshape.api.settings import (
+        ENSEMBLE_WORDS,
+        ensemble_options,
+        external_of,
+        require_nothing_new,
+        settings_of,
+    )
+    from handshape.console import Console
+    from handshape.workflow.ensemble import make as workflow
+
+    console, name = Console(quiet), settings.pop("name", None)
+    if resume is None:
+        options = ensemble_options(seeds, external_of(external), settings)
+        asked = settings_of(data, settings, ENSEMBLE_WORDS)
+        done = workflow.train_ensemble(asked, Path(out), name, options, console)
+    else:
+        require_nothing_new(name, external, seeds, settings)
+        done = workflow.resume_ensemble(Path(resume), console, None if data is None else Path(data))
+    return EnsembleResult.of(done)
 
 
 def evaluate(model: Model, data: AnyPath, out: AnyPath | None = None, *, quiet: bool = False) -> EvaluationResult:

@@ -10,11 +10,13 @@ from handshape.config import Settings, load_settings, validate_settings
 from handshape.errors import DataError, SettingsError
 from handshape.suggestions import did_you_mean
 from handshape.workflow.crossval import CrossvalOptions
+from handshape.workflow.ensemble.plan import EnsembleOptions
 
 SHORT = {"epochs": "num_epochs"}  # other names of settings
 START = ("profile", "config")  # what settings start from
 MIN_FOLDS = 3  # to train, to validate, to test
 CROSSVAL_WORDS = ("name", "repeats", "compare_random")  # of a cross-validation, beside settings
+ENSEMBLE_WORDS = ("name", "bag", "members", "weigh", "distill", "folds")  # the same of an ensemble
 
 
 def settings_of(data: str | Path | None, words: Mapping[str, Any], others: Sequence[str] = ()) -> Settings:
@@ -69,6 +71,18 @@ def crossval_options(
     if not (isinstance(repeats, int) and repeats >= 1):
         raise SettingsError(f"repeats cannot be {repeats!r}.", "1 or more")
     return CrossvalOptions(folds, repeats, bool(compare_random), external)
+
+
+def ensemble_options(seeds: int | None, external: Mapping[str, Path], words: dict[str, Any]) -> EnsembleOptions:
+    """What is asked of an ensemble; takes its words out of ``words``.
+
+    Raises:
+        SettingsError: one of them cannot be.
+    """
+    asked = {word: words.pop(word) for word in ENSEMBLE_WORDS if word in words}
+    members = asked.pop("members", ())
+    asked["members"] = (str(members),) if isinstance(members, str | Path) else tuple(map(str, members))
+    return EnsembleOptions.of(seeds, external=external, **asked)
 
 
 def require_nothing_new(*given: Any) -> None:

@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    options.words = list(sys.argv[1:] if arguments is None else arguments)
     if options.verb is None:
         parser.print_help(sys.stderr)
         return WRONG_USAGE

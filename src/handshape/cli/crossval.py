@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Literal
 
-from handshape.cli.run_arguments import add_run_arguments, externals_of, require_nothing_new, settings_of
+from handshape.cli.run_arguments import (
+    add_executor_arguments,
+    add_run_arguments,
+    executor_for,
+    externals_of,
+    require_nothing_new,
+    settings_of,
+)
 from handshape.cli.shared import Verbs, add_verb, quoted
 from handshape.errors import SettingsError
 
@@ -32,6 +39,8 @@ def add_parser(verbs: Verbs) -> None:
             "handshape crossval photos --set data.groups=signers.csv --folds signers",
             "handshape crossval photos --folds 10 --repeats 3 --compare-random",
             "handshape crossval photos --external office=office-photos --json | jq .mean",
+            "handshape crossval photos --folds signers --processes 2",
+            "handshape crossval photos --folds signers --cluster head:6379",
             "handshape crossval --resume runs/20261125_101500",
         ],
     )
@@ -49,6 +58,7 @@ def add_parser(verbs: Verbs) -> None:
     parser.add_argument(
         "--compare-random", action="store_true", help="also on random folds: how much a leaky split flatters, a number"
     )
+    add_executor_arguments(parser, "train folds")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -57,12 +67,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     if options.resume:
         require_nothing_new(options)
-        result = resume_crossval(options.resume, console, options.data)
+        with executor_for(options, console) as executor:
+            result = resume_crossval(options.resume, console, options.data, executor)
     else:
         if options.repeats < 1:
             raise SettingsError(f"--repeats cannot be {options.repeats}.", "1 or more")
         asked = CrossvalOptions(options.folds, options.repeats, options.compare_random, externals_of(options))
-        result = cross_validate(settings_of(options), options.out, options.name, asked, console)
+        settings = settings_of(options)
+        with executor_for(options, console) as executor:
+            result = cross_validate(settings, options.out, options.name, asked, console, executor)
     show(result, console)
     console.done("Cross-validated")
     console.hint("Train one model on them:", f"handshape train {quoted(_data_of(result))}")

@@ -32,8 +32,13 @@ TROUBLE = (
         "photograph more people; look at what handshape check finds; then try another model.fine_tune_lr",
     ),
     ("no GPU is used", "pip install -e '.[gpu]'; nvidia-smi must show the card"),
-    ("mixed precision fails", "--set gpu.use_mixed_precision=false"),
-    ("a slow GPU", "update its driver; keep gpu.use_xla and gpu.use_mixed_precision on"),
+    ("mixed precision fails", "it goes back to float32 by itself; from the start: --set gpu.precision=float32"),
+    (
+        "a slow GPU",
+        "--set model.batch_size=auto; --profile-steps 10 shows where time goes; update its driver; keep gpu.use_xla "
+        "and gpu.precision=auto",
+    ),
+    ("others need the GPU", "--set gpu.memory_limit_mb=4000"),
     ("anything else", "training.log in the run folder; tensorboard --logdir RUN/logs"),
 )
 
@@ -93,11 +98,18 @@ def describe_machine() -> dict[str, Any]:
 def decide() -> tuple[tuple[Decision, ...], list[str]]:
     """What a training would run on, or what stands in its way."""
     from handshape.config import Settings
-    from handshape.runtime import choose_runtime, native_chatter_hidden
+    from handshape.runtime import Decision, choose_runtime, native_chatter_hidden
+    from handshape.training.gauges import describe_gauges
 
+    settings = Settings()
     try:
         with native_chatter_hidden():
-            return choose_runtime(Settings().gpu).decisions, []
+            runtime = choose_runtime(settings.gpu)
+        why = (
+            "on a CPU larger ones are no faster" if runtime.on_cpu else "model.batch_size=auto tries larger ones, once"
+        )
+        size = Decision("batch size", str(settings.model.batch_size), why)
+        return (*runtime.decisions, size, Decision("gauges", *describe_gauges(runtime))), []
     except RuntimeUnavailableError as error:
         return (), [f"{error.happened} {error.fix}"]
 

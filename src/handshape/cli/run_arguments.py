@@ -12,6 +12,8 @@ from handshape.suggestions import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.config import Settings
+    from handshape.console import Console
+    from handshape.workflow.executor import Executor
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, external: bool = True) -> None:
@@ -49,6 +51,30 @@ def add_run_arguments(parser: argparse.ArgumentParser, external: bool = True) ->
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with a run that was stopped; DATA only if it was moved"
     )
+
+
+def add_executor_arguments(parser: argparse.ArgumentParser, tasks: str) -> None:
+    """What independent tasks run on; the results are those of this process alone."""
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help=f"{tasks} on the machines of a Ray cluster: HOST:PORT, or auto, which starts one here if there is none",
+    )
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help=f"{tasks} in N processes of this machine (default: 1)"
+    )
+
+
+def executor_for(options: argparse.Namespace, console: Console) -> Executor:
+    """What :func:`add_executor_arguments` asks for, to be entered.
+
+    Raises:
+        SettingsError: both a cluster and processes.
+        RuntimeUnavailableError: Ray is not installed.
+    """
+    from handshape.workflow.executor import executor_of
+
+    return executor_of(options.cluster, options.processes, console)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -104,6 +130,7 @@ def require_nothing_new(options: argparse.Namespace) -> None:
         getattr(options, "external", ()),
         getattr(options, "negatives", ()),
         getattr(options, "also", ()),
+        getattr(options, "profile_steps", None),
         options.name,
         options.config,
         options.profile != "default",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ORDER = 28
 RUNS = Path("runs")
-KINDS = ("train", "crossval", "tune")
+KINDS = ("train", "crossval", "tune", "ensemble")
 STATES = ("running", "interrupted", "failed", "complete", "gone")
 
 

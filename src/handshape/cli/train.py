@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,8 @@ def add_parser(verbs: Verbs) -> None:
             "handshape train photos --external office=office-photos --negatives rooms",
             "handshape train my-signs --also asl",
             "handshape train photos --profile gtx1650 --config my.yaml",
+            "handshape train photos --set model.batch_size=auto --profile-steps 10",
+            "handshape train photos --workers 2",
             "handshape train --resume runs/first",
             "handshape train --help-settings",
         ],
@@ -54,6 +55,19 @@ def add_parser(verbs: Verbs) -> None:
         metavar="CLASSES",
         help="classes to learn besides, from hands that come with Handshape: asl, digits, or signs of these",
     )
+    parser.add_argument(
+        "--profile-steps",
+        type=int,
+        metavar="N",
+        help="trace N training steps, for TensorBoard and Perfetto, into the run folder",
+    )
+    parser.add_argument(
+        "--workers",
+        type=workers_of,
+        metavar="N",
+        help="learn in N processes, each with its share of every batch, on JAX; cluster: in those that SLURM or "
+        "Kubernetes starts. The setting gpu.workers is something else: threads that prepare batches",
+    )
     parser.add_argument("--help-settings", action="store_true", help="list every setting with its default, and stop")
 
 
@@ -62,13 +76,33 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.help_settings:
         list_settings(options, console)
         return 0
+    if options.workers:
+        from handshape.workflow.workers import run_with
+
+        return run_with(options.workers, options.words, console, lambda: train_alone(options, console))
+    return train_alone(options, console)
+
+
+def workers_of(word: str) -> int | str:
+    """The value of --workers."""
+    if word == "cluster":
+        return word
+    if not word.isdigit() or not 1 <= int(word) <= 1024:
+        raise argparse.ArgumentTypeError("a number from 1, or cluster")
+    return int(word)
+
+
+def train_alone(options: argparse.Namespace, console: Console) -> int:
+    """Trains, or goes on with a run, and shows what came of it."""
     from handshape.workflow.train import resume, train
+    from handshape.workflow.workers import compute_as_before
 
     if options.resume:
         require_nothing_new(options)
+        compute_as_before(options.resume)
         result = resume(options.resume, console, options.data)
     else:
-        settings = with_more(settings_of(options), options.negatives, options.also)
+        settings = with_more(settings_of(options), options)
         result = train(settings, options.out, options.name, console, externals_of(options))
     show_training(result, console)
     if options.json:
@@ -95,21 +129,25 @@ def list_settings(options: argparse.Namespace, console: Console) -> None:
         console.emit({name: {"default": default, "meaning": meaning} for name, default, meaning in describe_settings()})
 
 
-def with_more(settings: Settings, folders: Sequence[Path], also: Sequence[str]) -> Settings:
-    """The settings with folders of photographs without a sign, and with classes that need no photographs.
+def with_more(settings: Settings, options: argparse.Namespace) -> Settings:
+    """The settings with what options of their own ask for.
+
+    Folders of photographs without a sign, classes that need no photographs, steps to trace.
 
     Raises:
         DataError: there is no such folder.
     """
     from handshape.config import validate_settings
 
-    for folder in folders:
+    for folder in options.negatives:
         if not folder.is_dir():
             raise DataError(f"There is no folder {folder}, which --negatives names.", fix=did_you_mean_path(folder))
     values = settings.model_dump(exclude_unset=True)
-    values["data"]["negatives"] = [*settings.data.negatives, *map(str, folders)]
-    if also:
-        values.setdefault("hands", {})["also"] = [*settings.hands.also, *also]
+    values["data"]["negatives"] = [*settings.data.negatives, *map(str, options.negatives)]
+    if options.also:
+        values.setdefault("hands", {})["also"] = [*settings.hands.also, *options.also]
+    if options.profile_steps is not None:
+        values.setdefault("training", {})["profile_steps"] = options.profile_steps
     return validate_settings(values)
 
 

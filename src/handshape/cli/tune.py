@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handshape.cli.run_arguments import add_run_arguments, require_nothing_new, settings_of
+from handshape.cli.run_arguments import (
+    add_executor_arguments,
+    add_run_arguments,
+    executor_for,
+    require_nothing_new,
+    settings_of,
+)
 from handshape.cli.shared import Verbs, add_verb, quoted
 from handshape.errors import SettingsError
 
@@ -35,6 +41,7 @@ def add_parser(verbs: Verbs) -> None:
             "handshape tune photos --show-space > space.yaml",
             "handshape tune photos --space space.yaml --against milliseconds",
             "handshape tune photos --storage mysql+pymysql://user@host/base --name search",
+            "handshape tune photos --cluster head:6379",
             "handshape tune --resume runs/20261125_101500",
         ],
     )
@@ -55,6 +62,7 @@ def add_parser(verbs: Verbs) -> None:
         metavar="URL",
         help="Optuna's storage, for several processes with the same --name (default: a file)",
     )
+    add_executor_arguments(parser, "try settings")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -75,13 +83,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
         against=options.against,
         pruner=options.pruner,
         storage=options.storage,
+        space=None if options.space is None or options.resume else read_space(options.space),
     )
     if options.resume:
         _require_same_search(options)
-        result = resume_tuning(options.resume, console, options.data, asked)
+        with executor_for(options, console) as executor:
+            result = resume_tuning(options.resume, console, options.data, asked, executor)
     else:
-        space = None if options.space is None else read_space(options.space)
-        found = tune(settings_of(options), options.out, options.name, asked, space, console)
+        settings = settings_of(options)
+        with executor_for(options, console) as executor:
+            found = tune(settings, options.out, options.name, asked, console, executor)
         if found is None:
             console.done("All trials are over; the process that began the study confirms the best of them.")
             return 0

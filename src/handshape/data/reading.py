@@ -90,42 +90,72 @@ def read_files(
     Raises:
         RunError: there is no room for the pictures.
     """
-    inspections: list[Inspection] = []
-    hands: list[Hand | None] = []
-    pictures = None if size is None else Store(len(files), (size, size, 3), np.uint8)
-    features = None if size is None or search is None else Store(len(files), FEATURES, np.float16)
-    read = partial(_read, side=enough_pixels(size or TINY_SIDE, search is not None))
+    gathering = Gathering(len(files), search is not None, size)
+    read = partial(inspected, side=enough_pixels(size or TINY_SIDE, search is not None))
 
     with console.progress(label, len(files)) as bar:
 
         def usable() -> Iterator[Photograph]:
             for inspection, photograph in in_threads(read, files, WORKERS):
-                inspections.append(inspection)
+                gathering.inspections.append(inspection)
                 if photograph is None:
                     bar.advance()
                 else:
                     yield photograph
 
         for photograph, hand in (search or without_search)(usable()):
-            if pictures is not None and size is not None:
-                pictures.add(view_of(photograph, hand, size))
-            if features is not None:
-                features.add(hand.features if hand else NO_FEATURES)
-            hands.append(hand and replace(hand, features=NO_FEATURES))
+            gathering.add(hand, None if size is None else view_of(photograph, hand, size))
             bar.advance()
-    inputs = (
-        None
-        if pictures is None
-        else with_hands(pictures.array(), hands, None if features is None else features.array())
-    )
-    return Readings(tuple(inspections), tuple(hands), inputs)
+    return gathering.readings()
 
 
-def _read(file: Path, side: int) -> tuple[Inspection, Photograph | None]:
+class Gathering:
+    """Files that are read one by one, in order, wherever.
+
+    Args:
+        files: how many.
+        finds_hands: whether hands are looked for.
+        size: side of what a classifier is shown, in pixels; None keeps no pictures.
+
+    Raises:
+        RunError: there is no room for the pictures.
+    """
+
+    def __init__(self, files: int, finds_hands: bool, size: int | None) -> None:
+        self.inspections: list[Inspection] = []  # of each file
+        self._hands: list[Hand | None] = []
+        self._pictures = None if size is None else Store(files, (size, size, 3), np.uint8)
+        self._features = None if size is None or not finds_hands else Store(files, FEATURES, np.float16)
+
+    def add(self, hand: Hand | None, picture: Pixels | None) -> None:
+        """What the next usable file shows."""
+        if self._pictures is not None and picture is not None:
+            self._pictures.add(picture)
+        if self._features is not None:
+            self._features.add(hand.features if hand else NO_FEATURES)
+        self._hands.append(hand and replace(hand, features=NO_FEATURES))
+
+    def readings(self) -> Readings:
+        """All of them."""
+        inputs = None
+        if self._pictures is not None:
+            features = None if self._features is None else self._features.array()
+            inputs = with_hands(self._pictures.array(), self._hands, features)
+        return Readings(tuple(self.inspections), tuple(self._hands), inputs)
+
+
+def inspected(file: Path, side: int, content: bytes | None = None) -> tuple[Inspection, Photograph | None]:
+    """What opening a file shows, and the photograph, decoded for ``side`` pixels; None where it cannot be used.
+
+    Args:
+        file: the image.
+        side: pixels that both sides keep.
+        content: its bytes, where they have been read.
+    """
     try:
-        photograph = load_photograph(file, side)
+        photograph = load_photograph(file if content is None else content, side)
     except ImageError as error:
-        return Inspection(error.happened.removeprefix(str(file)).removeprefix(UNNAMED).strip(" .")), None
+        return unreadable(file, error), None
     levels, is_two_tone = _tones(photograph.pixels)
     inspection = Inspection(
         digest=photograph.digest.hex(),
@@ -138,6 +168,11 @@ def _read(file: Path, side: int) -> tuple[Inspection, Photograph | None]:
         stretched_from=photograph.stretched_from,
     )
     return inspection, photograph
+
+
+def unreadable(file: Path, error: ImageError) -> Inspection:
+    """Of a file that cannot be used."""
+    return Inspection(error.happened.removeprefix(str(file)).removeprefix(UNNAMED).strip(" ."))
 
 
 def _tones(pixels: Pixels) -> tuple[int, bool]:

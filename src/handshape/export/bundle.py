@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -186,7 +188,7 @@ def find_bundle(path: Path) -> Bundle:
         raise ModelError(
             f"The run {path} did not finish, so it has no model to use yet.",
             "a finished run",
-            f"Go on with it: handshape train --resume {path}",
+            f"Go on with it: handshape {_made_by(path)} --resume {path}",
         )
     place = path if path.name not in ("", "..") else path.resolve()
     raise ModelError(
@@ -194,6 +196,14 @@ def find_bundle(path: Path) -> Bundle:
         "a run folder that handshape train made, the bundle/ folder in it, or a zip of that",
         did_you_mean_path(path) or "Train one with: handshape train DATA",
     )
+
+
+def _made_by(run: Path) -> str:
+    """The verb that a run folder says to be of."""
+    with suppress(OSError, ValueError, AttributeError):
+        kind = json.loads((run / "run.json").read_text(encoding="utf-8")).get("kind")
+        return kind if kind in ("train", "ensemble") else "train"
+    return "train"
 
 
 def folder_mark(folder: Path) -> str:

@@ -44,7 +44,7 @@ def card_of(manifest: Manifest) -> str:
         f"# A recogniser of {_title(manifest)}",
         _what(manifest),
         "## Trained on\n\n" + _trained_on(manifest),
-        "## Compared on\n\n" + _tested_on(manifest),
+        "## Tested on\n\n" + _tested_on(manifest),
         "## Not for\n\n" + NOT_FOR,
         "## How it decides\n\n" + _decides(manifest),
         "## Licence\n\n" + (KNOWN_SOURCES if manifest.get("sources") else LICENCE),

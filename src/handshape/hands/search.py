@@ -5,13 +5,10 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 
 from handshape.console import Console
@@ -21,6 +18,7 @@ from handshape.hands.finder import VERSION, HandFinder
 from handshape.hands.inputs import Photograph
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models, hand_models_or_none
+from handshape.processes import interrupts_held, prepare_process
 
 ALONE = 100  # photographs searched before other processes are started, which takes as long as some of these
 _AHEAD = 4  # photographs a process may be ahead of the reader: memory stays flat, and a break is quick
@@ -37,8 +35,18 @@ def hand_search(console: Console, required: bool = False) -> HandSearch | None:
     models = hand_models(console) if required else hand_models_or_none(console)
     if models is None:
         return None
-    folder, processes = cache_folder() / "hands", os.cpu_count() or 1
-    return lambda photographs: find_hands(photographs, models, folder, console, processes)
+    processes = os.cpu_count() or 1
+    return lambda photographs: find_hands(photographs, models, hands_folder(), console, processes)
+
+
+def hands_folder() -> Path:
+    """Where what was found is kept."""
+    return cache_folder() / "hands"
+
+
+def found_before(folder: Path, console: Console) -> HandCache:
+    """What this version of the finder found, of all photographs so far; to be entered."""
+    return HandCache(folder / f"found-{VERSION}.sqlite", console)
 
 
 def without_search(photographs: Iterable[Photograph]) -> Iterator[tuple[Photograph, Hand | None]]:
@@ -63,7 +71,7 @@ def find_hands(
     waiting: deque[tuple[Photograph, Hand | Future[Hand | None] | None]] = deque()
     searching: dict[Digest, Future[Hand | None]] = {}
     with (
-        HandCache(folder / f"found-{VERSION}.sqlite", console) as cache,
+        found_before(folder, console) as cache,
         _Searchers(models, console, processes) as searchers,
     ):
 
@@ -123,11 +131,11 @@ class _Searchers:
         self._submitted += 1
         if self._pool is None and self._processes > 1 and self._submitted > ALONE:
             # spawned, not forked: a fork of a process in which TensorFlow or JAX already has threads may hang
-            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"), _prepare_process)
+            self._pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"), prepare_process)
         if self._pool is not None and self._processes > 1:
             try:
-                with _interrupts_held():  # each of the first photographs starts a process
-                    return self._pool.submit(_find, self._models, photograph)
+                with interrupts_held():  # each of the first photographs starts a process
+                    return self._pool.submit(find_with, self._models, photograph)
             except BrokenProcessPool:
                 self._go_on_alone()
         done: Future[Hand | None] = Future()
@@ -143,7 +151,7 @@ class _Searchers:
             return self._find_here(photograph)
 
     def _find_here(self, photograph: Photograph) -> Hand | None:
-        return find_in_photograph(_own_finder(self._models), photograph)
+        return find_with(self._models, photograph)
 
     def _go_on_alone(self) -> None:
         if self._processes > 1:
@@ -151,33 +159,8 @@ class _Searchers:
         self._processes = 1
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C, which a terminal sends to all processes, waits here, and never reaches those started meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _prepare_process() -> None:
-    """The first process answers Ctrl-C, and this one ends with it, even where that one is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _find(models: HandModels, photograph: Photograph) -> Hand | None:
+def find_with(models: HandModels, photograph: Photograph) -> Hand | None:
+    """The clearest hand of a photograph, by this process's own finder."""
     return find_in_photograph(_own_finder(models), photograph)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from handshape.console import Console
 from handshape.runtime import Runtime
+from handshape.training.distribution import OneDevice
 from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase
 
@@ -38,13 +39,17 @@ class TrainingRows:
 class Batches(keras.utils.PyDataset):
     """What the two kinds of batches share: the order of an epoch."""
 
-    def __init__(self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, **loading: Any) -> None:
+    def __init__(
+        self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, among: OneDevice, **loading: Any
+    ) -> None:
         super().__init__(**loading)
+        self.among = among
         self.data = data
         self.batch_size = batch_size
         self.phase = phase
         self.seed = seed
         self.start_epoch(0)
+        among.expect(batch_size, len(self.order))
 
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of an epoch, counted from 0; a callback says which, because Keras' own hook runs ahead."""
@@ -55,14 +60,20 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         chosen = self.order[part]
-        inputs = self.inputs(self.data.rows[chosen], part, index)
-        return inputs.astype(np.float32), self.data.targets[chosen]
+        inputs = self.inputs(self.data.rows[chosen], part, index).astype(np.float32)
+        return self.among.padded(inputs, len(chosen)), *self.among.share(self.data.targets[chosen])
 
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
-        """The phase's inputs for these images, which are ``part`` of the epoch's order and batch ``index``."""
+        """The phase's inputs for those of these images that this process prepares.
+
+        Args:
+            rows: the images of a batch.
+            part: where they stand in the epoch's order.
+            index: the batch's number.
+        """
         raise NotImplementedError
 
 
@@ -77,16 +88,19 @@ class StoredViews(Batches):
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
         features = self.data.features
         stored = features.cut if self.phase.inputs == "cut" else features.pooled
-        return stored[self.views[part], rows]
+        mine = self.among.own(len(rows))
+        return stored[self.views[part][mine], rows[mine]]
 
 
 class FreshViews(Batches):
     """Views drawn anew for every batch and sent through the trunk there and then."""
 
-    def __init__(self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, runtime: Runtime) -> None:
+    def __init__(
+        self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, among: OneDevice, runtime: Runtime
+    ) -> None:
         self.trunk = data.features.trunk(Console(quiet=True))
         loading = {"workers": runtime.workers, "max_queue_size": runtime.queue, "use_multiprocessing": False}
-        super().__init__(data, batch_size, phase, seed, **loading)
+        super().__init__(data, batch_size, phase, seed, among, **loading)
 
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
         augmenter = self.data.features.augmenter
@@ -94,5 +108,6 @@ class FreshViews(Batches):
         drawn = augmenter.draw(rows, rng)
         as_they_are = rng.random(len(rows)) < STILL_SHARE
         drawn[as_they_are] = augmenter.images[rows[as_they_are]]
-        pooled, cut = self.trunk(drawn)
+        with self.among.apart():
+            pooled, cut = self.trunk(drawn[self.among.own(len(rows))])
         return cut if self.phase.inputs == "cut" else pooled

@@ -14,7 +14,9 @@ from handshape.console import Bar, Console
 from handshape.errors import DivergedError
 from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream
-from handshape.training.checkpoints import TrainingState
+from handshape.precision import full_precision
+from handshape.training.checkpoints import TrainingState, require_fit
+from handshape.training.gauges import Gauges
 from handshape.training.tensorboard import TensorBoardWriter
 
 SAVE_EVERY_S = 15.0  # what a kill may cost; writing model and state takes half a second, an epoch often two
@@ -51,8 +53,6 @@ class BestModel(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         loss = float((logs or {})["val_loss"])
-        if not np.isfinite(loss):
-            raise _diverged(epoch)
         if loss < self.state.best_loss:
             self.state.best_loss = loss
             self.state.best_epoch = len(self.state.history.get("loss", ())) + 1
@@ -63,6 +63,10 @@ class BestModel(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.stream.model.set_weights(self.state.best)
+        self.save_now()
+
+    def save_now(self) -> None:
+        """Writes the best model, where it is not written yet."""
         if self.unsaved:
             self._save()
 
@@ -72,11 +76,58 @@ class BestModel(keras.callbacks.Callback):
         current = self.stream.model.get_weights()
         self.stream.model.set_weights(self.state.best)
         require_disk_space(self.file.parent, 3 * sum(value.nbytes for value in current))
-        with atomic_write(self.file) as partial:
+        with atomic_write(self.file) as partial, full_precision(self.stream.model):
             self.stream.model.save(partial)
         self.stream.model.set_weights(current)
         self.saved_at = time.monotonic()
         self.unsaved = False
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Ends a training whose loss is no number any more; runs before whatever goes by the loss.
+
+    Args:
+        what: is trained, such as "Phase 1 of the pixel stream".
+        rate: the setting of its learning rate.
+
+    Raises:
+        DivergedError: after the epoch in which it happened.
+    """
+
+    LOSSES = (("loss", "training"), ("val_loss", "validation"))
+
+    def __init__(self, what: str, rate: str) -> None:
+        super().__init__()
+        self.what, self.rate = what, rate
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for name, word in self.LOSSES:
+            if not np.isfinite((logs or {}).get(name, 0.0)):
+                raise DivergedError(
+                    f"{self.what} went astray: in epoch {epoch + 1} the {word} loss is not a number.",
+                    "a learning rate that the network can follow",
+                    f"Begin a new run with a lower {self.rate}.",
+                )
+
+
+class MachineGauges(keras.callbacks.Callback):
+    """Reads what the machine did in an epoch; runs before whatever tells it."""
+
+    def __init__(self, gauges: Gauges) -> None:
+        super().__init__()
+        self.gauges = gauges
+        self.values: dict[str, float] = {}
+
+    @property
+    def words(self) -> str:
+        """The last epoch's in a few characters."""
+        return self.gauges.words(self.values)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.gauges.start()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.values = self.gauges.take()
 
 
 class History(keras.callbacks.Callback):
@@ -105,12 +156,20 @@ class EpochLines(keras.callbacks.Callback):
         console: where the lines go.
         lines: at most so many.
         also: what is measured for a line beside what Keras measures: ``val_accuracy`` and ``val_loss``.
+        machine: what it did meanwhile, in a few characters; read before these lines.
     """
 
     def __init__(
-        self, bar: Bar, epochs: int, console: Console, lines: int = 1000, also: Callable[[], dict[str, float]] = dict
+        self,
+        bar: Bar,
+        epochs: int,
+        console: Console,
+        lines: int = 1000,
+        also: Callable[[], dict[str, float]] = dict,
+        machine: MachineGauges | None = None,
     ) -> None:
         super().__init__()
+        self.machine = machine
         self.bar = bar
         self.epochs = epochs
         self.console = console
@@ -129,23 +188,26 @@ class EpochLines(keras.callbacks.Callback):
             for word, prefix in (("accuracy", ""), ("validation", "val_"))
             if f"{prefix}accuracy" in logs
         )
+        machine = self.machine.words if self.machine else ""
         if is_told:
             seconds, self.since = time.monotonic() - self.since, time.monotonic()
-            self.console.epoch(f"epoch {epoch + 1}/{self.epochs}: {told}; {seconds:.1f} s")
-        self.bar.advance(note=told.split(",")[0])
+            self.console.epoch(f"epoch {epoch + 1}/{self.epochs}: {told}; {seconds:.1f} s{machine and '; ' + machine}")
+        self.bar.advance(note=", ".join(filter(None, (told.split(",")[0], machine))))
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
-    """Scalars and weight histograms of every epoch."""
+    """Scalars and weight histograms of every epoch, and what the machine did."""
 
-    def __init__(self, writer: TensorBoardWriter, state: TrainingState) -> None:
+    def __init__(self, writer: TensorBoardWriter, state: TrainingState, machine: MachineGauges | None = None) -> None:
         super().__init__()
         self.writer = writer
         self.state = state
+        self.machine = machine
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         step = len(self.state.history["loss"])
-        self.writer.add_epoch(step, {name: values[-1] for name, values in self.state.history.items()})
+        values = {name: values[-1] for name, values in self.state.history.items()}
+        self.writer.add_epoch(step, values | (self.machine.values if self.machine else {}))
         self.writer.add_histograms(step, self.model.trainable_variables)
 
 
@@ -168,7 +230,9 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.state.weights:
             return
         self.model.optimizer.build(self.model.trainable_variables)
-        for variable, value in zip(self._variables(), self.state.weights + self.state.optimizer, strict=True):
+        kept = self.state.optimizer[-len(self.model.optimizer.variables) :]  # what scaled a float16 loss stands first
+        require_fit(self.file, self.state.weights + kept, self._variables())
+        for variable, value in zip(self._variables(), self.state.weights + kept, strict=True):
             variable.assign(value)
         for name, counters in self.state.counters.items():
             for key, count in counters.items():
@@ -193,12 +257,3 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _counters(self, callback: keras.callbacks.Callback) -> dict[str, float]:
         return {name: float(getattr(callback, name)) for name in self.COUNTERS if hasattr(callback, name)}
-
-
-def _diverged(epoch: int) -> DivergedError:
-    return DivergedError(
-        f"The training went astray: after epoch {epoch + 1} of this phase the validation loss is not a number.",
-        "a learning rate that the network can follow",
-        "Begin a new run with a lower model.learning_rate or model.fine_tune_lr; on a GPU also try "
-        "--set gpu.use_mixed_precision=false",
-    )

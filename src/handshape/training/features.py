@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from handshape import litert
 from handshape.console import Bar, Console
 from handshape.downloads import ANOTHER_CACHE
+from handshape.errors import DivergedError
 from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream
-from handshape.runtime import Runtime, is_out_of_memory
+from handshape.precision import FULL, set_precision
+from handshape.runtime import Runtime
 from handshape.training.augment import Augmenter
+from handshape.training.memory import Calls
 
 Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 Rows = NDArray[np.integer]
@@ -88,6 +91,7 @@ class TrunkFeatures:
         wanted[0, rows] = True
         cells = np.unique(self.cells[augmented])
         wanted[:, np.isin(self.cells, cells)] = True
+        self._done |= self._read_done()  # another program may have done some of it meanwhile
         missing = wanted & ~self._done
         if not missing.any():
             return
@@ -170,29 +174,48 @@ def frozen_trunk(model: Any, runtime: Runtime, console: Console) -> Trunk:
     """A trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut); several threads may call it.
 
     On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras.
+
+    Raises:
+        DivergedError: of the function: what it makes is no number in float32 either.
     """
-    if runtime.on_cpu and runtime.backend == "tensorflow":
+    if runtime.on_cpu and runtime.backend == "tensorflow" and runtime.policy == FULL:
         network = litert.LiteRtModel(litert.convert(model))
         return lambda images: tuple(network(images))  # type: ignore[return-value]
-    return _keras_trunk(model, console)
+    return _KerasTrunk(model, runtime.policy, console)
 
 
-def _keras_trunk(model: Any, console: Console) -> Trunk:
-    one_at_a_time = threading.Lock()  # Keras' own state is not safe in threads
+class _KerasTrunk:
+    """In parts where memory runs out, in float32 where half precision has no numbers for it; several threads may."""
 
-    def run(images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        try:
-            with one_at_a_time:
-                pooled, cut = model.predict_on_batch(images.astype(np.float32))
-        except Exception as error:
-            if len(images) == 1 or not is_out_of_memory(error):
-                raise
-            console.warn(f"The device's memory ran out at {len(images)} images a call; halving them.")
-            halves = [run(half) for half in np.array_split(images, 2)]
-            pooled, cut = (np.concatenate(parts) for parts in zip(*halves, strict=True))
-        return np.asarray(pooled), np.asarray(cut)
+    def __init__(self, model: Any, precision: str, console: Console) -> None:
+        set_precision(model, precision)
+        self._model, self._precision, self._console = model, precision, console
+        self._calls = Calls(CHUNK, console)
+        self._one_at_a_time = threading.RLock()  # Keras' own state is not safe in threads
 
-    return run
+    def __call__(self, images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        with self._one_at_a_time:
+            parts = self._calls.run(self._run, images)
+            pooled, cut = (np.concatenate(each) for each in zip(*parts, strict=True))
+            if not (np.isfinite(pooled).all() and np.isfinite(cut).all()):
+                self._go_on_in_float32()
+                return self(images)
+        return pooled, cut
+
+    def _run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        pooled, cut = self._model.predict_on_batch(images.astype(np.float32))
+        return np.asarray(pooled, np.float32), np.asarray(cut, np.float32)
+
+    def _go_on_in_float32(self) -> None:
+        if self._precision == FULL:
+            raise DivergedError(
+                "The network's features of an image are no numbers.",
+                "starting weights that are numbers",
+                "Begin a new run with others: --set model.weights=own",
+            )
+        self._console.warn(f"The network's features are no numbers in {self._precision}; going on in float32.")
+        self._precision = FULL
+        set_precision(self._model, FULL)
 
 
 def _chunks(rows: Rows) -> list[Rows]:

@@ -45,10 +45,21 @@ def fit_fusion(
     """
     is_free, usual = _free(list(answers)), usual_kernel(list(answers))
     terms = _terms(list(answers.values()), fusion_inputs(hand_present, size))[..., is_free]
-    fit = _Fit(terms, targets, usual[is_free], pull_of(len(targets), people))
     kernel = usual.copy()
-    kernel[is_free] = fit.best()
+    kernel[is_free] = fit_weights(terms, targets, usual[is_free], pull_of(len(targets), people))
     return kernel.astype(np.float32)
+
+
+def fit_weights(terms: Floats, targets: NDArray[np.integer], usual: Floats, pull: float) -> Floats:
+    """The K weights that make the targets most likely, of what they multiply, [N, C, K].
+
+    Args:
+        terms: log-probabilities, or what is added to them.
+        targets: [N], the true class of each image.
+        usual: [K], where the weights are pulled to.
+        pull: how strongly; see :func:`pull_of`.
+    """
+    return _Fit(terms, targets, usual, pull).best()
 
 
 def usual_kernel(names: Sequence[str]) -> NDArray[np.float64]:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from handshape.console import Console
 from handshape.model.streams import HandStream
-from handshape.training.callbacks import EpochLines, EpochOrder, History, TensorBoardScalars
+from handshape.training.callbacks import EpochLines, EpochOrder, FiniteLoss, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
+from handshape.training.distribution import OneDevice, sharing
+from handshape.training.memory import Calls, train_in_room
 from handshape.training.preparation import StreamTraining, permutations, prepared, steps_of
 from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
@@ -73,14 +75,25 @@ def train_hand(
         console: shows the progress.
         followed: what is noted of each epoch.
     """
+    train_in_room(
+        lambda batch: _train_hand(batch, network, hands, training, console, followed), network, BATCH, console
+    )
+
+
+def _train_hand(
+    batch: int, network: Any, hands: SeenHands, training: StreamTraining, console: Console, followed: Followed | None
+) -> None:
     classes = network.output.shape[-1]
-    batches = _Hands(hands, classes, training.seed, training.passes(steps_of(hands.targets, BATCH)))
+    among, passes = sharing(training.runtime), training.passes(steps_of(hands.targets, batch))
+    batches = _Hands(hands, classes, training.seed, among, batch, passes)
     epochs = training.settings.epochs
-    trained = prepared(network, training, len(batches))
     noting, closing = _noting(followed)
-    validation = _Hands(followed.validation, classes, training.seed) if noting and followed else None
-    with console.progress("Hand stream, epoch", epochs) as bar, closing:
-        callbacks = [EpochOrder(batches), *noting, EpochLines(bar, epochs, console, LINES)]
+    validation = _Hands(followed.validation, classes, training.seed, among, batch) if noting and followed else None
+    with console.progress("Hand stream, epoch", epochs) as bar, closing, among.scope():
+        trained = prepared(network, training, len(batches), among)
+        lines = EpochLines(bar, epochs, console, LINES)
+        finite = FiniteLoss("The training of the hand stream", "hand_stream.learning_rate")
+        callbacks = [*among.following(network), EpochOrder(batches), finite, *noting, lines, *training.also]
         trained.fit(batches, validation_data=validation, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)
     batches.close()
     if followed is not None:
@@ -98,10 +111,7 @@ def hand_probabilities(stream: HandStream, features: NDArray[np.float16]) -> Flo
 
 
 def _in_parts(network: Any, features: NDArray[np.float16]) -> Floats:
-    parts = [
-        np.asarray(network.predict_on_batch(features[start : start + PREDICTED].astype(np.float32)))
-        for start in range(0, len(features), PREDICTED)
-    ]
+    parts = Calls(PREDICTED).run(lambda part: np.asarray(network.predict_on_batch(part.astype(np.float32))), features)
     return np.concatenate([np.empty((0, network.output.shape[-1]), np.float32), *parts])
 
 
@@ -110,6 +120,7 @@ def _noting(followed: Followed | None) -> tuple[list[keras.callbacks.Callback], 
     closing = ExitStack()
     if followed is None or not len(followed.validation.rows):
         return [], closing
+    followed.state.history.clear()  # of a try for which there was no room
     callbacks: list[keras.callbacks.Callback] = [History(followed.state)]
     if followed.tensorboard is not None:
         writer = TensorBoardWriter(followed.tensorboard)
@@ -121,11 +132,14 @@ def _noting(followed: Followed | None) -> tuple[list[keras.callbacks.Callback], 
 class _Hands(keras.utils.PyDataset):
     """Every hand once an epoch, or some times, in a new order."""
 
-    def __init__(self, hands: SeenHands, classes: int, seed: int, passes: int = 1) -> None:
+    def __init__(
+        self, hands: SeenHands, classes: int, seed: int, among: OneDevice, batch: int, passes: int = 1
+    ) -> None:
         super().__init__()
-        self.hands, self.seed, self.passes = hands, seed, passes
+        self.hands, self.seed, self.among, self.batch, self.passes = hands, seed, among, batch, passes
         self.targets = wanted(hands.targets, classes)
         self.start_epoch(0)
+        among.expect(batch, len(self.order))
 
     def start_epoch(self, epoch: int) -> None:
         self.order = permutations(np.random.default_rng([self.seed, 4, epoch]), len(self.targets), self.passes)
@@ -135,9 +149,11 @@ class _Hands(keras.utils.PyDataset):
         self.hands = replace(self.hands, features=self.hands.features[:0])
 
     def __len__(self) -> int:
-        return steps_of(self.order, BATCH)
+        return steps_of(self.order, self.batch)
 
     def __getitem__(self, index: int) -> tuple[Floats, ...]:
-        chosen = self.order[index * BATCH : (index + 1) * BATCH]
-        features = self.hands.features[self.hands.rows[chosen]].astype(np.float32)
-        return features, self.targets[chosen], self.hands.weights[chosen]
+        chosen = self.order[index * self.batch : (index + 1) * self.batch]
+        mine = chosen[self.among.own(len(chosen))]
+        features = self.hands.features[self.hands.rows[mine]].astype(np.float32)
+        parts = features, self.targets[mine], self.hands.weights[mine]
+        return tuple(self.among.padded(part, len(chosen)) for part in parts)

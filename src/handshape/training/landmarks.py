@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from handshape.console import Console
 from handshape.hands.geometry import augment_landmarks, shape_features
 from handshape.model.streams import LandmarkStream
-from handshape.training.callbacks import EpochLines, EpochOrder
+from handshape.training.callbacks import EpochLines, EpochOrder, FiniteLoss
+from handshape.training.distribution import OneDevice, sharing
+from handshape.training.memory import train_in_room
 from handshape.training.preparation import SMOOTHING, StreamTraining, permutations, prepared, steps_of
 from handshape.training.weighting import wanted
 
@@ -53,15 +55,31 @@ def train_landmarks(
     """
     features = shape_features(hands.landmarks)
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
-    batches = _AugmentedHands(hands, stream.classes, training.seed, training.passes(steps_of(hands.targets, BATCH)))
+    train_in_room(
+        lambda batch: _train_landmarks(batch, stream, hands, training, console, validation), stream.head, BATCH, console
+    )
+
+
+def _train_landmarks(
+    batch: int,
+    stream: LandmarkStream,
+    hands: Hands,
+    training: StreamTraining,
+    console: Console,
+    validation: Hands | None,
+) -> None:
+    among, passes = sharing(training.runtime), training.passes(steps_of(hands.targets, batch))
+    batches = _AugmentedHands(hands, stream.classes, training.seed, among, batch, passes)
     epochs = training.settings.epochs
-    trained = prepared(stream.head, training, len(batches))
-    with console.progress("Landmark stream, epoch", epochs) as bar, closing(batches):
+    with console.progress("Landmark stream, epoch", epochs) as bar, closing(batches), among.scope():
+        trained = prepared(stream.head, training, len(batches), among)
         also: Callable[[], dict[str, float]] = dict
         if validation is not None and len(validation.targets):
             also = partial(_measured, stream, validation)
         lines = EpochLines(bar, epochs, console, LINES, also)
-        trained.fit(batches, shuffle=False, epochs=epochs, callbacks=[EpochOrder(batches), lines], verbose=0)
+        finite = FiniteLoss("The training of the landmark stream", "landmark_stream.learning_rate")
+        callbacks = [*among.following(stream.head), EpochOrder(batches), finite, lines, *training.also]
+        trained.fit(batches, shuffle=False, epochs=epochs, callbacks=callbacks, verbose=0)
 
 
 def _measured(stream: LandmarkStream, hands: Hands) -> dict[str, float]:
@@ -76,14 +94,15 @@ def _measured(stream: LandmarkStream, hands: Hands) -> dict[str, float]:
 class _AugmentedHands(keras.utils.PyDataset):
     """Every hand once an epoch, or some times, in a new order, augmented anew; the next epoch is prepared meanwhile."""
 
-    def __init__(self, hands: Hands, classes: int, seed: int, passes: int = 1) -> None:
+    def __init__(self, hands: Hands, classes: int, seed: int, among: OneDevice, batch: int, passes: int = 1) -> None:
         super().__init__()
         self.hands = hands
         self.targets = wanted(hands.targets, classes)
-        self.seed, self.passes = seed, passes
+        self.seed, self.among, self.batch, self.passes = seed, among, batch, passes
         self._ahead = ThreadPoolExecutor(1)
         self._prepared = {0: self._ahead.submit(self._prepare, 0)}
         self.start_epoch(0)
+        among.expect(batch, len(self.order))
 
     def start_epoch(self, epoch: int) -> None:
         for number in (epoch, epoch + 1):
@@ -104,9 +123,9 @@ class _AugmentedHands(keras.utils.PyDataset):
         self.features = self.features[:0].copy()
 
     def __len__(self) -> int:
-        return steps_of(self.order, BATCH)
+        return steps_of(self.order, self.batch)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
-        part = slice(index * BATCH, (index + 1) * BATCH)
+        part = slice(index * self.batch, (index + 1) * self.batch)
         chosen = self.order[part]
-        return self.features[part], self.targets[chosen], self.hands.weights[chosen]
+        return self.among.share(self.features[part], self.targets[chosen], self.hands.weights[chosen])

@@ -27,6 +27,11 @@ class Phase:
         set_tail_trainable(stream.backbone, self.inputs == "cut")
         return stream.tail_and_head if self.inputs == "cut" else stream.head
 
+    @property
+    def rate_setting(self) -> str:
+        """The setting that its learning rate comes from."""
+        return "model.learning_rate" if self.number == 1 else "model.fine_tune_lr"
+
     def new_optimizer(self) -> Any:
         """A fresh optimizer: Adam (Kingma & Ba 2015) or Lion (Chen et al. 2023)."""
         import keras

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from handshape.config import HandStreamSettings, LandmarkStreamSettings
 from handshape.runtime import Runtime
+from handshape.training.distillation import tempered_loss
+from handshape.training.distribution import OneDevice
 
 SMOOTHING = 0.1
 MIN_STEPS = 30  # an epoch; small sets are gone through more often
@@ -25,11 +27,22 @@ class StreamTraining:
         settings: rate, decay and epochs.
         seed: of order and dropout.
         runtime: what computes.
+        temperature: at which a student is compared with a teacher; None learns labels.
+        also: Keras callbacks that come after all others.
     """
 
     settings: LandmarkStreamSettings | HandStreamSettings
     seed: int
     runtime: Runtime
+    temperature: float | None = None
+    also: tuple[Any, ...] = ()
+
+    @property
+    def loss(self) -> Any:
+        """Between what is to be learned and what is said."""
+        if self.temperature is None:
+            return keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING)
+        return tempered_loss(self.temperature)
 
     @staticmethod
     def passes(steps: int) -> int:
@@ -42,22 +55,23 @@ class StreamTraining:
         return keras.optimizers.AdamW(schedule, weight_decay=self.settings.weight_decay)
 
 
-def prepared(network: Any, training: StreamTraining, steps: int) -> Any:
+def prepared(network: Any, training: StreamTraining, steps: int, among: OneDevice) -> Any:
     """A compiled model of the same layers as ``network``, so that what trains it is not saved with it.
 
     Args:
         network: ends in probabilities.
         training: how.
         steps: of an epoch.
+        among: the devices that share the work.
     """
-    dropouts = [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
+    trained = among.spread(network)
+    dropouts = [layer for layer in trained._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
     for number, layer in enumerate(dropouts):
         if layer.rate:  # else it draws nothing
             layer.seed_generator.state.assign([training.seed, number])
-    trained = keras.Model(network.inputs, network.outputs)
     trained.compile(
         optimizer=training.optimizer(training.settings.epochs * steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
+        loss=training.loss,
         metrics=[accuracy],
         jit_compile=training.runtime.xla,
         # TensorFlow goes through an epoch without coming back to Python, which takes a fifth less time

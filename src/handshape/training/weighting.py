@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +27,15 @@ def balanced(targets: NDArray[np.integer], source: NDArray[np.integer]) -> NDArr
     return (weights / weights.mean()).astype(np.float32)
 
 
-def wanted(targets: NDArray[np.integer], classes: int) -> NDArray[np.float32]:
+def wanted(targets: NDArray[Any], classes: int) -> NDArray[np.float32]:
     """The probabilities to learn, [N, C]: all on the class; the same for every class where it is another sign.
+
+    Targets that are probabilities already, [N, C], as a teacher gives them, stay as they are.
 
     So a network is unsure of signs that it does not know. Source: Hendrycks, Mazeika, Dietterich, "Deep Anomaly
     Detection with Outlier Exposure", ICLR 2019.
     """
+    if targets.ndim == 2:
+        return np.asarray(targets, np.float32)
     rows = np.vstack([np.eye(classes), np.full((1, classes), 1 / classes)]).astype(np.float32)
     return rows[targets]

@@ -73,5 +73,8 @@ class Context:
         return runtime
 
     def within(self, run: Run) -> Context:
-        """The same for a run that has begun."""
-        return replace(self, run=run)
+        """The same for a run that has begun, on the same machine."""
+        context = replace(self, run=run)
+        if "runtime" in vars(self):
+            vars(context)["runtime"] = self.runtime  # it is started once
+        return context

@@ -37,12 +37,16 @@ class ConvertedModel:
 
 def convert(fitted: Fitted, context: Context) -> ConvertedModel:
     """The classifier as it is now."""
-    context.console.status("save", "Converting the model for LiteRT, which runs it on small devices")
     classifier = fitted.classifier
-    model = in_float32(classifier.model)
+    activation = classifier.mapped.logits.get_weights()[0] if classifier.mapped else None
+    return convert_model(in_float32(classifier.model), activation, context)
+
+
+def convert_model(model: Any, activation: NDArray[np.float32] | None, context: Context) -> ConvertedModel:
+    """A Keras classifier in float32 that nobody trains any more, with the weights behind its output ``features``."""
+    context.console.status("save", "Converting the model for LiteRT, which runs it on small devices")
     content = _to_litert(model, context)
     network = KerasNetwork(model) if content is None else LiteRtNetwork(content)
-    activation = classifier.mapped.logits.get_weights()[0] if classifier.mapped else None
     return ConvertedModel(model, content, network, activation)
 
 

@@ -6,14 +6,12 @@ that a run that was stopped goes on with the fold it was at.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handshape.config import Settings
 from handshape.console import Console
@@ -21,13 +19,14 @@ from handshape.data.splits import Split
 from handshape.errors import RunError
 from handshape.evaluation.metrics import measure
 from handshape.evaluation.slices import Slice, by_signer
-from handshape.files import atomic_write, write_text
+from handshape.files import write_text
 from handshape.workflow.context import Context
+from handshape.workflow.crossval_fold import Fold, FoldAnswers, FoldWork, answer_fold
 from handshape.workflow.crossval_report import publish_crossval
 from handshape.workflow.crossval_result import CrossvalResult
 from handshape.workflow.dataset import Dataset, load, possible_settings
-from handshape.workflow.evaluate import evaluate
-from handshape.workflow.fit import choose_weights, fit, require_same_start
+from handshape.workflow.executor import Executor, HereExecutor
+from handshape.workflow.fit import choose_weights, require_same_start
 from handshape.workflow.other_photographs import load_externals
 from handshape.workflow.photographs import keep_digests, require_same_photographs
 from handshape.workflow.run import COMPLETE, CrossvalRun, claimed_run, held_run, read_record, run_in_progress
@@ -52,41 +51,13 @@ class CrossvalOptions:
     external: Mapping[str, Path] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class FoldAnswers:
-    """What one fold's model said.
-
-    Attributes:
-        rows: of the data set, those it was tested on, [n].
-        probabilities: about them, [n, C].
-        external: right answers on other photographs, [m] each, by name.
-        seconds: that it took.
-    """
-
-    rows: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-    external: Mapping[str, NDArray[np.bool_]]
-    seconds: float
-
-    def save(self, path: Path) -> None:
-        """Writes them whole or not at all."""
-        arrays: dict[str, Any] = {f"external_{name}": right for name, right in self.external.items()}
-        with atomic_write(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(
-                file, rows=self.rows, probabilities=self.probabilities, seconds=np.array(self.seconds), **arrays
-            )
-
-    @classmethod
-    def load(cls, path: Path) -> FoldAnswers:
-        """Reads what :meth:`save` wrote."""
-        with np.load(path) as file:
-            names = [name for name in file.files if name.startswith("external_")]
-            external = {name.removeprefix("external_"): file[name] for name in names}
-            return cls(file["rows"], file["probabilities"], external, float(file["seconds"]))
-
-
 def cross_validate(
-    settings: Settings, out: Path, name: str | None, options: CrossvalOptions, console: Console
+    settings: Settings,
+    out: Path,
+    name: str | None,
+    options: CrossvalOptions,
+    console: Console,
+    executor: Executor | None = None,
 ) -> CrossvalResult:
     """Cross-validates on ``settings.data.original_data_dir``, into a new folder below ``out``.
 
@@ -96,6 +67,7 @@ def cross_validate(
         name: of the folder; None takes date and time.
         options: how many folds, and what beside them.
         console: shows the progress.
+        executor: what the folds are answered on; None is this process.
 
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
@@ -104,19 +76,22 @@ def cross_validate(
     with claimed_run(out, name, Path(settings.data.original_data_dir), CrossvalRun) as run:
         note_beginning(run, settings, options={**asdict(options), "external": external})
         context = Context(console, settings.gpu)
-        begun = _begin(settings, options, context)
+        begun = _begin(settings, options, context, executor)
         with run_in_progress(run, console, keep=False):
             _start(run, begun)
-            return _go_on(begun, run, context)
+            return _go_on(begun, run, context, executor or HereExecutor())
 
 
-def resume_crossval(path: Path, console: Console, photographs: Path | None = None) -> CrossvalResult:
+def resume_crossval(
+    path: Path, console: Console, photographs: Path | None = None, executor: Executor | None = None
+) -> CrossvalResult:
     """Goes on with a cross-validation that was stopped, from the first fold that is not done.
 
     Args:
         path: its folder.
         console: shows the progress.
         photographs: where they are now, if they were moved since.
+        executor: what the folds are answered on, whatever others were before; None is this process.
 
     Raises:
         RunError: not a cross-validation, already complete, or the photographs have changed since.
@@ -131,13 +106,13 @@ def resume_crossval(path: Path, console: Console, photographs: Path | None = Non
         external = {name: Path(each) for name, each in kept["external"].items()}
         options = CrossvalOptions(**{**kept, "external": external})
         context = Context(console, settings.gpu)
-        begun = _begin(settings, options, context)
+        begun = _begin(settings, options, context, executor)
         require_same_labels(run, begun.dataset)
         require_same_photographs(run, begun.dataset)
         with run_in_progress(run, console, keep=True):
             if "labels_file" not in record:
                 _start(run, begun)
-            return _go_on(begun, run, context)
+            return _go_on(begun, run, context, executor or HereExecutor())
 
 
 def _start(run: CrossvalRun, begun: _Begun) -> None:
@@ -159,10 +134,17 @@ class _Begun:
     plan: Mapping[str, Split]
     random: Mapping[str, Split]
 
+    @property
+    def work(self) -> FoldWork:
+        """What all folds share."""
+        streams = self.settings.model.streams
+        external = {name: each.seen_by(streams) for name, each in self.external.items()}
+        return FoldWork(self.settings, self.dataset.seen_by(streams), external)
 
-def _begin(settings: Settings, options: CrossvalOptions, context: Context) -> _Begun:
+
+def _begin(settings: Settings, options: CrossvalOptions, context: Context, executor: Executor | None) -> _Begun:
     console = context.console
-    dataset = load(settings, context)
+    dataset = load(settings, context, executor)
     settings = possible_settings(settings, dataset, console)
     with context.watch.stage("read"):
         external = load_externals(options.external, dataset, settings.model.img_size, console)
@@ -181,55 +163,61 @@ def _begin(settings: Settings, options: CrossvalOptions, context: Context) -> _B
     return _Begun(settings, options, dataset, external, plan, random)
 
 
-def _go_on(begun: _Begun, run: CrossvalRun, context: Context) -> CrossvalResult:
+def _go_on(begun: _Begun, run: CrossvalRun, context: Context, executor: Executor) -> CrossvalResult:
     weights = choose_weights(begun.settings, context.console)
     require_same_start(run, weights, context.runtime, begun.settings)
-    answers = _answer_all("fold", begun.plan, begun, run, context)
-    random = _answer_all("random", begun.random, begun, run, context)
+    answers = _answer_all("fold", begun.plan, begun, run, context, executor)
+    random = _answer_all("random", begun.random, begun, run, context, executor)
     result = _result(begun, answers, random, run, context)
     publish_crossval(result, context.console)
     return result
 
 
 def _answer_all(
-    kind: str, plan: Mapping[str, Split], begun: _Begun, run: CrossvalRun, context: Context
+    kind: str, plan: Mapping[str, Split], begun: _Begun, run: CrossvalRun, context: Context, executor: Executor
 ) -> dict[str, FoldAnswers]:
-    """What each fold's model says; those that are done are read from their files, which are named after the kind."""
-    answers, a_repeat = {}, max(1, len(plan) // begun.options.repeats)
-    for number, (name, each) in enumerate(plan.items()):
-        file = run.answers / f"{kind}_{number + 1:03}.npz"
-        known = FoldAnswers.load(file) if file.is_file() else None
-        if known is not None and not np.array_equal(known.rows, each.test):
-            raise RunError(
-                f"The photographs are not those that {run.folder} began with.",
-                fix="Begin anew, or put the photographs back as they were.",
-            )
-        place = f"{name} ({number + 1} of {len(plan)})"
-        if known is None:
-            sizes = f"on {len(each.train):,} images, tested on {len(each.test):,}"
-            context.console.status("train", f"{place}: training {sizes}")
-        answers[name] = known or _answer_fold(begun, each, number // a_repeat, context)
-        if known is None:
-            answers[name].save(file)
-        right = (answers[name].probabilities.argmax(axis=1) == begun.dataset.targets[each.test]).mean()
-        took = "done before" if known else f"{answers[name].seconds:.0f} s"
-        context.console.status("", f"{place}: right on {right:.1%} of {len(each.test):,}, {took}")
-    return answers
+    """What each fold's model says; those that are done are read from their files, which are named after the kind.
+
+    Whoever answers a fold, its file is written here, once.
+    """
+    answers: dict[str, FoldAnswers] = {}
+    files = {name: run.answers / f"{kind}_{number:03}.npz" for number, name in enumerate(plan, 1)}
+    for name, file in files.items():
+        if file.is_file():
+            answers[name] = _known(file, plan[name], run)
+            _tell(_place(name, plan), answers[name], begun, "done before", context)
+    work = executor.share(begun.work) if len(answers) < len(plan) else None
+    a_repeat = max(1, len(plan) // begun.options.repeats)
+    asked = {
+        executor.submit(answer_fold, work, Fold(_place(name, plan), split, number // a_repeat), context): name
+        for number, (name, split) in enumerate(plan.items())
+        if name not in answers
+    }
+    for future in executor.completed(asked):
+        name, answer = asked[future], future.result()
+        answer.save(files[name])
+        answers[name] = answer
+        _tell(_place(name, plan), answer, begun, f"{answer.seconds:.0f} s", context)
+    return {name: answers[name] for name in plan}
 
 
-def _answer_fold(begun: _Begun, split: Split, repeat: int, context: Context) -> FoldAnswers:
-    """Trains on a fold's training rows and answers its test rows, and all other photographs."""
-    start = time.perf_counter()
-    data = begun.settings.data
-    settings = begun.settings.model_copy(update={"data": data.model_copy(update={"seed": data.seed + repeat})})
-    with context.console.only_bars():
-        fitted = fit(begun.dataset, split, settings, context)
-        tested = evaluate(fitted, begun.dataset, split.test, context.console)
-        external = {
-            name: evaluate(fitted, each, each.rows, context.console).predictions.correct
-            for name, each in begun.external.items()
-        }
-    return FoldAnswers(split.test, tested.predictions.probabilities, external, time.perf_counter() - start)
+def _place(name: str, plan: Mapping[str, Split]) -> str:
+    return f"{name} ({list(plan).index(name) + 1} of {len(plan)})"
+
+
+def _known(file: Path, split: Split, run: CrossvalRun) -> FoldAnswers:
+    known = FoldAnswers.load(file)
+    if not np.array_equal(known.rows, split.test):
+        raise RunError(
+            f"The photographs are not those that {run.folder} began with.",
+            fix="Begin anew, or put the photographs back as they were.",
+        )
+    return known
+
+
+def _tell(place: str, answer: FoldAnswers, begun: _Begun, took: str, context: Context) -> None:
+    right = (answer.probabilities.argmax(axis=1) == begun.dataset.targets[answer.rows]).mean()
+    context.console.status("", f"{place}: right on {right:.1%} of {len(answer.rows):,}, {took}")
 
 
 def _result(

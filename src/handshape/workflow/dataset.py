@@ -6,7 +6,7 @@ Every file is read, hashed and decoded once; every fit on the data set shares it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,15 @@ from handshape.data.samples import (
 )
 from handshape.data.splits import Rows
 from handshape.errors import DataError, SettingsError
-from handshape.hands.inputs import Inputs
+from handshape.hands.inputs import Inputs, Photograph
 from handshape.hands.known_hands import KnownHands, known_labels
 from handshape.hands.landmarks import Hand
 from handshape.hands.search import HandSearch, hand_search
+from handshape.model.classifier import PIXELS
 from handshape.model.decisions import is_negative_name
 from handshape.workflow.context import Context
+from handshape.workflow.executor import Executor
+from handshape.workflow.executor.photographs import read_elsewhere
 from handshape.workflow.label_signs import add_hand_findings
 
 MIN_FOUND = 0.5  # of the images; with fewer hands, whole images say more
@@ -77,6 +80,25 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs of it: what found the hands stays here, and features are made there."""
+        search = None if self.search is None else searched_before
+        inputs = [np.asarray(each) for each in vars(self.inputs).values()]  # of a memory map, the array
+        once = [each[:1] if len(each) and not each.strides[0] else each for each in inputs]  # rows all alike
+        return {**vars(self), "search": search, "inputs": once, "features": {}, "known": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        rows = len(state["samples"])
+        inputs = Inputs(*(np.broadcast_to(each, (rows, *each.shape[1:])) for each in state["inputs"]))
+        vars(self).update({**state, "inputs": inputs})
+
+    def seen_by(self, streams: Collection[str]) -> Dataset:
+        """The same, a quarter as large where none of these streams looks at pixels: all pictures are one black dot."""
+        if PIXELS in streams:
+            return self
+        dots = np.broadcast_to(np.zeros(3, np.uint8), (len(self), 1, 1, 3))
+        return replace(self, inputs=replace(self.inputs, image=dots))
 
     @property
     def finds_hands(self) -> bool:
@@ -140,8 +162,13 @@ class Dataset:
         return [place[self.samples[row].path] for row in rows]
 
 
-def load(settings: Settings, context: Context) -> Dataset:
+def load(settings: Settings, context: Context, executor: Executor | None = None) -> Dataset:
     """The photographs of ``settings.data.original_data_dir``, checked, grouped, and their hands found.
+
+    Args:
+        settings: of a run.
+        context: console and stopwatch.
+        executor: whose workers read and search; None is this process, which has helpers of its own.
 
     Raises:
         DataError: they cannot be trained on.
@@ -155,14 +182,14 @@ def load(settings: Settings, context: Context) -> Dataset:
         folder.corrections.announce(console)
         require_rule(folder, settings.data.groups)
         search = find_search(settings, console)
-        readings = read_samples(folder, search, settings.model.img_size, console)
+        readings = read_samples(folder, search, settings.model.img_size, console, executor)
         if search is not None and settings.hands.find == "auto" and hides_hands(folder, readings):
             console.warn(
                 "A hand was found in less than half of the images (are they black and white, gloved, drawn, tiny?), so "
                 "whole images are learned, as with hands.find=off. Photographs of whole hands in colour do far better."
             )
             search = None
-            readings = read_samples(folder, None, settings.model.img_size, console)
+            readings = read_samples(folder, None, settings.model.img_size, console, executor)
         report = check_folder(folder, readings.inspections, least_classes=1 if also else 2)
         require_trainable(report)
         console.detail(f"{report.usable} usable images in {len(report.usable_classes)} classes")
@@ -181,6 +208,15 @@ def load(settings: Settings, context: Context) -> Dataset:
     return _with_hands(dataset, console) if settings.hands.find == "require" else dataset
 
 
+def searched_before(photographs: Iterable[Photograph]) -> Iterator[tuple[Photograph, Hand | None]]:
+    """Stands in a data set that was sent to another process for what found its hands.
+
+    Raises:
+        RuntimeError: it is asked to find further ones.
+    """
+    raise RuntimeError("Hands are found where a data set is loaded.")
+
+
 def find_search(settings: Settings, console: Console) -> HandSearch | None:
     """What finds hands; None where they are off or, said aloud, cannot be had.
 
@@ -192,10 +228,15 @@ def find_search(settings: Settings, console: Console) -> HandSearch | None:
     return hand_search(console, required=settings.hands.find == "require")
 
 
-def read_samples(folder: ImageFolder, search: HandSearch | None, size: int | None, console: Console) -> Readings:
+def read_samples(
+    folder: ImageFolder, search: HandSearch | None, size: int | None, console: Console, executor: Executor | None = None
+) -> Readings:
     """What the images of a folder show; see :func:`~handshape.data.reading.read_files`."""
     label = "Reading images" if search is None else "Reading images, finding hands"
-    return read_files([folder.file(sample) for sample in folder.samples], search, size, console, label)
+    files = [folder.file(sample) for sample in folder.samples]
+    if executor is None or executor.is_here:
+        return read_files(files, search, size, console, label)
+    return read_elsewhere(files, search is not None, size, console, executor, label)
 
 
 def hides_hands(folder: ImageFolder, readings: Readings) -> bool:

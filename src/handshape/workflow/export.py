@@ -17,7 +17,7 @@ from handshape.export.bundle import Bundle
 from handshape.export.exports import Exports, Photographs, export_model
 from handshape.export.formats import Format, require_modules
 from handshape.hands.search import HandSearch, hand_search
-from handshape.workflow.run import Run, open_run, read_record
+from handshape.workflow.run import Run, read_record
 
 CALIBRATE, PROVE = 200, 2_000  # at most; 2,000 images of 128 pixels take 100 MB
 
@@ -136,7 +136,8 @@ def _choose_from_run(bundle: Bundle, console: Console) -> Chosen:
             "the run folder that it was made in, or photographs",
             "Name photographs, one folder a class: --data FOLDER",
         )
-    chosen = choose_from_split(Path(read_record(run)["data"]), read_splits(open_run(run, Run).splits))
+    record = read_record(run)
+    chosen = choose_from_split(Path(record["data"]), read_splits(Run(run, record["timestamp"]).splits))
     if bundle.details.get("learned_from_all"):
         console.hint("In the end the model learned from these photographs too, so others prove more: --data FOLDER")
     return chosen

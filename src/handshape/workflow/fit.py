@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from handshape.data.splits import Rows, Split
 from handshape.errors import RunError
 from handshape.evaluation.calibration import fit_temperature
 from handshape.hands.geometry import hand_size
-from handshape.hands.known_hands import load_known_hands
+from handshape.hands.known_hands import KnownHands, load_known_hands, no_known_hands
 from handshape.model.classifier import PIXELS, Classifier, build_classifier, fused_scores, fusion_inputs
 from handshape.model.networks import KerasNetwork
 from handshape.model.streams import fold_temperature
@@ -30,6 +30,9 @@ from handshape.workflow.dataset import Dataset
 from handshape.workflow.hand_streams import HandStreamTrainer, LandmarkStreamTrainer
 from handshape.workflow.run import Run
 from handshape.workflow.streams import StreamTrainer, stream_trainers
+
+if TYPE_CHECKING:
+    from handshape.training.distillation import Teacher
 
 MIN_PROBABILITY = 1e-30  # before its logarithm
 FUSION_NAMES = ("without_hand", "with_hand", "by_size")  # of each stream, what it counts
@@ -61,8 +64,10 @@ class Fitted:
         return KerasNetwork(self.classifier.model)
 
 
-def fit(dataset: Dataset, split: Split, settings: Settings, context: Context) -> Fitted:
+def fit(dataset: Dataset, split: Split, settings: Settings, context: Context, teacher: Teacher | None = None) -> Fitted:
     """Trains every stream on the training rows; validation rows choose epochs, join the streams and calibrate them.
+
+    With a teacher, the streams learn what it says of the training rows instead of their labels.
 
     Raises:
         RunError: a resumed run would start from something else, or a training diverges.
@@ -70,6 +75,7 @@ def fit(dataset: Dataset, split: Split, settings: Settings, context: Context) ->
     """
     classifier, trainers = prepare(dataset, split, settings, context)
     for trainer in trainers:
+        trainer.teacher = teacher
         trainer.train()
     set_prior(classifier, dataset, split.train)
     with context.watch.stage("calibrate"):
@@ -94,17 +100,21 @@ def prepare(
     return classifier, stream_trainers(classifier, dataset, split, weights, settings, context)
 
 
-def answer_other_signs(fitted: Fitted) -> NDArray[np.float32] | None:
-    """What a classifier says of known hands of other signs that it has not learned from, [n, C].
+def known_hands_of(fitted: Fitted) -> KnownHands:
+    """Those that a classifier learns from and is asked about; none where pixels count, which known hands lack."""
+    learners = [each.learner for each in fitted.trainers if isinstance(each, HandStreamTrainer | LandmarkStreamTrainer)]
+    return learners[0].known if learners and len(learners) == len(fitted.trainers) else no_known_hands()
 
-    None where there are none, or where pixels count, of which known hands have none.
-    """
+
+def answer_other_signs(fitted: Fitted) -> NDArray[np.float32] | None:
+    """What a classifier says of known hands of other signs that it has not learned from, [n, C]; None without any."""
+    rows = known_hands_of(fitted).kept_others
+    return answer_known_hands(fitted, rows) if len(rows) else None
+
+
+def answer_known_hands(fitted: Fitted, rows: Rows) -> NDArray[np.float32]:
+    """What a classifier says of some of its known hands, at least one, [n, C]."""
     trainers = [each for each in fitted.trainers if isinstance(each, HandStreamTrainer | LandmarkStreamTrainer)]
-    if len(trainers) < len(fitted.trainers):
-        return None
-    rows = trainers[0].learner.known.kept_others
-    if not len(rows):
-        return None
     size = hand_size(load_known_hands()[0][rows])
     weights = fusion_inputs(np.ones_like(size), size) @ fitted.classifier.fusion.get_weights()[0]
     scores = fused_scores([each.known_probabilities(rows) for each in trainers], weights)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from handshape.config import HandStreamSettings, LandmarkStreamSettings, Settings
 from handshape.data.splits import Rows, Split
+from handshape.distributed import is_joined
 from handshape.files import atomic_write
 from handshape.hands.known_hands import (
     KnownHands,
@@ -24,6 +25,7 @@ from handshape.workflow.dataset import Dataset
 
 if TYPE_CHECKING:
     from handshape.training.checkpoints import TrainingState
+    from handshape.training.distillation import Teacher
     from handshape.training.hand import SeenHands
     from handshape.training.landmarks import Hands
     from handshape.training.preparation import StreamTraining
@@ -75,7 +77,18 @@ class HandLearner:
         """How one of the streams is trained."""
         from handshape.training.preparation import StreamTraining
 
-        return StreamTraining(settings, self.settings.data.seed, self.context.runtime)
+        also = self._traces(settings)
+        return StreamTraining(settings, self.settings.data.seed, self.context.runtime, also=also)
+
+    def _traces(self, settings: LandmarkStreamSettings | HandStreamSettings) -> tuple[Any, ...]:
+        """What traces some steps into the run folder, where that is asked for."""
+        from handshape.training.profiling import StepTrace
+
+        steps, run, console = self.settings.training.profile_steps, self.context.run, self.context.console
+        if not steps or run is None:
+            return ()
+        what = "the hand stream" if isinstance(settings, HandStreamSettings) else "the landmark stream"
+        return (StepTrace(steps, what, run.tensorboard, console),)
 
     def found(self, rows: Rows) -> Rows:
         """Those of these rows that show a hand."""
@@ -107,6 +120,7 @@ class LandmarkStreamTrainer:
 
     def __init__(self, stream: LandmarkStream, learner: HandLearner) -> None:
         self._stream, self.learner = stream, learner
+        self.teacher: Teacher | None = None
 
     def train(self) -> None:
         """See :class:`~handshape.workflow.streams.StreamTrainer`."""
@@ -129,6 +143,7 @@ class LandmarkStreamTrainer:
         return np.asarray(self._stream.model.predict(landmarks, batch_size=256, verbose=0))
 
     def _train(self, rows: Rows, validation: Rows | None = None) -> None:
+        from handshape.training.distillation import taught
         from handshape.training.landmarks import train_landmarks
 
         learner = self.learner
@@ -141,7 +156,7 @@ class LandmarkStreamTrainer:
         )
         hands = self._hands(rows, with_known=True)
         others = None if validation is None else self._hands(learner.found(validation), with_known=False)
-        training = learner.training(learner.settings.landmark_stream)
+        hands, training = taught(self.teacher, hands, rows, learner.training(learner.settings.landmark_stream))
         train_landmarks(self._stream, hands, training, context.console, others)
 
     def _hands(self, rows: Rows, with_known: bool) -> Hands:
@@ -164,6 +179,7 @@ class HandStreamTrainer:
 
     def __init__(self, stream: HandStream, learner: HandLearner) -> None:
         self._stream, self.learner = stream, learner
+        self.teacher: Teacher | None = None
         self._state: TrainingState | None = None
 
     @property
@@ -180,7 +196,8 @@ class HandStreamTrainer:
         self._state = TrainingState()
         run = self.learner.context.run
         with self.learner.context.watch.stage("hand"):
-            self._train(self.learner.split.train, self._state if run else None)  # without a run, nobody looks at curves
+            looked_at = run or is_joined()  # else nobody looks at curves
+            self._train(self.learner.split.train, self._state if looked_at else None)
         if run:
             with atomic_write(run.best_model) as partial:
                 self._stream.model.save(partial)
@@ -200,6 +217,7 @@ class HandStreamTrainer:
         return np.asarray(self._stream.head.predict(load_known_features()[rows], batch_size=256, verbose=0))
 
     def _train(self, rows: Rows, state: TrainingState | None = None) -> None:
+        from handshape.training.distillation import taught
         from handshape.training.hand import Followed, train_hand
 
         learner = self.learner
@@ -217,7 +235,8 @@ class HandStreamTrainer:
             followed = Followed(shown, state, run.tensorboard if run else None)
         hands = self._pooled(self._maps(rows), with_known=True) if is_known else self._maps(rows)
         network = self._stream.head if is_known else self._stream.network
-        train_hand(network, hands, learner.training(learner.settings.hand_stream), context.console, followed)
+        hands, training = taught(self.teacher, hands, rows, learner.training(learner.settings.hand_stream))
+        train_hand(network, hands, training, context.console, followed)
 
     def _maps(self, rows: Rows) -> SeenHands:
         """Hands of the data set as feature maps."""

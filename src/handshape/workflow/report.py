@@ -45,6 +45,7 @@ def write_report_of(trained: Trained, findings: Findings, run: Run) -> None:
         corrections=dataset.folder.corrections,
         figures=sorted(run.results.glob("*.png")),
         settings=trained.settings.model_dump(),
+        ensemble=trained.ensemble,
         versions=versions(),
     )
     write_report(run.report, content)

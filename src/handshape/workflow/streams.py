@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from handshape.cache import cached_folder
 from handshape.config import Settings
 from handshape.data.splits import Rows, Split
+from handshape.distributed import chief_first
 from handshape.hands.crops import points_in_crops
 from handshape.machine import versions
 from handshape.model.classifier import Classifier
@@ -20,11 +22,13 @@ from handshape.model.weights import StartingWeights
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset
 from handshape.workflow.hand_streams import HandLearner, HandStreamTrainer, LandmarkStreamTrainer
+from handshape.workflow.pixel_options import training_options
 
 if TYPE_CHECKING:
     from handshape.training.checkpoints import TrainingState
+    from handshape.training.distillation import Teacher
     from handshape.training.features import TrunkFeatures
-    from handshape.training.pixels import PixelTrainer, TrainingFiles
+    from handshape.training.pixels import PixelTrainer, TrainingFiles, TrainingOptions
 
 FEATURES_KEPT = 2_000_000_000  # bytes of trunk features in the cache; the oldest go first
 
@@ -33,6 +37,7 @@ class StreamTrainer(Protocol):
     """Trains one stream in place."""
 
     name: str
+    teacher: Teacher | None  # whose answers are learned instead of the labels
 
     @property
     def history(self) -> dict[str, Any]:
@@ -94,12 +99,11 @@ class PixelStreamTrainer:
         settings: Settings,
         context: Context,
     ) -> None:
-        from handshape.training.pixels import TrainingOptions
-
         self._stream, self._features, self._dataset, self._split = stream, features, dataset, split
         self._settings, self._context = settings, context
-        self._options = TrainingOptions(settings.model.batch_size, settings.data.seed, settings.training)
+        self._options: TrainingOptions | None = None  # chosen when something is first trained
         self._state: TrainingState | None = None
+        self.teacher: Teacher | None = None
 
     @property
     def history(self) -> dict[str, Any]:
@@ -111,6 +115,7 @@ class PixelStreamTrainer:
             "best_epoch": state.best_epoch,
             "epochs": state.phase_epochs,
             "batch_size": state.batch_size,
+            "precision": state.precision or self._context.runtime.policy,
             "history": state.history,
         }
 
@@ -183,15 +188,21 @@ class PixelStreamTrainer:
         """Sends what is missing through the frozen trunk: all views of these rows, by default those of training."""
         rows = self._split.train if rows is None else rows
         augmented = rows if self._settings.augmentation.views else rows[:0]
-        with self._context.watch.stage("features"):
+        with self._context.watch.stage("features"), chief_first():
             self._features.compute(self._split.validation, augmented, self._context.console)
 
     def _trainer(self, rows: Rows, files: TrainingFiles) -> PixelTrainer:
         from handshape.training.pixels import PixelData, PixelTrainer
 
         self.compute_features(rows)
-        data = PixelData(self._features, self._dataset.targets, rows, self._split.validation)
-        return PixelTrainer(self._stream, data, self._options, self._context.runtime, files, self._context.console)
+        labels, teacher = self._dataset.targets, self.teacher
+        soft = None if teacher is None else teacher.targets(rows, labels[rows], temperature=1.0)
+        data = PixelData(self._features, labels, rows, self._split.validation, soft)
+        options = self._options or training_options(self._stream, len(rows), self._settings, self._context)
+        if self._state is not None:  # a refit goes on in the numbers that the training ended in
+            options = replace(options, precision=self._state.precision)
+        self._options, context = options, self._context
+        return PixelTrainer(self._stream, data, options, context.runtime, files, context.console)
 
 
 def trunk_features(

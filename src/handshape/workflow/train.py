@@ -11,6 +11,7 @@ from typing import Any
 from handshape.config import Settings, load_settings
 from handshape.console import Console
 from handshape.data.splits import Split
+from handshape.distributed import chief_first, leave, tell
 from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics
 from handshape.export.bundle import Bundle
@@ -29,6 +30,7 @@ from handshape.workflow.robustness import Findings, find_out
 from handshape.workflow.run import BEGUN, COMPLETE, Run, claimed_run, held_run, read_record, run_in_progress
 from handshape.workflow.splitting import export_split_folders, require_same_split, split, splits_csv
 from handshape.workflow.trained import Trained
+from handshape.workflow.workers import require_same_photographs
 
 NAMED_WEIGHTS = ("auto", "imagenet", "own", "none")  # whatever else model.weights says is a path
 
@@ -73,7 +75,8 @@ def train(
     with claimed_run(out, name, Path(settings.data.original_data_dir), Run) as run:
         note_beginning(run, settings, external=elsewhere)
         context = Context(console, settings.gpu)
-        begun = _begin(settings, external or {}, context)
+        _tell(settings)
+        begun = begin(settings, external or {}, context)
         with run_in_progress(run, console, keep=False):
             start_run(run, begun.settings, begun.dataset, begun.split)
             return _go_on(begun, run, context)
@@ -99,7 +102,8 @@ def resume(path: Path, console: Console, photographs: Path | None = None) -> Tra
         say_what_is_kept(run, console)
         context = Context(console, settings.gpu)
         external = {name: Path(folder) for name, folder in record.get("external", {}).items()}
-        begun = _begin(settings, external, context)
+        _tell(settings)
+        begun = begin(settings, external, context)
         is_split = run.splits.is_file()
         if is_split:
             require_same_split(run, begun.dataset, begun.split)
@@ -143,8 +147,13 @@ def moved_settings(run: Run, photographs: Path | None) -> Settings:
     return settings
 
 
+def _tell(settings: Settings) -> None:
+    """Other workers, where there are any, learn by the same settings."""
+    tell("settings", with_absolute_paths(settings).model_dump_json(exclude_unset=True).encode())
+
+
 @dataclass(frozen=True, eq=False)
-class _Begun:
+class Begun:
     """What a run starts from: everything that it needs is read before anything is learned."""
 
     settings: Settings
@@ -154,17 +163,21 @@ class _Begun:
     negatives: Inputs | None
 
 
-def _begin(settings: Settings, external: Mapping[str, Path], context: Context) -> _Begun:
+def begin(settings: Settings, external: Mapping[str, Path], context: Context) -> Begun:
+    """Reads everything; of several workers the chief first, so that the others find the hands that it found."""
     console, size = context.console, settings.model.img_size
-    dataset = load(settings, context)
+    with chief_first():
+        dataset = load(settings, context)
     settings = possible_settings(settings, dataset, console)
     with context.watch.stage("read"):
         negatives = load_negatives(settings.data.negatives, dataset.search, size, console)
         others = load_externals(external, dataset, size, console)
-    return _Begun(settings, dataset, split(dataset, settings, console), others, negatives)
+    made = split(dataset, settings, console)
+    require_same_photographs(dataset, made)
+    return Begun(settings, dataset, made, others, negatives)
 
 
-def _go_on(begun: _Begun, run: Run, context: Context) -> TrainResult:
+def _go_on(begun: Begun, run: Run, context: Context) -> TrainResult:
     settings, dataset, made, console = begun.settings, begun.dataset, begun.split, context.console
     context = context.within(run)
     export_split_folders(dataset, made, settings, console)
@@ -178,6 +191,7 @@ def _go_on(begun: _Begun, run: Run, context: Context) -> TrainResult:
         refit(fitted, made.all, settings, context)
         with context.watch.stage("refit"):
             shipped = convert(fitted, context)
+    leave()
     trained = Trained(dataset, made, settings, fitted, results, measured, shipped)
     with context.watch.stage("findings"):
         findings = find_out(trained, begun.external, console)

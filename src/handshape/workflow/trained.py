@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from handshape.config import Settings
 from handshape.data.splits import Split
+from handshape.evaluation.ensembles import EnsembleFacts
 from handshape.workflow.convert import ConvertedModel
 from handshape.workflow.dataset import Dataset
 from handshape.workflow.evaluate import Results
@@ -24,6 +25,7 @@ class Trained:
         results: measured before it learned from the images kept back.
         measured: the model that was measured.
         shipped: the model that is passed on; the same where it learned from nothing more.
+        ensemble: what its members came to; None where it has none.
     """
 
     dataset: Dataset
@@ -33,6 +35,7 @@ class Trained:
     results: Results
     measured: ConvertedModel
     shipped: ConvertedModel
+    ensemble: EnsembleFacts | None = None
 
     @property
     def is_refitted(self) -> bool:

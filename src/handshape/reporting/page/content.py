@@ -9,6 +9,7 @@ from pathlib import Path
 from handshape.data.check_report import LabelIssue
 from handshape.data.label_table import Corrections
 from handshape.evaluation.decisions import DecisionReport
+from handshape.evaluation.ensembles import EnsembleFacts
 from handshape.evaluation.metrics import Metrics
 from handshape.evaluation.mirror import MirrorTest
 from handshape.evaluation.slices import Slice, Slices
@@ -98,6 +99,7 @@ class ReportContent(MeasuredContent):
         label_issues: labels in doubt, the surest first; None where they were not looked for.
         photographs: the folder that the paths of the label issues start from.
         settings: sections of settings, name and value.
+        ensemble: its members and what joining them gained; None of a model that has none.
     """
 
     random: Slice | None = None
@@ -110,6 +112,7 @@ class ReportContent(MeasuredContent):
     label_issues: Sequence[LabelIssue] | None = None
     photographs: Path = Path()
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    ensemble: EnsembleFacts | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -22,6 +22,7 @@ from handshape.serving.watch.unsure import UnsureImages
 
 HOUR = 3600.0
 HOURS = 72  # kept
+TESTED = "its answers to test photographs"
 
 
 class Watch:
@@ -74,7 +75,7 @@ class Watch:
             "since": datetime.fromtimestamp(self._since, UTC).isoformat(timespec="seconds"),
             "answers": seen.count,
             "enough": ENOUGH,
-            "compared_with": "its answers to test photographs" if self._expected else f"its first {ENOUGH} answers here",
+            "compared_with": TESTED if self._expected else f"its first {ENOUGH} answers here",
             "drift": {name: {"index": value, "verdict": in_words(value)} for name, value in indices.items()},
             "expected": expected.as_dict(),
             "seen": seen.as_dict(),

@@ -21,7 +21,7 @@ from handshape.errors import HandshapeError, RunError
 from handshape.suggestions import did_you_mean_path
 from handshape.workflow.claim import LOCK
 from handshape.workflow.comparing.measured import Measured, measured
-from handshape.workflow.run import BEGUN, RUNNING, CrossvalRun, Run, TuneRun, read_record
+from handshape.workflow.run import BEGUN, RUNNING, CrossvalRun, EnsembleRun, Run, TuneRun, read_record
 from handshape.workflow.run_folder import RECORD
 
 fcntl: ModuleType | None
@@ -30,7 +30,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-KINDS: dict[str, type[Run]] = {kind.verb: kind for kind in (Run, CrossvalRun, TuneRun)}
+KINDS: dict[str, type[Run]] = {kind.verb: kind for kind in (Run, CrossvalRun, TuneRun, EnsembleRun)}
 GONE = "gone"  # its record says that it is running, and its process is no more
 STATES = (RUNNING, "interrupted", "failed", "complete", GONE)
 ANSWERS = "test_answers.csv"
@@ -56,7 +56,7 @@ class FoundRun:
 
     @property
     def kind(self) -> str:
-        """The verb that made it: train, crossval or tune."""
+        """The verb that made it: train, crossval, tune or ensemble."""
         return self.run.verb
 
     @property

@@ -17,6 +17,7 @@ from handshape.evaluation.slices import Slice
 from handshape.files import atomic_write
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset
+from handshape.workflow.executor import Executor
 from handshape.workflow.tuning.reuse import TrainedStreams
 
 CONFIDENCE = 0.95
@@ -107,7 +108,12 @@ class Confirmation:
 
 
 def confirm(
-    dataset: Dataset, splits: Sequence[Split], arms: Mapping[str, Settings], folder: Path, context: Context
+    dataset: Dataset,
+    splits: Sequence[Split],
+    arms: Mapping[str, Settings],
+    folder: Path,
+    context: Context,
+    executor: Executor,
 ) -> Confirmation:
     """Trains with each of two settings on each split; what was right is kept in ``folder``, so that it goes on there.
 
@@ -117,30 +123,57 @@ def confirm(
         arms: settings, by :data:`ARMS`.
         folder: a file a fold.
         context: console and machine.
+        executor: what the folds are trained on.
 
     Raises:
         RunError: the folder is of other photographs or settings.
     """
-    streams = TrainedStreams(dataset)
-    rows, right = [], []
-    for number, split in enumerate(splits, 1):
-        file = folder / f"confirm_{number:03}.npz"
-        if not file.is_file():
-            with context.console.only_bars():
-                both = [streams.right(split, arms[arm], context) for arm in ARMS]
-            with atomic_write(file) as partial, partial.open("wb") as stream:
-                np.savez_compressed(stream, rows=split.test, right=both, of=[_of(arms)])
-        with np.load(file) as known:
-            if not np.array_equal(known["rows"], split.test) or known["of"][0] != _of(arms):
-                raise RunError(
-                    f"{folder} was made with other photographs or settings.", fix="Remove it, or begin a new search."
-                )
-            rows.append(known["rows"])
-            right.append(known["right"])
-        before, now = right[-1].mean(axis=1)
-        place = f"fold {number} of {len(splits)}, {len(split.test)} images of people kept out"
+    files = [folder / f"confirm_{number:03}.npz" for number in range(1, len(splits) + 1)]
+    streams = executor.share(
+        TrainedStreams(dataset.seen_by([name for arm in ARMS for name in arms[arm].model.streams]))
+    )
+    asked = {
+        executor.submit(both_right, split, arms, streams, context): number
+        for number, split in enumerate(splits)
+        if not files[number].is_file()
+    }
+    rows, right = {}, {}
+
+    def take(number: int) -> None:
+        split = splits[number]
+        rows[number], right[number] = _read(files[number], split, arms)
+        before, now = right[number].mean(axis=1)
+        place = f"fold {number + 1} of {len(splits)}, {len(split.test)} images of people kept out"
         context.console.status("", f"{place}: {before:.1%} with the defaults, {now:.1%} with the settings found")
-    return _confirmation(dataset, rows, right)
+
+    for number, file in enumerate(files):
+        if file.is_file():
+            take(number)
+    for future in executor.completed(asked):
+        number, both = asked[future], future.result()
+        with atomic_write(files[number]) as partial, partial.open("wb") as stream:
+            np.savez_compressed(stream, rows=splits[number].test, right=both, of=[_of(arms)])
+        take(number)
+    order = range(len(splits))
+    return _confirmation(dataset, [rows[number] for number in order], [right[number] for number in order])
+
+
+def both_right(
+    split: Split, arms: Mapping[str, Settings], streams: TrainedStreams, context: Context
+) -> NDArray[np.bool_]:
+    """Whether the defaults and the settings found are right about each test row of a split, [2, n]."""
+    with context.console.only_bars():
+        return np.array([streams.right(split, arms[arm], context) for arm in ARMS])
+
+
+def _read(file: Path, split: Split, arms: Mapping[str, Settings]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rows and right answers of a fold that is done."""
+    with np.load(file) as known:
+        if not np.array_equal(known["rows"], split.test) or known["of"][0] != _of(arms):
+            raise RunError(
+                f"{file.parent} was made with other photographs or settings.", fix="Remove it, or begin a new search."
+            )
+        return known["rows"], known["right"]
 
 
 def _of(arms: Mapping[str, Settings]) -> str:

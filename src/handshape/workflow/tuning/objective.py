@@ -17,9 +17,9 @@ from handshape.model.networks import Network
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
 from handshape.workflow.dataset import Dataset
-from handshape.workflow.fit import Fitted
+from handshape.workflow.executor import Executor
 from handshape.workflow.tuning.reuse import TrainedStreams
-from handshape.workflow.tuning.search_space import Space, suggest
+from handshape.workflow.tuning.search_space import STREAMS, Space, suggest
 from handshape.workflow.tuning.study import FOLDS, best_of, require_place
 
 if TYPE_CHECKING:
@@ -47,16 +47,24 @@ class Searched:
     splits: tuple[Split, ...]
     against: Cost | None
 
+    @property
+    def shown(self) -> Dataset:
+        """The data set as trials need it."""
+        return self.dataset if STREAMS in self.space else self.dataset.seen_by(self.settings.model.streams)
 
-def objective(searched: Searched, most: int | None, context: Context) -> Callable[[Trial], float | tuple[float, float]]:
+
+def objective(
+    searched: Searched, most: int | None, context: Context, executor: Executor
+) -> Callable[[Trial], float | tuple[float, float]]:
     """What Optuna asks for each trial: mean accuracy over the folds, and the cost where that counts too.
 
     Args:
         searched: what the search goes over.
         most: trials in all; a trial beyond has no place.
         context: console and machine.
+        executor: what the fits run on; each of its workers remembers the streams that it trained.
     """
-    streams = TrainedStreams(searched.dataset)
+    streams = executor.share(TrainedStreams(searched.shown))
 
     def answer(trial: Trial) -> float | tuple[float, float]:
         import optuna
@@ -67,7 +75,7 @@ def objective(searched: Searched, most: int | None, context: Context) -> Callabl
         try:
             for number, split in enumerate(searched.splits, 1):
                 if number > len(shares):
-                    shares.append(accuracy_on(split, settings, streams, context))
+                    shares.append(executor.submit(accuracy_on, split, settings, streams, context).result())
                     trial.set_user_attr(FOLDS, shares)
                 if searched.against is None:
                     trial.report(float(np.mean(shares[:number])), number)
@@ -75,12 +83,12 @@ def objective(searched: Searched, most: int | None, context: Context) -> Callabl
                         raise optuna.TrialPruned
             if searched.against is None:
                 return float(np.mean(shares))
-            with context.console.only_bars():
-                fitted = streams.fit(searched.splits[-1], settings, context)
+            against = searched.against
+            cost = executor.submit(cost_on, searched.splits[-1], settings, streams, against, context).result()
         except DivergedError as error:
             context.console.log(f"Trial {trial.number + 1}: {error.happened}")
             raise optuna.TrialPruned from None
-        return float(np.mean(shares)), cost_of(fitted, searched.dataset, searched.against, context)
+        return float(np.mean(shares)), cost
 
     return answer
 
@@ -108,19 +116,19 @@ def accuracy_on(split: Split, settings: Settings, streams: TrainedStreams, conte
     return float(right.mean())
 
 
-def cost_of(fitted: Fitted, dataset: Dataset, against: Cost, context: Context) -> float:
-    """What a model costs on LiteRT: milliseconds for one photograph, hand finding aside, or megabytes.
+def cost_on(split: Split, settings: Settings, streams: TrainedStreams, against: Cost, context: Context) -> float:
+    """What a model fitted on a split costs on LiteRT: milliseconds for a photograph, hand finding aside, or megabytes.
 
     Raises:
         RuntimeUnavailableError: there is no TensorFlow, which converts.
     """
     with context.console.only_bars():
-        made = convert(fitted, context)
+        made = convert(streams.fit(split, settings, context), context)
     if made.litert is None:
         raise RuntimeUnavailableError("Without TensorFlow there is no LiteRT model, whose cost could be measured.")
     if against == "size":
         return len(made.litert) / 1e6
-    return milliseconds(made.network, dataset.inputs[np.arange(1)])
+    return milliseconds(made.network, streams.dataset.inputs[np.arange(1)])
 
 
 def milliseconds(network: Network, one: Inputs) -> float:

@@ -39,7 +39,7 @@ class TrainedStreams:
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._kept: dict[str, _Trained] = {}
 
     def right(self, split: Split, settings: Settings, context: Context) -> NDArray[np.bool_]:
@@ -50,7 +50,7 @@ class TrainedStreams:
         Raises:
             DivergedError: weights are no numbers any more.
         """
-        dataset, (classifier, _, streams) = self._dataset, self._trained(split, settings, context)
+        dataset, (classifier, _, streams) = self.dataset, self._trained(split, settings, context)
         scores = next(iter(streams.values())).test
         if classifier.fusion is not None:
             kernel = fusion_of({name: each.validation for name, each in streams.items()}, dataset, split.validation)
@@ -70,13 +70,13 @@ class TrainedStreams:
         classifier, trainers, streams = self._trained(split, settings, context)
         for name, each in streams.items():
             classifier.streams[name].model.set_weights(each.weights)
-        set_prior(classifier, self._dataset, split.train)
-        return Fitted(classifier, calibrate(classifier, trainers, self._dataset, split.validation), trainers)
+        set_prior(classifier, self.dataset, split.train)
+        return Fitted(classifier, calibrate(classifier, trainers, self.dataset, split.validation), trainers)
 
     def _trained(
         self, split: Split, settings: Settings, context: Context
     ) -> tuple[Classifier, tuple[StreamTrainer, ...], dict[str, _Trained]]:
-        classifier, trainers = prepare(self._dataset, split, settings, context)
+        classifier, trainers = prepare(self.dataset, split, settings, context)
         place, streams = str(hash((split.train.tobytes(), split.validation.tobytes(), split.test.tobytes()))), {}
         for trainer in trainers:
             key = f"{place} {_what_counts(settings, trainer.name)}"

@@ -41,6 +41,7 @@ FIXED = {  # of these sections, what a search cannot change, and why
     "model.img_size": "the photographs are read once, for all trials",
     "model.weights": "the trunk features are computed once, for all trials",
     "training.refit": "nothing is refitted in a search",
+    "training.profile_steps": "a trace changes nothing that is learned",
 }
 STREAM_OF = {"landmark_stream": "landmarks", "hand_stream": "hand"}  # what else is tuned is the pixel stream's
 EVERY_STREAM = (STREAMS, "hands.known")

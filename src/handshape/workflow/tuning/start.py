@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from handshape.config import DataSettings, Settings
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.executor import Executor
 from handshape.workflow.run import TuneRun
 from handshape.workflow.tuning.objective import Cost, Searched
 from handshape.workflow.tuning.plan import TunePlan, tune_plan
@@ -29,6 +30,7 @@ class TuneOptions:
         against: what else counts beside accuracy.
         pruner: what stops a trial early: ``median``, ``hyperband`` or ``none``.
         storage: URL of a storage that other processes share; None is a file in the run folder.
+        space: what is searched; None takes what is worth it of the streams that train.
     """
 
     trials: int | None = 20
@@ -37,6 +39,7 @@ class TuneOptions:
     against: Cost | None = None
     pruner: str = "median"
     storage: str | None = None
+    space: Space | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +72,16 @@ class Begun:
         return content.hexdigest()
 
 
-def begin(settings: Settings, options: TuneOptions, space: Space | None, context: Context) -> Begun:
+def begin(settings: Settings, options: TuneOptions, context: Context, executor: Executor | None = None) -> Begun:
     """Reads the photographs, keeps people out, and says so.
 
     Raises:
         HandshapeError: the photographs or the space are at fault.
     """
-    dataset = load(settings, context)
+    dataset = load(settings, context, executor)
     settings = possible_settings(settings, dataset, context.console)
     streams = settings.model.streams
+    space = options.space
     if space is None:
         space = default_space(streams, with_streams=options.against is not None)
     require_streams(space, streams)
@@ -92,8 +96,10 @@ def begin(settings: Settings, options: TuneOptions, space: Space | None, context
 
 
 def kept_options(options: TuneOptions) -> dict[str, Any]:
-    """The options as the run folder keeps them, without a password."""
-    return {**asdict(options), "storage": options.storage and without_password(options.storage)}
+    """The options as the run folder keeps them: without a password, and the space in a file of its own."""
+    kept = asdict(replace(options, space=None, storage=options.storage and without_password(options.storage)))
+    del kept["space"]
+    return kept
 
 
 def study_options(options: TuneOptions, folder: Path) -> StudyOptions:

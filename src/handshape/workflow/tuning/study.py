@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 HEARTBEAT, SILENCE = 10, 60  # seconds between two signs of life, and without one until a trial is given to another
-WAIT = 2.0  # seconds between two looks at what other processes do
 LOCKED = 120  # seconds that SQLite waits for another process's write
 STARTUP = 6  # trials that are drawn by chance, before what was learned from them draws the next
 FOLDS, SURPLUS = "folds", "surplus"  # what is noted of a trial: accuracy of each fold done; that there was no place
@@ -75,7 +73,7 @@ def sqlite_url(file: Path) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def optuna_silent() -> Iterator[None]:
     """Optuna says itself nothing: lines are the console's, and heartbeats are called experimental."""
     import optuna
 
@@ -96,7 +94,7 @@ def open_study(options: StudyOptions) -> tuple[Study, bool]:
 
     sqlite = options.url.startswith("sqlite")
     try:
-        with _quiet():
+        with optuna_silent():
             storage = optuna.storages.RDBStorage(
                 options.url,
                 engine_kwargs={"connect_args": {"timeout": LOCKED}} if sqlite else {"pool_pre_ping": True},
@@ -176,58 +174,6 @@ def require_place(study: Study, trial: Trial, most: int | None) -> None:
         raise NoPlaceError
 
 
-def run_trials(
-    study: Study,
-    objective: Callable[[Trial], Any],
-    choose: Callable[[Study], BaseSampler],
-    tell: Callable[[Study, FrozenTrial], None],
-    limits: tuple[int | None, float],
-) -> None:
-    """Runs trials, one after the other, until all are done, those of other processes included, or time is up.
-
-    Args:
-        study: whose trials.
-        objective: what a trial comes to.
-        choose: what draws the values of the next one.
-        tell: is called after each.
-        limits: trials in all, None has no limit; and :func:`time.monotonic` when no further one begins.
-
-    Raises:
-        KeyboardInterrupt: the user stopped it; the trial at hand waits to be taken up again.
-    """
-    import optuna
-
-    most, until = limits
-    with _quiet():
-        while time.monotonic() < until:
-            optuna.storages.fail_stale_trials(study)
-            here = counting(study)
-            states = {trial.state.name for trial in here}
-            if most is not None and len(here) >= most and "WAITING" not in states:
-                if "RUNNING" not in states:
-                    return
-                time.sleep(WAIT)  # another process may be killed at its last one
-                continue
-            study.sampler = choose(study)
-            try:
-                study.optimize(_kept(objective), n_trials=1, catch=(NoPlaceError,), callbacks=[tell])
-            except optuna.exceptions.UpdateFinishedTrialError:
-                continue  # this process was silent for so long that another took the trial up
-
-
-def _kept(objective: Callable[[Trial], Any]) -> Callable[[Trial], Any]:
-    """The objective; where the user stops it, its trial is queued again before it is given up."""
-
-    def run(trial: Trial) -> Any:
-        try:
-            return objective(trial)
-        except KeyboardInterrupt:
-            take_up_again(trial.study, trial.study.get_trials(deepcopy=False)[trial.number])
-            raise
-
-    return run
-
-
 def sampler_of(space: Space, start: Mapping[str, Any], seed: int, shared: bool) -> Callable[[Study], BaseSampler]:
     """What draws the values of each next trial: TPE (Bergstra et al. 2011), one stream's at a time.
 
@@ -282,7 +228,7 @@ def importance_of(study: Study) -> dict[str, float]:
     if len(finished(study)) < 2:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    with _quiet(), warnings.catch_warnings():
+    with optuna_silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a lower target is better, which is why it is turned round
         try:
             found = optuna.importance.get_param_importances(

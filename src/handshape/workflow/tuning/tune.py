@@ -18,6 +18,7 @@ from handshape.console import Console
 from handshape.errors import RunError, SettingsError
 from handshape.files import write_text
 from handshape.workflow.context import Context
+from handshape.workflow.executor import Executor, HereExecutor
 from handshape.workflow.fit import choose_weights, require_same_start
 from handshape.workflow.photographs import keep_digests, require_same_photographs
 from handshape.workflow.run import COMPLETE, TuneRun, claimed_run, held_run, read_record, run_in_progress
@@ -28,7 +29,6 @@ from handshape.workflow.tuning.objective import objective
 from handshape.workflow.tuning.report import publish_tuning
 from handshape.workflow.tuning.result import UNITS, Tried, TuneResult, all_tried, chosen, tried
 from handshape.workflow.tuning.search_space import (
-    Space,
     params_of,
     read_space,
     space_as_yaml,
@@ -52,9 +52,9 @@ from handshape.workflow.tuning.study import (
     importance_of,
     open_study,
     require_optuna,
-    run_trials,
     sampler_of,
 )
+from handshape.workflow.tuning.trials import Trials, run_trials
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -65,7 +65,12 @@ PATIENCE = 120  # seconds that another process has to note it
 
 
 def tune(
-    settings: Settings, out: Path, name: str | None, options: TuneOptions, space: Space | None, console: Console
+    settings: Settings,
+    out: Path,
+    name: str | None,
+    options: TuneOptions,
+    console: Console,
+    executor: Executor | None = None,
 ) -> TuneResult | None:
     """Searches settings for ``settings.data.original_data_dir``, into a new folder below ``out``.
 
@@ -73,9 +78,9 @@ def tune(
         settings: those to start from.
         out: the folder of runs.
         name: of the folder, and of the study; None takes date and time.
-        options: how much is tried, and what counts.
-        space: what is searched; None takes what is worth it of the streams that train.
+        options: how much is tried of what, and what counts.
         console: shows the progress.
+        executor: what the fits run on, a trial a worker at a time; None is this process.
 
     Returns:
         What it came to; None where another process began the study, which this one helped with its trials.
@@ -89,24 +94,26 @@ def tune(
     context = Context(console, settings.gpu)
     study, is_new = open_study(study_options(options, out / name)) if options.storage and name else (None, True)
     if study is not None and not is_new:
-        _help(study, begin(settings, options, space, context), context)
+        _help(study, begin(settings, options, context, executor), context, executor or HereExecutor())
         return None
     try:
         with claimed_run(out, name, Path(settings.data.original_data_dir), TuneRun) as run:
             note_beginning(run, settings, options=kept_options(options))
-            if space is not None:
-                write_text(run.space, space_as_yaml(space))
-            begun = begin(settings, options, space, context)
+            if options.space is not None:
+                write_text(run.space, space_as_yaml(options.space))
+            begun = begin(settings, options, context, executor)
             with run_in_progress(run, console, keep=False):
                 _start(run, begun)
-                return _go_on(begun, run, context)
+                return _go_on(begun, run, context, executor or HereExecutor())
     except BaseException:
         if study is not None and not study.trials:
             drop_study(study)
         raise
 
 
-def resume_tuning(path: Path, console: Console, photographs: Path | None, changes: TuneOptions) -> TuneResult:
+def resume_tuning(
+    path: Path, console: Console, photographs: Path | None, changes: TuneOptions, executor: Executor | None = None
+) -> TuneResult:
     """Goes on with a search that was stopped.
 
     Args:
@@ -114,6 +121,7 @@ def resume_tuning(path: Path, console: Console, photographs: Path | None, change
         console: shows the progress.
         photographs: where they are now, if they were moved since.
         changes: how much is tried from now on, where it says so; its storage, where a password was left out.
+        executor: what the fits run on, whatever others were before; None is this process.
 
     Raises:
         RunError: not a search, already complete, or the photographs have changed since.
@@ -123,17 +131,18 @@ def resume_tuning(path: Path, console: Console, photographs: Path | None, change
         record = read_record(path)
         if record.get("state") == COMPLETE:
             raise RunError(f"The search {path} is already complete.", fix=f"Look at {run.report}.")
-        options = _resumed(TuneOptions(**record["options"]), changes)
+        space = read_space(run.space) if run.space.is_file() else None
+        options = _resumed(TuneOptions(**record["options"], space=space), changes)
         settings = moved_settings(run, photographs)
         say_what_is_kept(run, console)
         context = Context(console, settings.gpu)
-        begun = begin(settings, options, read_space(run.space) if run.space.is_file() else None, context)
+        begun = begin(settings, options, context, executor)
         require_same_labels(run, begun.searched.dataset)
         require_same_photographs(run, begun.searched.dataset)
         with run_in_progress(run, console, keep=True):
             if not run.has_progress:
                 _start(run, begun)
-            return _go_on(begun, run, context)
+            return _go_on(begun, run, context, executor or HereExecutor())
 
 
 def _resumed(options: TuneOptions, changes: TuneOptions) -> TuneOptions:
@@ -154,19 +163,19 @@ def _start(run: TuneRun, begun: Begun) -> None:
     keep_digests(run, dataset)  # the last: what is there says that the search has begun
 
 
-def _go_on(begun: Begun, run: TuneRun, context: Context) -> TuneResult:
+def _go_on(begun: Begun, run: TuneRun, context: Context, executor: Executor) -> TuneResult:
     weights = choose_weights(begun.settings, context.console)
     require_same_start(run, weights, context.runtime, begun.settings)
     study, _ = open_study(study_options(begun.options, run.folder))
     _begin_study(study, begun)
     with context.watch.stage("search"):
-        _try(study, begun, context)
+        _try(study, begun, context, executor)
     best, front = _best(study, begun)
     found = with_values(begun.settings, best.values)
     confirmation = None
     if found != begun.settings:
         with context.watch.stage("confirm"):
-            confirmation = _confirm(begun, found, run, context)
+            confirmation = _confirm(begun, found, run, context, executor)
     dataset = begun.searched.dataset
     result = TuneResult(
         run=run,
@@ -187,7 +196,7 @@ def _go_on(begun: Begun, run: TuneRun, context: Context) -> TuneResult:
     return result
 
 
-def _help(study: Study, begun: Begun, context: Context) -> None:
+def _help(study: Study, begun: Begun, context: Context, executor: Executor) -> None:
     """Joins in the trials of a study that another process began.
 
     Raises:
@@ -200,7 +209,7 @@ def _help(study: Study, begun: Begun, context: Context) -> None:
         time.sleep(1)
     _require_same(study, begun)
     try:
-        _try(study, begun, context)
+        _try(study, begun, context, executor)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Stopped. The trial at hand waits for another process; to join in again, give the same "
                                 "command.") from None  # fmt: skip
@@ -226,7 +235,7 @@ def _require_same(study: Study, begun: Begun) -> None:
         )
 
 
-def _try(study: Study, begun: Begun, context: Context) -> None:
+def _try(study: Study, begun: Begun, context: Context, executor: Executor) -> None:
     options, space = begun.options, begun.searched.space
     until = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
     usual = params_of(space, begun.settings)
@@ -235,8 +244,14 @@ def _try(study: Study, begun: Begun, context: Context) -> None:
     some = f"up to {options.trials} trials" if options.trials else "trials"
     some += f", {options.minutes:g} minutes" if options.minutes else ""
     context.console.status("train", f"Trying {len(space)} settings: {some}{f', {done} done before' if done else ''}")
-    answer = objective(begun.searched, options.trials, context)
-    run_trials(study, answer, choose, _teller(begun, context.console), (options.trials, until))
+    trials = Trials(
+        objective(begun.searched, options.trials, context, executor),
+        choose,
+        _teller(begun, context.console),
+        options.trials,
+        until,
+    )
+    run_trials(study, trials, executor.workers)
 
 
 def _teller(begun: Begun, console: Console) -> Callable[[Study, FrozenTrial], None]:
@@ -266,8 +281,9 @@ def _best(study: Study, begun: Begun) -> tuple[Tried, tuple[Tried, ...]]:
     return chosen(front), front
 
 
-def _confirm(begun: Begun, found: Settings, run: TuneRun, context: Context) -> Confirmation:
+def _confirm(begun: Begun, found: Settings, run: TuneRun, context: Context, executor: Executor) -> Confirmation:
     plan, dataset = begun.plan, begun.searched.dataset
     whom = f"{plan.kept_out} {what_groups_are(dataset)} kept out"
     context.console.status("train", f"Training defaults and settings found, to be tested on the {whom}")
-    return confirm(dataset, plan.confirm, {"defaults": begun.settings, "found": found}, run.answers, context)
+    arms = {"defaults": begun.settings, "found": found}
+    return confirm(dataset, plan.confirm, arms, run.answers, context, executor)

@@ -1,0 +1,77 @@
+"""How the pixel stream is trained on this machine: as the settings say, and with a batch size found where they ask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from handshape.cache import cached_folder
+from handshape.config import Settings
+from handshape.distributed import from_chief
+from handshape.machine import nvidia_memory_mib, versions
+from handshape.model.streams import PixelStream
+from handshape.runtime import seed_everything
+from handshape.workflow.context import Context
+
+if TYPE_CHECKING:
+    from handshape.training.pixels import TrainingOptions
+
+CACHE, KEPT = "batch_sizes", 1_000_000  # bytes
+RECORDED = "batch_size_found"  # in run.json
+
+
+def training_options(stream: PixelStream, images: int, settings: Settings, context: Context) -> TrainingOptions:
+    """Batch size, seed and rules; a batch size that is found raises the learning rates with it.
+
+    Args:
+        stream: what is trained.
+        images: that are learned from.
+        settings: of the run.
+        context: the machine; its run keeps the size that was found, so that one that is resumed has the same.
+    """
+    from handshape.training.batch_size import rate_factor
+    from handshape.training.pixels import TrainingOptions
+
+    asked = settings.model.batch_size
+    if asked != "auto":
+        return TrainingOptions(asked, settings.data.seed, settings.training)
+    size = int(from_chief("batch size", lambda: str(_found(stream, images, settings, context)).encode()))
+    seed_everything(settings.data.seed)  # whether or not copies that were tried have drawn numbers here
+    return TrainingOptions(size, settings.data.seed, settings.training, rate_factor(size))
+
+
+def _found(stream: PixelStream, images: int, settings: Settings, context: Context) -> int:
+    from handshape.training.batch_size import USUAL, find_batch_size, rate_factor, sensible_most, trial_of
+    from handshape.training.phases import fine_tune_phase, head_phase
+
+    runtime, console, run = context.runtime, context.console, context.run
+    if run is not None and RECORDED in run.record():
+        return int(run.record()[RECORDED])
+    if runtime.on_cpu:
+        console.detail(f"Batch size {USUAL}: on a CPU more images a step are not faster")
+        return USUAL
+    phase = (fine_tune_phase if settings.model.fine_tune_epochs else head_phase)(settings.model)
+    file = cached_folder(CACHE, _key_of(stream, settings, context), KEPT) / "tried.json"
+    if not file.is_file():
+        console.status("machine", f"Trying batch sizes on {runtime.accelerator}, once for this network")
+    most = sensible_most(images)
+    tried = find_batch_size(trial_of(stream, phase, runtime), most, file)
+    size = tried.best(most)
+    console.detail(f"{tried.summary(most)}; learning rates times {rate_factor(size):.2f}")
+    if run is not None:
+        run.record(**{RECORDED: size})
+    return size
+
+
+def _key_of(stream: PixelStream, settings: Settings, context: Context) -> str:
+    """Whatever the speed and memory of a training step depend on, as one word."""
+    runtime, model = context.runtime, settings.model
+    facts = {
+        "machine": [runtime.backend, runtime.accelerator, nvidia_memory_mib(), runtime.policy, runtime.xla],
+        "memory": [settings.gpu.memory_limit_mb],
+        "network": [model.img_size, model.fine_tune_layers, model.fine_tune_optimizer, model.fine_tune_epochs > 0],
+        "classes": stream.classes,
+        "versions": versions(),
+    }
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
