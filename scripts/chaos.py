@@ -151,10 +151,13 @@ def main() -> int:
         draw_practice_set(data, IMAGES, 0, LABELS, 96, Console(quiet=True))
         references = {}
         for kind in KINDS:
-            Training(kind, data, place / f"warm-{kind}").finish()  # so that caches are as the others will find them
+            warm = Training(kind, data, place / f"warm-{kind}")
+            warm.finish()  # so that caches are as the others will find them
             start, training = time.perf_counter(), Training(kind, data, place / f"unbroken-{kind}")
             training.finish()
             references[kind] = Unbroken(training.bundle(), time.perf_counter() - start, training.writes)
+            if warm.differences(references[kind]):
+                raise SystemExit(f"Two unbroken trainings differ: {warm.differences(references[kind])}")
             console.say(f"{kind}: unbroken in {references[kind].seconds:.1f} s, {references[kind].writes} writes")
         identical = kills = 0
         for number in range(options.kills):

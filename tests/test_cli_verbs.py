@@ -32,6 +32,7 @@ VERBS = (
     "export",
     "serve",
     "sample",
+    "data",
     "doctor",
 )
 

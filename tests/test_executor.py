@@ -210,3 +210,8 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
     with pytest.raises(RuntimeUnavailableError) as raised:
         executor_of("auto", 1, Console(quiet=True))
     assert raised.value.text == "Working on a cluster needs the extra [cluster]: pip install 'handshape[cluster]'."
+
+
+def test_a_check_in_processes_says_the_same(drawn, handshape, home):
+    alone = handshape("check", drawn, "--quick", "--json").object
+    assert handshape("check", drawn, "--quick", "--json", "--processes", "2").object == alone

@@ -202,3 +202,20 @@ def test_a_keras_file_that_is_none_is_not_exported(
     assert "model.keras cannot be loaded" in outcome.object["error"]
     assert "Traceback" not in outcome.err
     assert not (tmp_path / "ran").exists()
+
+
+def test_equal_models_are_equal_files(tmp_path: Path, monkeypatch):
+    keras = pytest.importorskip("keras")
+    from handshape.export.keras_file import save_keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    files = [tmp_path / name for name in ("one.keras", "other.keras")]
+    save_keras(model, files[0])
+    with zipfile.ZipFile(files[0]) as archive:
+        assert json.loads(archive.read("metadata.json"))["date_saved"] == ""
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    save_keras(model, files[1])
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    again = keras.models.load_model(files[0])
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])

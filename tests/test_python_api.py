@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import SETTINGS, Handshape, Trained
 from PIL import Image
+from pretended_search import pretend_trials
 
 import handshape as package
 from handshape import config
@@ -22,6 +23,7 @@ from handshape.errors import DataError, HandshapeError, ImageError, ModelError, 
 from handshape.export.exports import Export, Exports
 from handshape.export.formats import FORMATS
 from handshape.reporting.wording import for_terminal, percent
+from handshape.serving import site
 from handshape.workflow.run import read_record
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
@@ -325,7 +327,9 @@ print(handshape.load({str(trained.folder)!r}).recognize({str(next(trained.data.g
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("models")  # suspect labels need hands
 def test_every_example_of_the_page_runs(drawn: Path, others: Path, tmp_path: Path, monkeypatch, capsys):
+    pytest.importorskip("optuna", reason="a search needs Optuna")
     monkeypatch.chdir(tmp_path)
     sections: dict[str, dict[str, object]] = {}
     for name, value in SETTINGS.items():
@@ -336,6 +340,14 @@ def test_every_example_of_the_page_runs(drawn: Path, others: Path, tmp_path: Pat
     shutil.copytree(others, "other-people")
     shutil.copy(drawn / "signers.csv", tmp_path)
     shutil.copy(drawn / "A" / "A_0001.jpg", "photo.jpg")
+    still = Image.open("photo.jpg")
+    still.save("film.gif", save_all=True, append_images=[still.rotate(2 * turn) for turn in range(1, 9)], duration=100)
+    monkeypatch.setenv("HANDSHAPE_REGISTRY", str(tmp_path / "registry"))
+    runtime = tmp_path / "litert" / "wasm"
+    runtime.mkdir(parents=True)
+    (runtime / "litert.wasm").write_bytes(b"\0asm")
+    monkeypatch.setattr(site, "litert_js_folder", lambda console: runtime.parent)
+    pretend_trials(monkeypatch)
     Path("rooms").mkdir()
     for number in range(4):
         Image.new("RGB", (64, 64), (60 * number, 90, 120)).save(f"rooms/{number}.png")
@@ -348,5 +360,13 @@ def test_every_example_of_the_page_runs(drawn: Path, others: Path, tmp_path: Pat
     assert "There is no setting 'epoch'. Did you mean epochs?" in said
     assert "<TrainingResult: test accuracy " in said
     assert len(names["folds"].folds) == 3
+    assert len(names["together"].ensemble.members) == 2
+    assert {run.name for run in names["listed"]} > {"first", "small"}
+    assert names["film"].frames == 9
+    assert str(names["version"]) == "mine@1"
+    assert names["review"].corrections.kept == ("A/A_0001.jpg",)
+    assert len(names["found"].trials) == 6
+    made = ("site/index.html", "compared.html", "explained.png", "film.srt")
+    assert [Path(name).is_file() for name in made] == [True] * len(made)
     assert isinstance(names["answer"], ImageError)
     assert names["recognizer"].class_names == ("5", "A", "B", "L")

@@ -7,6 +7,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -36,6 +38,30 @@ def memory_gib() -> float | None:
         return None
 
 
+def available_memory(processes: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes of memory that this process may still take, swap included, or None where the system does not say.
+
+    On Linux that is what /proc/meminfo says, or less where a control group, its own or one above it, allows less.
+
+    Args:
+        processes: where Linux shows processes.
+        groups: where it shows control groups, of version 2 or 1.
+    """
+    found = [*_free_of_machine(processes), *_free_of_groups(processes, groups)]
+    return max(0, min(found)) if found else None
+
+
+def address_limit() -> int | None:
+    """Bytes that this process may address (``ulimit -v``), or None where nothing limits them or nobody says."""
+    try:
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    except (ImportError, AttributeError, ValueError, OSError):
+        return None
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
 def peak_memory_mib() -> float | None:
     """The largest main memory this process has held, in MiB, or None where the system does not say."""
     try:
@@ -63,3 +89,43 @@ def nvidia_memory_mib() -> float:
         return float(output.splitlines()[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return 0.0
+
+
+def _free_of_machine(processes: Path) -> Iterator[int]:
+    try:
+        lines = (processes / "meminfo").read_text(encoding="ascii").splitlines()
+        kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        yield 1024 * (kilobytes["MemAvailable"] + kilobytes.get("SwapFree", 0))
+    except (OSError, ValueError, IndexError, KeyError):
+        with suppress(AttributeError, ValueError, OSError):  # macOS and Windows do not say
+            yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+
+def _free_of_groups(processes: Path, groups: Path) -> Iterator[int]:
+    """What each control group of this process has left, from its own upwards; pages of files are given back."""
+    try:
+        lines = (processes / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    for line in lines:
+        _, _, rest = line.partition(":")
+        kinds, _, path = rest.partition(":")
+        if kinds and "memory" not in kinds.split(","):
+            continue
+        root = groups / "memory" if kinds else groups
+        limit, used = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kinds else ("memory.max", "memory.current")
+        own = root / path.lstrip("/")
+        for group in (own, *own.parents):
+            with suppress(OSError, ValueError):  # the topmost has no limit; "max" is no number
+                yield int((group / limit).read_text()) - int((group / used).read_text()) + _inactive(group)
+            if group == root:
+                break
+
+
+def _inactive(group: Path) -> int:
+    """Bytes of files that nobody read lately, which a control group counts as used."""
+    with suppress(OSError, ValueError):
+        lines = (group / "memory.stat").read_text().splitlines()
+        facts = {name: int(value) for name, _, value in (line.partition(" ") for line in lines)}
+        return facts.get("total_inactive_file", facts.get("inactive_file", 0))
+    return 0

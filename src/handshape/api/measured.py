@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from handshape.evaluation.decisions import DecisionReport
-    from handshape.evaluation.ensembles import EnsembleFacts
-    from handshape.evaluation.gain import Gain
     from handshape.evaluation.metrics import ClassScore, Metrics
     from handshape.evaluation.predictions import Predictions
     from handshape.evaluation.slices import Slice, Slices
@@ -147,7 +145,7 @@ class TrainingResult(_Measured):
 
     def load(self) -> Recognizer:
         """See :func:`handshape.load`."""
-        from handshape.api.functions import load
+        from handshape.api.models import load
 
         return load(self)
 
@@ -161,34 +159,6 @@ class TrainingResult(_Measured):
         for stem in ("confusion_matrix_normalized", "per_class_accuracy"):
             yield html.picture(self.run.results / f"{stem}.jpg", stem.replace("_", " "))
         yield html.links({"Report": self.report, "Model card": self.bundle.folder / "CARD.md"})
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class EnsembleResult(TrainingResult):
-    """A finished ensemble, or what was distilled from it; the measures are those of the model that is passed on.
-
-    Attributes:
-        ensemble: each member, how often they agree, and what joining them gained.
-    """
-
-    ensemble: EnsembleFacts
-
-    @classmethod
-    def of(cls, done: TrainResult) -> EnsembleResult:
-        """Without the photographs and networks, which fill the memory."""
-        trained = TrainingResult.of(done)
-        if done.trained.ensemble is None:
-            raise ValueError("That is the result of a single training.")
-        return cls(**vars(trained), ensemble=done.trained.ensemble)
-
-    @property
-    def gains(self) -> tuple[Gain, ...]:
-        """By how much all together, and what was distilled from them, are better than a single member."""
-        return self.ensemble.gains
-
-    def _parts(self) -> Iterator[str]:
-        yield html.sentences([*self.ensemble.sentences, *(f"{gain.sentence}." for gain in self.gains)])
-        yield from super()._parts()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

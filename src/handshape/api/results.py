@@ -12,6 +12,8 @@ from handshape.api import html
 from handshape.data.check_report import CheckReport
 from handshape.data.messages import counted
 from handshape.export.exports import Exports
+from handshape.export.formats import WEB
+from handshape.workflow.export_web import Website
 
 SHOWN = 12  # photographs of a notebook's page
 THUMBNAIL = 240  # pixels
@@ -95,20 +97,33 @@ class CheckResult(Shown, CheckReport):
 
 @dataclass(frozen=True, repr=False)
 class ExportResult(Shown, Exports):
-    """A model in other formats; see :class:`~handshape.export.exports.Exports` for what it holds."""
+    """A model in other formats; see :class:`~handshape.export.exports.Exports` for what it holds.
+
+    Attributes:
+        page: the folder for a web server; None where it was not asked for. Alone, nothing was compared with Keras.
+    """
+
+    page: Website | None = None
 
     @property
     def paths(self) -> dict[str, Path]:
         """The file or folder of each format that is kept, by its name."""
-        return {each.format.name: self.folder / each.format.path for each in self.each if not each.fault}
+        formats = {each.format.name: self.folder / each.format.path for each in self.each if not each.fault}
+        return formats | ({WEB: self.page.folder} if self.page else {})
 
     @property
     def headline(self) -> str:
         """See :class:`Shown`."""
         made = f"exported {', '.join(self.paths)} to {self.folder}"
-        return f"{made}, compared with Keras on {self.each[0].parity.images} photographs"
+        return f"{made}, compared with Keras on {self.each[0].parity.images} photographs" if self.each else made
 
     def _parts(self) -> Iterator[str]:
+        if self.page:
+            yield html.sentences(
+                [f"The page has {self.page.files} files, {self.page.size / 1e6:.1f} MB, in {self.page.folder}."]
+            )
+        if not self.each:
+            return
         columns = ("format", "MB", "ms", "same answer", "accuracy", "kept")
         first = self.each[0].parity
         keras = ("keras", self.keras_size, self.keras_milliseconds, 1.0, first.keras, "")

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from handshape.config import Settings, load_settings, validate_settings
+from handshape.console import Console
 from handshape.errors import DataError, SettingsError
 from handshape.suggestions import did_you_mean
 from handshape.workflow.crossval import CrossvalOptions
-from handshape.workflow.ensemble.plan import EnsembleOptions
+from handshape.workflow.ensemble.plan import EnsembleOptions, Weighing
+from handshape.workflow.executor import Executor, executor_of
+
+if TYPE_CHECKING:
+    from handshape.workflow.ensemble.saved import SavedOptions
+    from handshape.workflow.tuning.start import TuneOptions
 
 SHORT = {"epochs": "num_epochs"}  # other names of settings
 START = ("profile", "config")  # what settings start from
 MIN_FOLDS = 3  # to train, to validate, to test
-CROSSVAL_WORDS = ("name", "repeats", "compare_random")  # of a cross-validation, beside settings
-ENSEMBLE_WORDS = ("name", "bag", "members", "weigh", "distill", "folds")  # the same of an ensemble
+MIN_TUNE_FOLDS = 2
+EVERY_RUN = ("name", "processes", "cluster")  # words beside settings
+CROSSVAL_WORDS = (*EVERY_RUN, "repeats", "compare_random")
+ENSEMBLE_WORDS = (*EVERY_RUN, "bag", "members", "weigh", "distill", "folds")
+SAVED_WORDS = ("on", "weigh", "groups")  # of an ensemble of saved models, beside its name
+TUNE_WORDS = (*EVERY_RUN, "minutes", "folds", "against", "pruner", "storage")
+TUNE_CHANGES = ("minutes", "storage")  # of a search that is resumed
 
 
 def settings_of(data: str | Path | None, words: Mapping[str, Any], others: Sequence[str] = ()) -> Settings:
@@ -79,10 +92,89 @@ def ensemble_options(seeds: int | None, external: Mapping[str, Path], words: dic
     Raises:
         SettingsError: one of them cannot be.
     """
-    asked = {word: words.pop(word) for word in ENSEMBLE_WORDS if word in words}
+    asked = _taken(words, ENSEMBLE_WORDS)
     members = asked.pop("members", ())
     asked["members"] = (str(members),) if isinstance(members, str | Path) else tuple(map(str, members))
     return EnsembleOptions.of(seeds, external=external, **asked)
+
+
+def saved_options(words: Mapping[str, Any], others: tuple[Any, ...]) -> SavedOptions:
+    """How models that are there are joined.
+
+    Args:
+        words: of the call.
+        others: what only trainings take.
+
+    Raises:
+        SettingsError: something is said about how they are trained.
+    """
+    from handshape.workflow.ensemble.saved import SavedOptions
+
+    asked = {word: value for word, value in words.items() if value is not None}
+    unknown = [word for word in asked if word not in SAVED_WORDS]
+    if unknown or any(others):
+        raise SettingsError(
+            f"Models that are joined are not trained{f', so {unknown[0]} means nothing' if unknown else ''}.",
+            f"name, out, {', '.join(SAVED_WORDS)} beside them",
+            did_you_mean(unknown[0], SAVED_WORDS) if unknown else "To train members, name one folder of photographs.",
+        )
+    weigh = asked.get("weigh", "auto")
+    _require("weigh", weigh, get_args(Weighing))
+    on = asked.get("on")
+    return SavedOptions(None if on is None else Path(on), weigh, str(asked.get("groups", "auto")))
+
+
+def tune_options(trials: int | None, space: str | Path | None, words: dict[str, Any]) -> TuneOptions:
+    """What is asked of a search; takes its words out of ``words``.
+
+    Raises:
+        SettingsError: one of them, or what is searched, cannot be.
+    """
+    from handshape.workflow.tuning.objective import Cost
+    from handshape.workflow.tuning.search_space import read_space
+    from handshape.workflow.tuning.start import TuneOptions
+    from handshape.workflow.tuning.study import PRUNERS
+
+    asked = TuneOptions(**_taken(words, TUNE_WORDS), space=None if space is None else read_space(Path(space)))
+    _require("pruner", asked.pruner, PRUNERS)
+    _require("against", asked.against, (None, *get_args(Cost)))
+    if not (isinstance(asked.folds, int) and asked.folds >= MIN_TUNE_FOLDS):
+        raise SettingsError(f"folds cannot be {asked.folds!r}.", f"a number from {MIN_TUNE_FOLDS} on")
+    usual = None if asked.minutes else TuneOptions.trials
+    return _limited(asked, usual if trials is None else trials)
+
+
+def tune_changes(trials: int | None, words: dict[str, Any]) -> TuneOptions:
+    """What may change of a search that is resumed; takes its words out of ``words``.
+
+    Raises:
+        SettingsError: one of them cannot be.
+    """
+    from handshape.workflow.tuning.start import TuneOptions
+
+    return _limited(TuneOptions(**_taken(words, TUNE_CHANGES)), trials)
+
+
+def executor_for(words: dict[str, Any], console: Console) -> Executor:
+    """What independent trainings run on, to be entered; takes its words out of ``words``.
+
+    Raises:
+        SettingsError: they cannot be, or a script without a guard is run anew by its own processes.
+        RuntimeUnavailableError: a cluster is asked for, and Ray is not installed.
+    """
+    asked = _taken(words, ("processes", "cluster"))
+    processes, cluster = asked.get("processes", 1), asked.get("cluster")
+    if not (isinstance(processes, int) and processes >= 1) or (cluster is not None and processes > 1):
+        raise SettingsError(
+            f"processes cannot be {processes!r}{' with a cluster' if cluster else ''}.",
+            "processes, 1 or more, for this machine alone; cluster for many",
+        )
+    if processes > 1 and getattr(multiprocessing.current_process(), "_inheriting", False):  # as its own check has it
+        raise SettingsError(
+            "Each process begins by running this script, which would start processes again.",
+            "what the script does below the line: if __name__ == '__main__':",
+        )
+    return executor_of(cluster, processes, console)
 
 
 def require_nothing_new(*given: Any) -> None:
@@ -97,6 +189,32 @@ def require_nothing_new(*given: Any) -> None:
             "resume, and data only if the photographs were moved",
             "Leave it out to begin anew with other settings.",
         )
+
+
+def _taken(words: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Those of the words, taken out; None stands for the default."""
+    found = {name: words.pop(name) for name in names if name in words}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _limited(options: TuneOptions, trials: int | None) -> TuneOptions:
+    """The options with so many trials.
+
+    Raises:
+        SettingsError: their number, or that of the minutes, cannot be.
+    """
+    if trials is not None and not (isinstance(trials, int) and trials >= 1):
+        raise SettingsError(f"trials cannot be {trials!r}.", "1 or more")
+    minutes = options.minutes
+    if minutes is not None and not (isinstance(minutes, int | float) and 0 < minutes < float("inf")):
+        raise SettingsError(f"minutes cannot be {minutes!r}.", "a number above 0")
+    return replace(options, trials=trials)
+
+
+def _require(word: str, value: Any, known: Sequence[Any]) -> None:
+    if value not in known:
+        named = [each for each in known if each]
+        raise SettingsError(f"{word} cannot be {value!r}.", " or ".join(named), did_you_mean(str(value), named))
 
 
 def _by_section(words: Mapping[str, Any], others: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from handshape.cli.run_arguments import add_executor_arguments, executor_for
 from handshape.cli.shared import Verbs, add_verb, given_path, quoted
 
 if TYPE_CHECKING:
@@ -41,13 +42,15 @@ def add_parser(verbs: Verbs) -> None:
         help="who signed what, as data.groups: folder, a .csv, an expression with (?P<signer>…); default: auto",
     )
     parser.add_argument("--quick", action="store_true", help="leave the hands out")
+    add_executor_arguments(parser, "read the photographs")
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """0 when the folder can be trained on, 1 when it cannot."""
     from handshape.workflow.check import check
 
-    report, found = check(options.data, options.groups, not options.quick, console)
+    with executor_for(options, console) as executor:
+        report, found = check(options.data, options.groups, not options.quick, console, executor)
     show_check(report, found, console)
     console.done("Checked")
     if options.json:

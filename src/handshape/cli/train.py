@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handshape.cli.run_arguments import add_run_arguments, externals_of, require_nothing_new, settings_of
+from handshape.cli.run_arguments import (
+    add_executor_arguments,
+    add_run_arguments,
+    executor_for,
+    externals_of,
+    require_nothing_new,
+    settings_of,
+)
 from handshape.cli.shared import Verbs, add_verb, quoted, show_decisions
 from handshape.errors import DataError
 from handshape.suggestions import did_you_mean_path
@@ -40,6 +47,7 @@ def add_parser(verbs: Verbs) -> None:
         ],
     )
     add_run_arguments(parser)
+    add_executor_arguments(parser, "read the photographs")
     parser.add_argument(
         "--negatives",
         action="append",
@@ -97,13 +105,14 @@ def train_alone(options: argparse.Namespace, console: Console) -> int:
     from handshape.workflow.train import resume, train
     from handshape.workflow.workers import compute_as_before
 
-    if options.resume:
-        require_nothing_new(options)
-        compute_as_before(options.resume)
-        result = resume(options.resume, console, options.data)
-    else:
-        settings = with_more(settings_of(options), options)
-        result = train(settings, options.out, options.name, console, externals_of(options))
+    with executor_for(options, console) as executor:
+        if options.resume:
+            require_nothing_new(options)
+            compute_as_before(options.resume)
+            result = resume(options.resume, console, options.data, executor)
+        else:
+            settings = with_more(settings_of(options), options)
+            result = train(settings, options.out, options.name, console, externals_of(options), executor)
     show_training(result, console)
     if options.json:
         console.emit(

@@ -146,7 +146,7 @@ def _opened(file: Path, shape: tuple[int, ...]) -> Stored:
     if is_there:  # files come whole into their place, so this one is damaged
         file.unlink(missing_ok=True)
     (file.parent / DONE).unlink(missing_ok=True)
-    require_disk_space(file.parent, 2 * int(np.prod(shape)), ANOTHER_CACHE)
+    require_disk_space(file.parent, 2 * int(np.prod(shape)), f"lower augmentation.views, or {ANOTHER_CACHE}")
     with suppress(FileExistsError), atomic_write(file, ANOTHER_CACHE, exclusive=True) as partial:
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
     return np.lib.format.open_memmap(file, mode="r+")

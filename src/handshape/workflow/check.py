@@ -13,6 +13,7 @@ from handshape.data.reading import Readings
 from handshape.data.samples import ImageFolder, list_samples
 from handshape.hands.search import hand_search
 from handshape.workflow.dataset import read_samples
+from handshape.workflow.executor import Executor
 from handshape.workflow.label_signs import add_hand_findings, hands_of_classes
 
 CROP = 64  # pixels a side of the hands that labels are judged by
@@ -37,17 +38,19 @@ class Checked:
     looked_for_hands: bool
 
 
-def check(path: Path, groups: str, hands: bool, console: Console) -> tuple[CheckReport, dict[str, int] | None]:
+def check(
+    path: Path, groups: str, hands: bool, console: Console, executor: Executor | None = None
+) -> tuple[CheckReport, dict[str, int] | None]:
     """What :func:`inspect` reports, and how many usable images of each class show a hand.
 
     The latter is None where none were looked for.
     """
-    checked = inspect(path, groups, hands, console)
+    checked = inspect(path, groups, hands, console, executor)
     found = hands_of_classes(checked.report, checked.readings.hands) if checked.looked_for_hands else None
     return checked.report, found
 
 
-def inspect(path: Path, groups: str, hands: bool, console: Console) -> Checked:
+def inspect(path: Path, groups: str, hands: bool, console: Console, executor: Executor | None = None) -> Checked:
     """Reads every image of a folder and says what is wrong; changes nothing.
 
     Args:
@@ -55,6 +58,7 @@ def inspect(path: Path, groups: str, hands: bool, console: Console) -> Checked:
         groups: who signed what, as the setting data.groups.
         hands: whether hands are looked for.
         console: shows the progress.
+        executor: reads the photographs; None does it in this process.
 
     Raises:
         DataError: there is no such folder, or its ``labels.csv`` names what is not there.
@@ -65,7 +69,7 @@ def inspect(path: Path, groups: str, hands: bool, console: Console) -> Checked:
     folder.corrections.announce(console)
     require_rule(folder, groups)
     search = hand_search(console) if hands else None
-    readings = read_samples(folder, search, CROP if search else None, console)
+    readings = read_samples(folder, search, CROP if search else None, console, executor)
     console.status("check", "Comparing the images with one another")
     report = check_folder(folder, readings.inspections)
     grouped = group_samples(folder, report.usable_samples, groups, report.digests, report.similarity)

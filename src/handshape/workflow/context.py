@@ -13,6 +13,7 @@ from handshape.config import GpuSettings
 from handshape.console import Console
 from handshape.errors import HandshapeError
 from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
+from handshape.workflow.estimate import require_addresses
 from handshape.workflow.run import Run
 
 
@@ -62,6 +63,7 @@ class Context:
     @cached_property
     def runtime(self) -> Runtime:
         """Backend, device and precision; Keras is started on them when this is first asked for."""
+        require_addresses()
         with native_chatter_hidden():  # of a backend that has to be asked for its devices
             runtime = choose_runtime(self.gpu)
         self.console.status(

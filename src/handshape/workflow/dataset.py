@@ -37,6 +37,7 @@ from handshape.hands.search import HandSearch, hand_search
 from handshape.model.classifier import PIXELS
 from handshape.model.decisions import is_negative_name
 from handshape.workflow.context import Context
+from handshape.workflow.estimate import require_resources
 from handshape.workflow.executor import Executor
 from handshape.workflow.executor.photographs import read_elsewhere
 from handshape.workflow.label_signs import add_hand_findings
@@ -173,6 +174,8 @@ def load(settings: Settings, context: Context, executor: Executor | None = None)
     Raises:
         DataError: they cannot be trained on.
         DownloadError: the hand models cannot be had, and hands.find=require.
+        RuntimeUnavailableError: there is too little memory for a training on them.
+        RunError: there is too little room in the cache for it.
     """
     console, path = context.console, Path(settings.data.original_data_dir)
     also = known_labels(settings.hands.also)
@@ -181,6 +184,7 @@ def load(settings: Settings, context: Context, executor: Executor | None = None)
         folder = list_samples(path, groups=settings.data.groups)
         folder.corrections.announce(console)
         require_rule(folder, settings.data.groups)
+        require_resources(settings, len(folder.samples), console)
         search = find_search(settings, console)
         readings = read_samples(folder, search, settings.model.img_size, console, executor)
         if search is not None and settings.hands.find == "auto" and hides_hands(folder, readings):

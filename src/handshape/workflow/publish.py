@@ -13,6 +13,7 @@ from handshape.data.check_report import CheckReport
 from handshape.evaluation.metrics import classification_report
 from handshape.evaluation.predictions import Predictions
 from handshape.export.bundle import TRAINED_ON, Bundle, ModelDescription, folder_mark, write_bundle
+from handshape.export.keras_file import save_keras
 from handshape.files import atomic_write, write_json, write_text
 from handshape.machine import versions
 from handshape.model.profile import PROFILE
@@ -112,7 +113,7 @@ def save_model(trained: Trained, findings: Findings | None, run: Run, context: C
     """The finished model, its labels, and the bundle with both."""
     shipped, dataset, settings = trained.shipped, trained.dataset, trained.settings
     with atomic_write(run.final_model) as partial:
-        shipped.keras.save(partial)
+        save_keras(shipped.keras, partial)
     write_json(run.label_map, {str(number): name for number, name in enumerate(dataset.class_names)})
     model = ModelDescription(
         class_names=dataset.class_names,

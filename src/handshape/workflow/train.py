@@ -15,19 +15,22 @@ from handshape.distributed import chief_first, leave, tell
 from handshape.errors import RunError
 from handshape.evaluation.metrics import Metrics
 from handshape.export.bundle import Bundle
-from handshape.files import write_text
+from handshape.files import require_disk_space, write_text
 from handshape.hands.inputs import Inputs
 from handshape.machine import peak_memory_mib
+from handshape.model.classifier import PIXELS
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
 from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.estimate import require_resources
 from handshape.workflow.evaluate import Negatives, evaluate_training
+from handshape.workflow.executor import Executor
 from handshape.workflow.fit import answer_other_signs, fit, needs_refit, refit
 from handshape.workflow.other_photographs import load_externals, load_negatives
 from handshape.workflow.photographs import keep_digests
 from handshape.workflow.publish import publish
 from handshape.workflow.robustness import Findings, find_out
-from handshape.workflow.run import BEGUN, COMPLETE, Run, claimed_run, held_run, read_record, run_in_progress
+from handshape.workflow.run import BEGUN, COMPLETE, ROOM, Run, claimed_run, held_run, read_record, run_in_progress
 from handshape.workflow.splitting import export_split_folders, require_same_split, split, splits_csv
 from handshape.workflow.trained import Trained
 from handshape.workflow.workers import require_same_photographs
@@ -57,7 +60,12 @@ class TrainResult:
 
 
 def train(
-    settings: Settings, out: Path, name: str | None, console: Console, external: Mapping[str, Path] | None = None
+    settings: Settings,
+    out: Path,
+    name: str | None,
+    console: Console,
+    external: Mapping[str, Path] | None = None,
+    executor: Executor | None = None,
 ) -> TrainResult:
     """The whole journey on ``settings.data.original_data_dir``, into a new run folder below ``out``.
 
@@ -67,6 +75,7 @@ def train(
         name: of the run folder; None takes date and time.
         console: shows the progress.
         external: photographs from elsewhere that the model is measured on, by name.
+        executor: reads the photographs and finds their hands; None does it in this process.
 
     Raises:
         HandshapeError: the data, a setting, the machine or the disk is at fault; the message says what to do.
@@ -76,19 +85,22 @@ def train(
         note_beginning(run, settings, external=elsewhere)
         context = Context(console, settings.gpu)
         _tell(settings)
-        begun = begin(settings, external or {}, context)
+        begun = begin(settings, external or {}, context, executor)
         with run_in_progress(run, console, keep=False):
             start_run(run, begun.settings, begun.dataset, begun.split)
             return _go_on(begun, run, context)
 
 
-def resume(path: Path, console: Console, photographs: Path | None = None) -> TrainResult:
+def resume(
+    path: Path, console: Console, photographs: Path | None = None, executor: Executor | None = None
+) -> TrainResult:
     """Goes on with a run that was stopped, to the same result as an unbroken one.
 
     Args:
         path: the run folder.
         console: shows the progress.
         photographs: where they are now, if they were moved since.
+        executor: as for :func:`train`.
 
     Raises:
         RunError: not a run, already complete, or the photographs have changed or are no longer there.
@@ -103,7 +115,7 @@ def resume(path: Path, console: Console, photographs: Path | None = None) -> Tra
         context = Context(console, settings.gpu)
         external = {name: Path(folder) for name, folder in record.get("external", {}).items()}
         _tell(settings)
-        begun = begin(settings, external, context)
+        begun = begin(settings, external, context, executor)
         is_split = run.splits.is_file()
         if is_split:
             require_same_split(run, begun.dataset, begun.split)
@@ -115,7 +127,12 @@ def resume(path: Path, console: Console, photographs: Path | None = None) -> Tra
 
 
 def note_beginning(run: Run, settings: Settings, **facts: Any) -> None:
-    """Puts on record what a run is begun with, so that it can be resumed, whenever its process is killed."""
+    """Puts on record what a run is begun with, so that it can be resumed, whenever its process is killed.
+
+    Raises:
+        RunError: the disk has too little room for a run; better said before the photographs are read.
+    """
+    require_disk_space(run.folder, ROOM)
     settings = with_absolute_paths(settings)
     write_text(run.config, settings.to_yaml(given_alone=True))
     run.record(state=BEGUN, data=settings.data.original_data_dir, **facts)
@@ -163,12 +180,16 @@ class Begun:
     negatives: Inputs | None
 
 
-def begin(settings: Settings, external: Mapping[str, Path], context: Context) -> Begun:
+def begin(
+    settings: Settings, external: Mapping[str, Path], context: Context, executor: Executor | None = None
+) -> Begun:
     """Reads everything; of several workers the chief first, so that the others find the hands that it found."""
     console, size = context.console, settings.model.img_size
     with chief_first():
-        dataset = load(settings, context)
+        dataset = load(settings, context, executor)
     settings = possible_settings(settings, dataset, console)
+    if PIXELS in settings.model.streams:  # perhaps only since the hands were counted; and a refit needs other views
+        require_resources(settings, len(dataset), console, refits=needs_refit(dataset, settings))
     with context.watch.stage("read"):
         negatives = load_negatives(settings.data.negatives, dataset.search, size, console)
         others = load_externals(external, dataset, size, console)

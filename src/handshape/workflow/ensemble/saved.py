@@ -20,7 +20,7 @@ from handshape.evaluation.ensembles import Compared, EnsembleFacts, MemberFacts
 from handshape.evaluation.predictions import predict
 from handshape.evaluation.thresholds import tune_thresholds
 from handshape.export.bundle import TRAINED_ON, Bundle, ModelDescription, write_bundle
-from handshape.export.keras_file import load_keras
+from handshape.export.keras_file import load_keras, save_keras
 from handshape.files import atomic_write, write_json
 from handshape.hands.search import hand_search
 from handshape.machine import versions
@@ -211,7 +211,7 @@ def _save(
     facts: EnsembleFacts | None,
 ) -> Bundle:
     with atomic_write(run.final_model) as partial:
-        converted.keras.save(partial)
+        save_keras(converted.keras, partial)
     first, learned = bundles[0], [learned_by(bundle) for bundle in bundles]
     everything = Learned(
         frozenset().union(*(each.digests for each in learned)), np.concatenate([each.thumbnails for each in learned])
