@@ -113,6 +113,7 @@ def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
         set_memory(runtime.backend, gpu)
         import keras
 
+    _quieten()  # importing TensorFlow has set its log's level back
     if keras.backend.backend() != runtime.backend:
         raise RuntimeUnavailableError(
             f"Keras already runs on {keras.backend.backend()} in this process, not on {runtime.backend}.",
