@@ -422,6 +422,7 @@ def test_the_description_fits_what_is_answered(server: Running):
         "/v1/recognize",
         "/v1/explain",
         "/v1/models",
+        "/v1/watch",
         "/healthz",
         "/readyz",
         "/metrics",

@@ -196,7 +196,7 @@ def test_photographs_exchanged_under_the_same_names_are_named(
     data, run = tmp_path / "photos", tmp_path / "runs" / "r"
     shutil.copytree(drawn, data)
 
-    module = import_module(f"handshape.workflow.{verb}")
+    module = import_module(f"handshape.workflow.{'crossval_fold' if verb == 'crossval' else verb}")
     fits = {"train": [], "crossval": [module.fit]}[verb]  # a cross-validation is kept from the first fold on
 
     def fit(*arguments: object) -> object:

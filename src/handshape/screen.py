@@ -49,6 +49,7 @@ EMOJI = {  # each two columns wide everywhere: none with a variation selector
     "warn": "❗",
     "error": "❌",
     "draw": "🎨",
+    "download": "📥",
     "hands": "✋",
 }
 

@@ -45,12 +45,15 @@ class Classifier:
 
 
 def in_float32(model: Any) -> Any:
-    """A copy of a Keras model whose layers all compute in float32, for machines without a GPU."""
+    """A copy of a Keras model whose layers all compute in float32, for machines without a GPU.
+
+    All its layers may be trained, whichever of the model's were: that depends on where a resumed training went on.
+    """
     import keras
 
     def plain(layer: Any) -> Any:
-        policy = {"dtype": "float32"} if isinstance(layer, keras.layers.Layer) else {}  # a bare operation has none
-        return type(layer).from_config(layer.get_config() | policy)
+        changed = {"dtype": "float32", "trainable": True} if isinstance(layer, keras.layers.Layer) else {}
+        return type(layer).from_config(layer.get_config() | changed)  # a bare operation has neither
 
     copy = keras.models.clone_model(model, clone_function=plain, recursive=True)
     copy.set_weights(model.get_weights())

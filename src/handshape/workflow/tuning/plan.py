@@ -15,7 +15,7 @@ from handshape.errors import DataError
 from handshape.workflow.dataset import Dataset
 
 BLOCKS = 10  # that the people who are searched on are parted into; fewer where they are fewer
-CONFIRMING = 5  # folds over the people kept out
+CONFIRMING = 2  # folds over the people kept out; each costs two trainings, and the spread is over people
 MIN_BLOCKS = 3  # to train, to validate, to test
 
 
