@@ -53,7 +53,7 @@ function part(name, told) {
     make("tr", {}, make("th", { scope: "row", text: words }), bar(seen[number], "seen"), bar(expected[number], "expected")));
   const said = index === null ? verdict : `${verdict} (${index.toFixed(2)})`;
   return make("section", {},
-    make("h2", {}, say(`watch_${name.replaceAll(" ", "_")}`), make(`span.verdict.${VERDICTS[verdict]}`, { text: said })),
+    make("h2", {}, say(`watch_${name.replaceAll(" ", "_")}`), make(`span.watch-verdict.${VERDICTS[verdict]}`, { text: said })),
     make("table", {},
       make("thead", {}, make("tr", {}, make("td"), heading("watch_seen"), heading("watch_expected"))),
       make("tbody", {}, ...rows)));
@@ -77,7 +77,7 @@ function bar(share, kind) {
 /** A bar from 0 to 1; the number stands beside it. */
 function drawn(share, kind) {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of [["viewBox", "0 0 100 25"], ["class", `bar ${kind}`], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+  for (const [name, value] of [["viewBox", "0 0 100 25"], ["class", kind], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
   for (const width of [100, 100 * share]) {
     const bar = document.createElementNS(SVG, "rect");
     for (const [name, value] of [["width", width], ["height", 25], ["rx", 6]]) bar.setAttribute(name, value);
