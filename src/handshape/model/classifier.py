@@ -52,8 +52,11 @@ def in_float32(model: Any) -> Any:
     import keras
 
     def plain(layer: Any) -> Any:
-        changed = {"dtype": "float32", "trainable": True} if isinstance(layer, keras.layers.Layer) else {}
-        return type(layer).from_config(layer.get_config() | changed)  # a bare operation has neither
+        if not isinstance(layer, keras.layers.Layer):  # a bare operation
+            return type(layer).from_config(layer.get_config())
+        plainer = type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+        plainer.trainable = True
+        return plainer
 
     copy = keras.models.clone_model(model, clone_function=plain, recursive=True)
     copy.set_weights(model.get_weights())
