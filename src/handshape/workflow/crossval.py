@@ -30,6 +30,7 @@ from handshape.workflow.fit import choose_weights, require_same_start
 from handshape.workflow.other_photographs import load_externals
 from handshape.workflow.photographs import keep_digests, require_same_photographs
 from handshape.workflow.run import COMPLETE, CrossvalRun, claimed_run, held_run, read_record, run_in_progress
+from handshape.workflow.run_folder import options_from
 from handshape.workflow.splitting import folds, random_folds, require_same_labels
 from handshape.workflow.train import moved_settings, note_beginning, say_what_is_kept, with_absolute_paths
 
@@ -102,9 +103,7 @@ def resume_crossval(
             raise RunError(f"The cross-validation {path} is already complete.", fix=f"Look at {run.report}.")
         settings = moved_settings(run, photographs)
         say_what_is_kept(run, console)
-        kept = record["options"]
-        external = {name: Path(each) for name, each in kept["external"].items()}
-        options = CrossvalOptions(**{**kept, "external": external})
+        options = options_from(record, CrossvalOptions, path)
         context = Context(console, settings.gpu)
         begun = _begin(settings, options, context, executor)
         require_same_labels(run, begun.dataset)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from handshape.config import Settings
 from handshape.data.splits import Split
+from handshape.errors import RunError
 from handshape.files import atomic_write
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import Dataset
@@ -46,11 +47,21 @@ class FoldAnswers:
 
     @classmethod
     def load(cls, path: Path) -> FoldAnswers:
-        """Reads what :meth:`save` wrote."""
-        with np.load(path) as file:
-            names = [name for name in file.files if name.startswith("external_")]
-            external = {name.removeprefix("external_"): file[name] for name in names}
-            return cls(file["rows"], file["probabilities"], external, float(file["seconds"]))
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            RunError: it is something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                names = [name for name in file.files if name.startswith("external_")]
+                external = {name.removeprefix("external_"): file[name] for name in names}
+                return cls(file["rows"], file["probabilities"], external, float(file["seconds"]))
+        except Exception as error:  # zip and header fail in many ways
+            raise RunError(
+                f"What a fold came to cannot be read from {path} ({type(error).__name__}).",
+                fix="Remove that file, and the fold is done again.",
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)

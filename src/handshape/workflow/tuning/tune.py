@@ -22,6 +22,7 @@ from handshape.workflow.executor import Executor, HereExecutor
 from handshape.workflow.fit import choose_weights, require_same_start
 from handshape.workflow.photographs import keep_digests, require_same_photographs
 from handshape.workflow.run import COMPLETE, TuneRun, claimed_run, held_run, read_record, run_in_progress
+from handshape.workflow.run_folder import options_from
 from handshape.workflow.splitting import require_same_labels
 from handshape.workflow.train import moved_settings, note_beginning, say_what_is_kept, with_absolute_paths
 from handshape.workflow.tuning.confirm import Confirmation, confirm
@@ -132,7 +133,7 @@ def resume_tuning(
         if record.get("state") == COMPLETE:
             raise RunError(f"The search {path} is already complete.", fix=f"Look at {run.report}.")
         space = read_space(run.space) if run.space.is_file() else None
-        options = _resumed(TuneOptions(**record["options"], space=space), changes)
+        options = _resumed(replace(options_from(record, TuneOptions, path), space=space), changes)
         settings = moved_settings(run, photographs)
         say_what_is_kept(run, console)
         context = Context(console, settings.gpu)
