@@ -14,6 +14,7 @@ from conftest import Handshape, Trained
 from handshape.downloads import file_sha256
 from handshape.errors import ModelError
 from handshape.export.bundle import find_bundle
+from handshape.export.card import card_of
 from handshape.export.manifest import MANIFEST, manifest_sha256
 from handshape.registry import open_registry
 from handshape.serving.proof import prove, prove_recognizer
@@ -219,3 +220,12 @@ def test_equal_models_are_equal_files(tmp_path: Path, monkeypatch):
     assert sorted(tmp_path.iterdir()) == sorted(files)
     again = keras.models.load_model(files[0])
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_card_steers_no_terminal(changed):
+    def rename(_: Path, manifest: dict) -> None:
+        manifest["labels"][0] = "a\x1b[31m\u202eb"
+
+    card = card_of(find_bundle(changed(rename)).details)
+    assert "\\x1b[31m\\u202eb" in card
+    assert all(letter.isprintable() or letter == "\n" for letter in card)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from handshape.screen import visible
+
 Manifest = Mapping[str, Any]
 
 WEAKEST = 5  # classes
@@ -49,7 +51,7 @@ def card_of(manifest: Manifest) -> str:
         "## How it decides\n\n" + _decides(manifest),
         "## Licence\n\n" + (KNOWN_SOURCES if manifest.get("sources") else LICENCE),
     )
-    return "\n\n".join(parts) + "\n"
+    return visible("\n\n".join(parts)) + "\n"
 
 
 def _title(manifest: Manifest) -> str:
