@@ -88,7 +88,7 @@ def test_a_number_of_workers_is_one(word: str, handshape: Handshape, capfd: pyte
 def test_devices_and_workers_learn_what_one_does() -> None:
     pytest.importorskip("jax")
     command = [sys.executable, str(BENCHMARK), "--streams", "hand", "landmarks", "pixels", "--ways", "1x2", "2x1"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
     measured = json.loads(told)
     for way in ("1x2", "2x1"):
         for stream, found in measured[way].items():
@@ -120,11 +120,9 @@ def test_a_run_of_two_workers_outlives_one_of_them_and_ends_with_one(drawn: Path
         _, told = command.communicate(timeout=60)
     assert (command.returncode, "Traceback" in told) == (130, False)
 
-    finished = subprocess.run([sys.executable, "-m", "handshape", *go_on], capture_output=True, text=True)
+    finished = run_to_its_end(*go_on)
     assert finished.returncode == 0, finished.stderr
-    alone = subprocess.run(
-        [sys.executable, "-m", "handshape", *new, "--name", "alone", "--workers", "1"], capture_output=True, text=True
-    )
+    alone = run_to_its_end(*new, "--name", "alone", "--workers", "1")
     assert alone.returncode == 0, alone.stderr
     np.testing.assert_allclose(weights_of(tmp_path / "stopped"), weights_of(tmp_path / "alone"), atol=ALIKE)
 
@@ -137,11 +135,25 @@ def few_of(drawn: Path, folder: Path) -> Path:
     return folder
 
 
+def environment() -> dict[str, str]:
+    """Of a shell in which no test has chosen a backend."""
+    return {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+
+
+def run_to_its_end(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "handshape", *words]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+
+
 @contextmanager
 def started(*words: str) -> Iterator[subprocess.Popen[str]]:
     """A command that is running; it is ended with the block."""
     command = subprocess.Popen(
-        [sys.executable, "-m", "handshape", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "handshape", *words],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield command
