@@ -14,7 +14,7 @@ from handshape.cli.explain import free_name
 from handshape.explain.drawing import Caption
 from handshape.explain.image import explain_image
 from handshape.explain.saliency import onto_photograph, where_it_looked
-from handshape.export.bundle import find_bundle
+from handshape.export.bundle import Bundle, find_bundle
 from handshape.hands.boxes import Box
 from handshape.hands.crops import crop_box
 from handshape.hands.inputs import load_photograph
@@ -39,8 +39,9 @@ def recognized(found: Hand | None) -> Recognition:
 class Pretender:
     """Recognises an A in every image, and a hand where it is told to."""
 
-    def __init__(self, found: Hand | None, features: np.ndarray | None, activation: np.ndarray) -> None:
-        self.answer, self.activation = (recognized(found), features), activation
+    def __init__(self, found: Hand | None, features: np.ndarray | None, bundle: Bundle) -> None:
+        self.answer = recognized(found), features
+        self.activation, self.class_names = bundle.class_activation(), bundle.class_names
 
     def explain(self, source: Path) -> tuple[Recognition, np.ndarray | None]:
         load_photograph(source)
@@ -210,7 +211,7 @@ def test_what_a_picture_shows(
     features = np.random.default_rng(0).random((3, 3, 1280), np.float32) if has_features else None
     monkeypatch.setattr(
         "handshape.serving.recognizer.recognizer_of",
-        lambda bundle, console: Pretender(found, features, bundle.class_activation()),
+        lambda bundle, console: Pretender(found, features, bundle),
     )
     photograph = tmp_path / "grey.png"
     Image.new("RGB", (SIDE, SIDE), (120, 120, 120)).save(photograph)

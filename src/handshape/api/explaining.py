@@ -12,10 +12,9 @@ from PIL import Image
 from handshape.api import html
 from handshape.api.results import Shown
 from handshape.errors import RunError
-from handshape.explain.drawing import Caption
-from handshape.explain.image import explain_image
 from handshape.files import write_bytes
 from handshape.hands.inputs import LARGE
+from handshape.serving.explaining import explain_photograph
 from handshape.serving.pictures import Picture, photograph_of
 from handshape.serving.recognizer import Recognition, Recognizer
 
@@ -61,11 +60,7 @@ class Explanation(Shown):
 
 def explained(recognizer: Recognizer, picture: Picture) -> Explanation:
     """See :func:`handshape.explain`."""
-    source = _readable(picture)
-    answer, features = recognizer.explain(source)
-    caption = Caption(answer.decision, answer.confidence, answer.top)
-    number = recognizer.class_names.index(answer.top[0][0])
-    return Explanation(answer, explain_image(source, answer.hand, caption, features, recognizer.activation, number))
+    return Explanation(*explain_photograph(_readable(picture), recognizer))
 
 
 def _readable(picture: Picture) -> Path | bytes:

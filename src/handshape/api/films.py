@@ -12,13 +12,9 @@ from handshape.console import Console
 from handshape.data.messages import counted
 from handshape.errors import RunError, SettingsError
 from handshape.files import write_text
-from handshape.serving.film import open_film
+from handshape.serving.film_reading import SUBTITLES, read_film
 from handshape.serving.recognizer import Recognizer
-from handshape.serving.segments import Segment, Segments, subtitles, watch
-from handshape.serving.spelling import Speller, options_for
-
-HOLD = 300.0  # ms: whoever is filmed spells faster than somebody who waits for a screen
-SUBTITLES = (".srt", ".vtt")
+from handshape.serving.segments import Segment, subtitles
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,11 +70,5 @@ class FilmResult(Shown):
 
 def watched(recognizer: Recognizer, path: Path, console: Console) -> FilmResult:
     """See :func:`handshape.watch`."""
-    speller, segments, last = Speller(options_for(recognizer.class_names, hold=HOLD)), Segments(), 0.0
-    with open_film(path) as film, console.progress(f"Watching {path.name}", film.count) as bar:
-        for look in watch(film, recognizer, speller):
-            segments.see(look)
-            last = look.milliseconds
-            bar.advance(note=speller.text[-20:])
-    found = tuple(segments.finished())
-    return FilmResult(path, found, speller.text.strip(), last / 1000, film.read, film.is_cut_short)
+    found = read_film(path, recognizer, console)
+    return FilmResult(path, found.segments, found.text, found.seconds, found.frames, found.is_cut_short)

@@ -10,8 +10,6 @@ from handshape.cli.shared import MODEL, Verbs, add_verb, for_each_image, given_p
 
 if TYPE_CHECKING:
     from handshape.console import Console
-    from handshape.export.bundle import Bundle
-    from handshape.serving.recognizer import Recognition, Recognizer
 
 ORDER = 50
 
@@ -38,13 +36,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Draws one PNG an image and goes on after a bad image; 1 when one could not be read."""
     from handshape.files import write_bytes
     from handshape.registry import resolve
+    from handshape.serving.explaining import explain_photograph
     from handshape.serving.recognizer import recognizer_of
 
-    bundle = resolve(options.model, console)
-    recognizer = recognizer_of(bundle, console)
+    recognizer = recognizer_of(resolve(options.model, console), console)
 
     def answer(path: Path) -> None:
-        result, picture = explain_photograph(path, recognizer, bundle)
+        result, picture = explain_photograph(path, recognizer)
         file = free_name(options.out, path)
         write_bytes(file, picture)
         console.say(f"{path}: {in_words(result)} → {file}")
@@ -52,17 +50,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
             console.emit({"path": str(path), "file": str(file), **result.as_dict()})
 
     return for_each_image(options, console, answer)
-
-
-def explain_photograph(photograph: Path | bytes, recognizer: Recognizer, bundle: Bundle) -> tuple[Recognition, bytes]:
-    """What is recognised in a photograph, and that drawn over it, as PNG."""
-    from handshape.explain.drawing import Caption
-    from handshape.explain.image import explain_image
-
-    result, features = recognizer.explain(photograph)
-    caption = Caption(result.decision, result.confidence, result.top)
-    number = bundle.class_names.index(result.top[0][0])
-    return result, explain_image(photograph, result.hand, caption, features, recognizer.activation, number)
 
 
 def free_name(folder: Path, image: Path) -> Path:

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 from handshape.console import duration
 from handshape.errors import ImageError, SettingsError
 from handshape.files import atomic_write
-from handshape.serving.film import Film, is_film, open_film
-from handshape.serving.segments import Segment, Segments, subtitles, watch
-from handshape.serving.spelling import Speller, options_for
+from handshape.serving.film import is_film
+from handshape.serving.film_reading import SUBTITLES, read_film
+from handshape.serving.segments import Segment, subtitles
 from handshape.suggestions import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.console import Console
     from handshape.serving.recognizer import Recognizer
-
-HOLD = 300.0  # ms: whoever is filmed spells faster than somebody who waits for a screen
-SUBTITLES = (".srt", ".vtt")
 
 
 def split_films(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
@@ -58,45 +55,33 @@ def predict_films(films: Sequence[Path], options: argparse.Namespace, recognizer
 
 
 def _predict(path: Path, options: argparse.Namespace, recognizer: Recognizer, console: Console) -> None:
-    speller = Speller(options_for(recognizer.class_names, hold=HOLD))
-    segments, seconds, milliseconds = Segments(), 0.0, 0.0
-    with open_film(path) as film, console.progress(f"Watching {path.name}", film.count) as bar:
-        for look in watch(film, recognizer, speller):
-            segments.see(look)
-            seconds, milliseconds = look.milliseconds / 1000, milliseconds + look.recognition.milliseconds
-            bar.advance(note=speller.text[-20:])
-    found = segments.finished()
-    for segment in found:
+    found = read_film(path, recognizer, console)
+    for segment in found.segments:
         console.say(_in_words(path, segment))
         if options.json:
             console.emit({"path": str(path), **segment.as_dict()})
-    text = speller.text.strip()
-    console.say(f"{path}: {text or 'nothing was spelled'}")
+    console.say(f"{path}: {found.text or 'nothing was spelled'}")
     if options.json:
         console.emit(
             {
                 "path": str(path),
-                "text": text,
-                "seconds": round(seconds, 3),
-                "frames": film.read,
-                "milliseconds": round(milliseconds / max(1, film.read), 3),
+                "text": found.text,
+                "seconds": round(found.seconds, 3),
+                "frames": found.frames,
+                "milliseconds": round(found.milliseconds / max(1, found.frames), 3),
             }
         )
-    _warn_of_its_end(film, seconds, console)
+    if found.is_cut_short:
+        console.warn(
+            f"{path.name} ends after {found.frames:,} of {found.announced:,} frames ({duration(found.seconds)}): it is "
+            "cut short or damaged."
+        )
     if options.subtitles:
-        _write(options.subtitles, found, console)
+        _write(options.subtitles, found.segments, console)
 
 
 def _in_words(path: Path, segment: Segment) -> str:
     return f"{path}: {segment.start / 1000:.2f}-{segment.end / 1000:.2f} s {segment.label} {segment.confidence:.1%}"
-
-
-def _warn_of_its_end(film: Film, seconds: float, console: Console) -> None:
-    if film.is_cut_short:
-        console.warn(
-            f"{film.name} ends after {film.read:,} of {film.count:,} frames ({duration(seconds)}): it is cut short or "
-            "damaged."
-        )
 
 
 def _write(path: Path, segments: Sequence[Segment], console: Console) -> None:

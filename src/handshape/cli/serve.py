@@ -248,9 +248,9 @@ def load(model: str, workers: int | None, console: Console) -> Served:
 
 def explained(loaded: Loaded, image: bytes) -> bytes:
     """An image, explained, as PNG."""
-    from handshape.cli.explain import explain_photograph
+    from handshape.serving.explaining import explain_photograph
 
-    return explain_photograph(image, loaded.recognizer, loaded.bundle)[1]
+    return explain_photograph(image, loaded.recognizer)[1]
 
 
 def newest_run(folder: Path) -> str:

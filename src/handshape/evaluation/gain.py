@@ -12,6 +12,17 @@ from numpy.typing import NDArray
 CONFIDENCE = 0.95
 
 
+def spread_of(differences: Sequence[float] | NDArray[np.floating]) -> float | None:
+    """Half the width of the 95 % interval of a mean, by Student's t; None of one number alone."""
+    from scipy.special import stdtrit
+
+    count = len(differences)
+    if count < 2:
+        return None
+    factor = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
+    return factor * float(np.std(differences, ddof=1)) / float(np.sqrt(count))
+
+
 @dataclass(frozen=True)
 class Gain:
     """By how much one is right more often than another; accuracies are shares, each person counts the same.
@@ -62,14 +73,8 @@ class Gain:
 
     @property
     def spread(self) -> float | None:
-        """Half the width of its 95 % interval, by Student's t over people; None where there is one alone."""
-        from scipy.special import stdtrit
-
-        count = len(self.differences)
-        if count < 2:
-            return None
-        factor = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
-        return factor * float(np.std(self.differences, ddof=1)) / float(np.sqrt(count))
+        """See :func:`spread_of`; over people."""
+        return spread_of(self.differences)
 
     @property
     def is_better(self) -> bool:

@@ -56,7 +56,7 @@ class UnsureImages:
         """For JSON."""
         with self._lock:
             surest = -self._kept[0][0] if self._kept else None
-            return {"folder": str(self.folder), "images": len(self._kept), "most": self._most, "surest": surest,
+            return {"folder": self.folder.name, "images": len(self._kept), "most": self._most, "surest": surest,
                     "failed": self._failed}  # fmt: skip
 
     def _keep(self, image: bytes, margin: float, label: str) -> None:

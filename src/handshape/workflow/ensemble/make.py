@@ -58,7 +58,7 @@ def train_ensemble(
     with claimed_run(out, name, Path(settings.data.original_data_dir), EnsembleRun) as run:
         note_beginning(run, settings, options=asked)
         context = Context(console, settings.gpu)
-        begun = _begin(settings, options, context)
+        begun = _begin(settings, options, context, executor)
         with run_in_progress(run, console, keep=False):
             start_run(run, begun.settings, begun.dataset, begun.split)
             return _go_on(begun, run, context, executor or HereExecutor())
@@ -85,7 +85,7 @@ def resume_ensemble(
         settings = moved_settings(run, photographs)
         say_what_is_kept(run, console)
         context = Context(console, settings.gpu)
-        begun = _begin(settings, options_from(record, EnsembleOptions, path), context)
+        begun = _begin(settings, options_from(record, EnsembleOptions, path), context, executor)
         is_split = run.splits.is_file()
         if is_split:
             require_same_split(run, begun.dataset, begun.split)
@@ -110,9 +110,9 @@ class _Begun:
     negatives: Inputs | None
 
 
-def _begin(settings: Settings, options: EnsembleOptions, context: Context) -> _Begun:
+def _begin(settings: Settings, options: EnsembleOptions, context: Context, executor: Executor | None) -> _Begun:
     console, size = context.console, settings.model.img_size
-    dataset = load(settings, context)
+    dataset = load(settings, context, executor)
     settings = possible_settings(settings, dataset, console)
     with context.watch.stage("read"):
         negatives = load_negatives(settings.data.negatives, dataset.search, size, console)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from handshape.config import DataSettings, Settings
 from handshape.data.splits import Split
 from handshape.errors import RunError
+from handshape.evaluation.gain import spread_of
 from handshape.evaluation.slices import Slice
 from handshape.files import atomic_write
 from handshape.workflow.context import Context
@@ -20,7 +21,6 @@ from handshape.workflow.dataset import Dataset
 from handshape.workflow.executor import Executor
 from handshape.workflow.tuning.reuse import TrainedStreams
 
-CONFIDENCE = 0.95
 ARMS = ("defaults", "found")
 
 
@@ -57,14 +57,8 @@ class Confirmation:
 
     @property
     def spread(self) -> float | None:
-        """Half the width of its 95 % interval, by Student's t over people; None where there is one alone."""
-        from scipy.special import stdtrit
-
-        each = self._differences
-        if len(each) < 2:
-            return None
-        factor = float(stdtrit(len(each) - 1, (1 + CONFIDENCE) / 2))
-        return factor * float(np.std(each, ddof=1)) / float(np.sqrt(len(each)))
+        """Half the width of its 95 % interval over people; None where there is one alone."""
+        return spread_of(self._differences)
 
     @property
     def is_better(self) -> bool:
