@@ -62,9 +62,9 @@ def recipe_model(splits: Path, data: Path, weights: Path) -> Any:
 
     fit, fitted = specification.fit, []
 
-    def fit_and_keep(model: Any, *rest: Any) -> None:
-        fit(model, *rest)
+    def fit_and_keep(model: Any, *rest: Any) -> float:
         fitted.append(model)
+        return fit(model, *rest)
 
     with mock.patch.object(specification, "fit", fit_and_keep):
         specification.main(splits, data, weights)

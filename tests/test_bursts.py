@@ -9,21 +9,19 @@ from conftest import checked
 from handshape.data.bursts import Bursts, find_bursts
 from handshape.data.groups import group_samples
 from handshape.data.near_duplicates import (
-    Clusters,
+    NEAR_DUPLICATE,
     Embeddings,
     Similarity,
+    clustered,
     near_duplicate_share,
-    near_pairs,
 )
 from handshape.data.samples import ImageFolder, Sample
 from handshape.data.splits import split_samples
 
 
 def alike(embeddings: Embeddings) -> Similarity:
-    clusters = Clusters(len(embeddings))
-    for left, right, _ in near_pairs(embeddings):
-        clusters.join(left, right)
-    return Similarity(embeddings, clusters.firsts(), np.arange(len(embeddings)))
+    (near_duplicates,) = clustered(embeddings, [NEAR_DUPLICATE])
+    return Similarity(embeddings, near_duplicates, np.arange(len(embeddings)))
 
 
 def drifting(steps: list[float], seed: int = 0) -> Embeddings:

@@ -9,7 +9,7 @@ def test_defaults_are_the_specifications():
     settings = Settings()
     assert (settings.data.test_split, settings.data.val_split) == (0.2, 0.1)
     model = settings.model
-    assert (model.img_size, model.batch_size, model.num_epochs, model.fine_tune_epochs) == (128, 64, 25, 10)
+    assert (model.img_size, model.batch_size, model.num_epochs, model.fine_tune_epochs) == (128, "auto", 25, 10)
     assert (model.learning_rate, model.fine_tune_lr, model.fine_tune_layers) == (1e-3, 1e-4, 20)
     ours = {"views", "background", "light"}
     assert settings.augmentation.model_dump(exclude=ours) == {

@@ -13,8 +13,8 @@ from handshape.data.near_duplicates import (
     SIDE,
     Clusters,
     Thumbnails,
+    clustered,
     near_duplicate_share,
-    near_pairs,
     seen_before,
     similarity,
     thumbnail,
@@ -99,10 +99,12 @@ def test_blocks_find_what_one_matrix_finds(monkeypatch: pytest.MonkeyPatch) -> N
     vectors = np.random.default_rng(0).normal(size=(70, 2)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     monkeypatch.setattr("handshape.data.near_duplicates._BLOCK", 16)
-    found = [pair for left, right, _ in near_pairs(vectors) for pair in zip(left.tolist(), right.tolist(), strict=True)]
-    expected = np.argwhere(np.triu(vectors @ vectors.T > NEAR_DUPLICATE, 1)).tolist()
-    assert len(found) == len(expected) > 100
-    assert sorted(found) == [tuple(pair) for pair in expected]
+    for found, least in zip(clustered(vectors, bounds := (NEAR_DUPLICATE, 0.9995)), bounds, strict=True):
+        pairs = np.argwhere(np.triu(vectors @ vectors.T > least, 1))
+        expected = Clusters(len(vectors))
+        expected.join(pairs[:, 0], pairs[:, 1])
+        np.testing.assert_array_equal(found, expected.firsts())
+        assert 1 < len(set(found.tolist())) < 70
     parts = [vectors[:33], vectors[33:]]
     assert near_duplicate_share(parts[0], parts[1]) == np.mean((parts[0] @ parts[1].T > NEAR_DUPLICATE).any(axis=1))
 

@@ -69,8 +69,9 @@ class ModelSettings(Section):
 
     img_size: int = Field(128, ge=96, le=512, multiple_of=32, description="side of the square input, in pixels")
     batch_size: BatchSize = Field(
-        64,
-        description="images a training step; auto: on an accelerator as many as make it faster, tried once a machine",
+        "auto",
+        description="images a training step; auto: 64, of many images as many as make it faster; on an accelerator "
+        "that is tried, once a machine",
     )
     num_epochs: int = Field(25, ge=1, le=10_000, description="epochs of phase one, base frozen")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="learning rate of phase one (Adam)")
@@ -82,6 +83,9 @@ class ModelSettings(Section):
     )
     fine_tune_passes: int = Field(
         2, ge=1, le=100, description="times an epoch of phase two shows each image, in views drawn by chance"
+    )
+    epoch_images: int = Field(
+        8192, ge=64, le=1_000_000_000, description="images that an epoch shows at most; of more, each shows others"
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="share of pooled features dropped in training")
     weights: str = Field("auto", description="start: auto, imagenet, own, none, or the path of a weights file")

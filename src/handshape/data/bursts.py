@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from handshape.data.near_duplicates import Clusters, Embeddings, Numbers, Similarity, near_pairs
+from handshape.data.near_duplicates import NEAR_DUPLICATE, Clusters, Embeddings, Numbers, Similarity, clustered
 from handshape.data.samples import Sample
 
 _ALIKE = 0.75  # neighbours by number are of one burst from here on; where each is of another signer, 1 in 150 is
@@ -170,8 +170,8 @@ def _pieces_of_class(rows: Numbers, size: int, embeddings: Embeddings, neighbour
     place[rows] = np.arange(len(rows))
     left, right = place[neighbours[0]], place[neighbours[1]]
     within = (left >= 0) & (right >= 0)
-    ties = [(one, other) for one, other, _ in near_pairs(embeddings[rows])]
-    groups = _joined(len(rows), np.arange(len(rows)), [*ties, (left[within], right[within])])
+    (alike,) = clustered(embeddings[rows], [NEAR_DUPLICATE])
+    groups = _joined(len(rows), alike, [(left[within], right[within])])
     for first in np.unique(groups):
         piece = rows[groups == first]
         yield from [piece] if len(piece) <= _LARGEST * size else _stretches(piece, size, embeddings)

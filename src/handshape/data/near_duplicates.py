@@ -54,14 +54,12 @@ def thumbnail(image: Image.Image) -> bytes:
 def similarity(thumbnails: Sequence[bytes]) -> Similarity:
     """Compares the images of one set by what :func:`thumbnail` made of them.
 
-    Memory grows with the images, not with their pairs: 100,000 of them take about 0.5 GB and one to two minutes.
+    Memory grows with the images, not with their pairs, and so does the time, but for a comparison of each with each,
+    which takes seconds for 100,000.
     """
     embeddings = embed(np.frombuffer(b"".join(thumbnails), np.uint8).reshape(-1, SIDE, SIDE))
-    near_duplicates, same = Clusters(len(embeddings)), Clusters(len(embeddings))
-    for left, right, cosines in near_pairs(embeddings):
-        near_duplicates.join(left, right)
-        same.join(left[cosines > SAME], right[cosines > SAME])
-    return Similarity(embeddings, near_duplicates.firsts(), same.firsts())
+    near_duplicates, same = clustered(embeddings, (NEAR_DUPLICATE, SAME))
+    return Similarity(embeddings, near_duplicates, same)
 
 
 def embed(thumbnails: Thumbnails) -> Embeddings:
@@ -80,15 +78,17 @@ def embed(thumbnails: Thumbnails) -> Embeddings:
     return _unit(np.hstack([centred @ strongest_first, noise]))
 
 
-def near_pairs(embeddings: Embeddings) -> Iterator[tuple[Numbers, Numbers, Embeddings]]:
-    """The rows of each pair of near-copies, once, and their cosines; block by block."""
+def clustered(embeddings: Embeddings, least: Sequence[float]) -> list[Numbers]:
+    """For each of these cosines the clusters of images that are so near to one another, by their first row, [N]."""
+    found = [Clusters(len(embeddings)) for _ in least]
     for top in range(0, len(embeddings), _BLOCK):
         for left in range(top, len(embeddings), _BLOCK):
             cosines = embeddings[top : top + _BLOCK] @ embeddings[left : left + _BLOCK].T
-            found = np.flatnonzero(cosines > NEAR_DUPLICATE)
-            rows, columns = np.divmod(found, cosines.shape[1])
-            is_pair = top + rows < left + columns
-            yield top + rows[is_pair], left + columns[is_pair], cosines.ravel()[found[is_pair]]
+            for clusters, bound in zip(found, least, strict=True):
+                alike = cosines > bound
+                if alike.any():
+                    clusters.join_block(alike, top, left)
+    return [clusters.firsts() for clusters in found]
 
 
 def near_duplicate_share(test: Embeddings, train: Embeddings) -> float:
@@ -129,6 +129,19 @@ class Clusters:
         for pair in pairs.tolist():
             first, second = sorted(map(self._root, divmod(pair, len(self._parent))))
             self._parent[second] = first
+
+    def join_block(self, alike: npt.NDArray[np.bool_], top: int, left: int) -> None:
+        """Joins the items from ``top`` on with those from ``left`` on that a matrix ``alike`` says.
+
+        Films have as many pairs as the square of their frames, so only what is still apart is listed.
+        """
+        above, beside = np.arange(top, top + alike.shape[0]), np.arange(left, left + alike.shape[1])
+        while True:
+            apart = alike & (self._roots(above)[:, None] != self._roots(beside))
+            columns = np.flatnonzero(apart.any(axis=0))
+            if not len(columns):
+                return
+            self.join(above[apart[:, columns].argmax(axis=0)], beside[columns])
 
     def firsts(self) -> Numbers:
         """The first item of each item's cluster, ``[N]``."""

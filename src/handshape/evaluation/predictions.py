@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
+from handshape.files import let_go
 from handshape.hands.inputs import Inputs
 from handshape.model.networks import Network
 
@@ -51,5 +52,6 @@ def predict(
     with console.progress("Predicting", len(rows)) as bar:
         for start in range(0, len(rows), CHUNK):
             parts.append(network(inputs[rows[start : start + CHUNK]]))
+            let_go(inputs.image, inputs.hand_features)
             bar.advance(len(parts[-1]))
     return np.concatenate(parts)

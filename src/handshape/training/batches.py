@@ -1,5 +1,7 @@
 """Batches for one phase: every epoch each training image once or more, in a new order, in views drawn by chance.
 
+Of many images an epoch shows a part, the next one the next part.
+
 Order and views depend on seed, phase and epoch alone, so that a resumed run sees what an unbroken one would have.
 """
 
@@ -54,8 +56,7 @@ class Batches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of an epoch, counted from 0; a callback says which, because Keras' own hook runs ahead."""
         self.epoch = epoch
-        rng = np.random.default_rng([self.seed, self.phase.number, epoch])
-        self.order = np.concatenate([rng.permutation(len(self.data.rows)) for _ in range(self.phase.passes)])
+        self.order = epoch_order(len(self.data.rows), self.phase, self.seed, epoch)
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -82,6 +83,7 @@ class StoredViews(Batches):
 
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)
+        self.data.features.let_go()  # of the last one
         rng = np.random.default_rng([self.seed, self.phase.number, epoch, 1])
         self.views = rng.integers(self.data.features.views, size=len(self.order))
 
@@ -111,3 +113,17 @@ class FreshViews(Batches):
         with self.among.apart():
             pooled, cut = self.trunk(drawn[self.among.own(len(rows))])
         return cut if self.phase.inputs == "cut" else pooled
+
+
+def epoch_order(images: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Which of so many images an epoch, counted from 0, shows, in their order.
+
+    Where it shows but a part, all images come once before one comes again, in whichever epoch that is.
+    """
+    if images * phase.passes <= phase.most:
+        rng = np.random.default_rng([seed, phase.number, epoch])
+        return np.concatenate([rng.permutation(images) for _ in range(phase.passes)])
+    start, end = epoch * phase.most, (epoch + 1) * phase.most
+    rounds = range(start // images, -(-end // images))
+    orders = [np.random.default_rng([seed, phase.number, number, 3]).permutation(images) for number in rounds]
+    return np.concatenate(orders)[start - rounds[0] * images : end - rounds[0] * images]

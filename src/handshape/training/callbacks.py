@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,25 @@ class BestModel(keras.callbacks.Callback):
         self.stream.model.set_weights(current)
         self.saved_at = time.monotonic()
         self.unsaved = False
+
+
+class FallingRate(keras.callbacks.Callback):
+    """Lets the learning rate fall on half a cosine, from twice what it was to nothing; on average it stays.
+
+    After Loshchilov and Hutter 2017, "SGDR", without restarts, epoch by epoch. What lowers the rate besides is kept.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        rate = self.model.optimizer.learning_rate
+        before = self._share(epoch - 1) if epoch else 1.0
+        rate.assign(rate * self._share(epoch) / before)
+
+    def _share(self, epoch: int) -> float:
+        return 1 + math.cos(math.pi * (epoch + 0.5) / self.epochs)
 
 
 class FiniteLoss(keras.callbacks.Callback):

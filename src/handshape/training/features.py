@@ -15,7 +15,7 @@ from handshape import litert
 from handshape.console import Bar, Console
 from handshape.downloads import ANOTHER_CACHE
 from handshape.errors import DivergedError
-from handshape.files import atomic_write, require_disk_space
+from handshape.files import atomic_write, let_go, require_disk_space
 from handshape.model.streams import PixelStream
 from handshape.precision import FULL, set_precision
 from handshape.runtime import Runtime
@@ -69,15 +69,21 @@ class TrunkFeatures:
         )
         self._done = self._read_done()
 
-    def renewed(self, stream: PixelStream) -> TrunkFeatures:
-        """Other views of the same images, for a refit; all may lend each other backgrounds.
+    def renewed(self, stream: PixelStream, rows: Rows) -> TrunkFeatures:
+        """Other views of the same images, for a refit on these rows, which may lend each other backgrounds.
 
         On one person's video, a refit on the views that were learned from before cost strangers 2.4 points.
         """
-        cells, folder = np.zeros_like(self.cells), self._folder / "renewed"
+        cells, folder = np.ones_like(self.cells), self._folder / "renewed"
+        cells[rows] = 0
         made = TrunkFeatures(stream, self.augmenter, cells, self._seed + 1, self._runtime, folder)
         made._model, made._trunk = self._model, self._trunk  # the stream's own tail has learned since
+        made._take_plain(self)
         return made
+
+    def let_go(self) -> None:
+        """Frees the memory of what was looked at; it stays on the disk."""
+        let_go(self.pooled, self.cut, self.augmenter.images)
 
     def trunk(self, console: Console) -> Trunk:
         """The trunk as a function, made when it is first asked for."""
@@ -105,15 +111,28 @@ class TrunkFeatures:
                         self._augmented(view, int(cell), members, trunk, bar)
         self._keep_done(missing)
 
+    def _take_plain(self, other: TrunkFeatures) -> None:
+        """Images as they are look the same in all features of them."""
+        known = np.zeros_like(self._done)
+        known[0] = other._done[0] & ~self._done[0]
+        for part in _chunks(np.flatnonzero(known[0])):
+            self.pooled[0, part], self.cut[0, part] = other.pooled[0, part], other.cut[0, part]
+            self.let_go()
+            other.let_go()
+        if known.any():
+            self._keep_done(known)
+
     def _plain(self, rows: Rows, trunk: Trunk, bar: Bar) -> None:
         for part in _chunks(rows):
             self.pooled[0, part], self.cut[0, part] = trunk(self.augmenter.images[part])
+            self.let_go()
             bar.advance(len(part))
 
     def _augmented(self, view: int, cell: int, members: Rows, trunk: Trunk, bar: Bar) -> None:
         rng = np.random.default_rng([self._seed, view, cell] if cell else [self._seed, view])
         for part in _chunks(members):
             self.pooled[view, part], self.cut[view, part] = trunk(self.augmenter.draw(part, rng))
+            self.let_go()
             bar.advance(len(part))
 
     def _read_done(self) -> NDArray[np.bool_]:

@@ -21,6 +21,8 @@ class Phase:
     learning_rate: float
     optimizer: str  # "adam" or "lion"
     passes: int  # times an epoch shows each image
+    most: int = 2**31  # images that an epoch shows; of more, each epoch shows others
+    falls: bool = False  # whether the learning rate does, from epoch to epoch
 
     def model(self, stream: PixelStream) -> Any:
         """The part of the stream that this phase trains, its layers frozen or freed."""
@@ -42,7 +44,7 @@ class Phase:
 
 def head_phase(settings: ModelSettings) -> Phase:
     """Phase one: the head alone."""
-    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate, "adam", 1)
+    return Phase(1, "head", "pooled", settings.num_epochs, settings.learning_rate, "adam", 1, settings.epoch_images)
 
 
 def refit_phase(settings: ModelSettings) -> Phase:
@@ -60,4 +62,6 @@ def fine_tune_phase(settings: ModelSettings) -> Phase:
         settings.fine_tune_lr,
         settings.fine_tune_optimizer,
         settings.fine_tune_passes,
+        settings.epoch_images,
+        falls=True,
     )

@@ -27,6 +27,7 @@ from handshape.training.callbacks import (
     Checkpoint,
     EpochLines,
     EpochOrder,
+    FallingRate,
     FiniteLoss,
     History,
     MachineGauges,
@@ -42,6 +43,7 @@ from handshape.training.tensorboard import TensorBoardWriter
 
 Rows = NDArray[np.integer]
 PREDICTED = 256  # images a step when nothing is learned
+MANY = 4096  # whose features are in memory at a time: 42 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,6 +231,7 @@ class PixelTrainer:
         scalars = [TensorBoardScalars(self._tensorboard, self.state, machine)] if self._tensorboard else []
         return [
             EpochOrder(batches),
+            *([FallingRate(phase.epochs)] if phase.falls else []),
             FiniteLoss(f"Phase {phase.number} of the pixel stream", phase.rate_setting),
             self._best,
             History(self.state),
@@ -294,13 +297,19 @@ class PixelTrainer:
 
 def stream_probabilities(stream: PixelStream, features: TrunkFeatures, rows: Rows) -> NDArray[np.float32]:
     """What a stream says about images as they are, [n, C], from their trunk features."""
-    inputs = plain_inputs(features, rows, "cut")
-    return np.asarray(stream.tail_and_head.predict(inputs, batch_size=PREDICTED, verbose=0))
+    parts = np.split(rows, range(MANY, len(rows), MANY))
+    said = [
+        stream.tail_and_head.predict(plain_inputs(features, part, "cut"), batch_size=PREDICTED, verbose=0)
+        for part in parts
+    ]
+    return np.concatenate(said)
 
 
 def plain_inputs(features: TrunkFeatures, rows: Rows, kind: str) -> NDArray[np.float32]:
     """Features of images as they are, of the ``cut`` or ``pooled``."""
-    return np.asarray((features.cut if kind == "cut" else features.pooled)[0, rows], np.float32)
+    chosen = np.asarray((features.cut if kind == "cut" else features.pooled)[0, rows], np.float32)
+    features.let_go()
+    return chosen
 
 
 def _seed_dropout(model: keras.Model, seed: int, phase: Phase) -> None:

@@ -20,6 +20,7 @@ from handshape.errors import RunError, RuntimeUnavailableError
 from handshape.files import in_megabytes
 from handshape.machine import address_limit, available_memory, resident_memory_mib
 from handshape.model.classifier import PIXELS
+from handshape.training.augment import stored_views
 
 TIGHT = 0.8  # of what is free; above it a warning says so
 
@@ -84,7 +85,7 @@ def needs_of(settings: Settings, images: int, refits: bool = False) -> tuple[Nee
         needs.append(_stored("what is seen of the hands", images * HAND, FEWER))
         needs.append(Need("the hands, kept for the next time", disk=images * KEPT_HAND, kept="hands"))
     if PIXELS in model.streams:
-        views, times = max(1, settings.augmentation.views), 1 + refits
+        views, times = max(1, stored_views(settings.augmentation, images)), 1 + refits
         smaller = f"{SMALLER}, or {FEWER_VIEWS}"
         disk = times * views * images * _view(settings)
         needs.append(Need("image features", disk=disk, smaller=smaller, kept="features"))

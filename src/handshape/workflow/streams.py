@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handshape.training.pixels import PixelTrainer, TrainingFiles, TrainingOptions
 
 FEATURES_KEPT = 2_000_000_000  # bytes of trunk features in the cache; the oldest go first
+MOST_JUDGING = 4096  # validation images that an epoch is judged by
 
 
 class StreamTrainer(Protocol):
@@ -168,9 +169,10 @@ class PixelStreamTrainer:
 
         run = self._context.run
         files = TrainingFiles(checkpoint=run.work / "refit_state.npz") if run else TrainingFiles()
-        self._features = self._features.renewed(self._stream)
-        trainer = self._trainer(rows, files)
         phase = refit_phase(self._settings.model)
+        rows = some_of(rows, phase.epochs * phase.most, self._settings.data.seed)  # no more can be shown
+        self._features = self._features.renewed(self._stream, rows)
+        trainer = self._trainer(rows, files)
         self._context.console.status(
             "train", f"Fine-tuning the pixel stream on {len(rows):,} images, {phase.epochs} epochs"
         )
@@ -189,7 +191,8 @@ class PixelStreamTrainer:
         rows = self._split.train if rows is None else rows
         augmented = rows if self._settings.augmentation.views else rows[:0]
         with self._context.watch.stage("features"), chief_first():
-            self._features.compute(self._split.validation, augmented, self._context.console)
+            judging = some_of(self._split.validation, MOST_JUDGING, self._settings.data.seed)
+            self._features.compute(judging, augmented, self._context.console)
 
     def _trainer(self, rows: Rows, files: TrainingFiles) -> PixelTrainer:
         from handshape.training.pixels import PixelData, PixelTrainer
@@ -197,12 +200,20 @@ class PixelStreamTrainer:
         self.compute_features(rows)
         labels, teacher = self._dataset.targets, self.teacher
         soft = None if teacher is None else teacher.targets(rows, labels[rows], temperature=1.0)
-        data = PixelData(self._features, labels, rows, self._split.validation, soft)
+        judging = some_of(self._split.validation, MOST_JUDGING, self._settings.data.seed)
+        data = PixelData(self._features, labels, rows, judging, soft)
         options = self._options or training_options(self._stream, len(rows), self._settings, self._context)
         if self._state is not None:  # a refit goes on in the numbers that the training ended in
             options = replace(options, precision=self._state.precision)
         self._options, context = options, self._context
         return PixelTrainer(self._stream, data, options, context.runtime, files, context.console)
+
+
+def some_of(rows: Rows, most: int, seed: int) -> Rows:
+    """These rows; of more than ``most``, so many of them, drawn by chance and in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng([seed, most]).choice(rows, most, replace=False))
 
 
 def trunk_features(
@@ -223,10 +234,14 @@ def trunk_features(
         settings: how images are augmented, and the seed.
         context: the machine that computes.
     """
-    from handshape.training.augment import Augmenter
+    from handshape.training.augment import Augmenter, stored_views
     from handshape.training.features import TrunkFeatures
 
     runtime, size = context.runtime, settings.model.img_size
+    views = stored_views(settings.augmentation, len(dataset))
+    settings = settings.model_copy(
+        update={"augmentation": settings.augmentation.model_copy(update={"views": views})}
+    )
     key = _key_of(dataset, cells, weights, settings, context)
     if key not in dataset.features:
         augmenter = Augmenter(

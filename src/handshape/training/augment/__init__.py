@@ -14,6 +14,17 @@ from handshape.training.augment.background import augment_background
 from handshape.training.augment.light import augment_light
 
 
+MANY_VIEWS = 60_000  # of all images together; of more, each has fewer
+
+
+def stored_views(settings: AugmentationSettings, images: int) -> int:
+    """How many views of each of so many images are kept; 0 keeps none.
+
+    Of many images each is shown but a few times, and where two views are asked for, one of them is another.
+    """
+    return min(settings.views, max(2, MANY_VIEWS // max(1, images)))
+
+
 @dataclass(frozen=True, eq=False)
 class Augmenter:
     """Images and how they may be varied.
