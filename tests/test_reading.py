@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from handshape.console import Console
 from handshape.data import store
-from handshape.data.reading import Readings, read_files
+from handshape.data.gathering import Readings
+from handshape.data.reading import read_files
 from handshape.data.threads import in_threads
 from handshape.errors import ImageError, RunError
 from handshape.hands.inputs import load_photograph, view_of

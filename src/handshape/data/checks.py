@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from handshape.data.check_report import CheckReport, LabelIssue, Paths, Problem, Traits
+from handshape.data.gathering import Inspection
 from handshape.data.groups import count_signers
 from handshape.data.hand_problems import label_issue_problems, signer_problems, twin_problems, two_hand_problems
 from handshape.data.label_issues import LabelEvaluation, Signs
 from handshape.data.near_duplicates import SIDE, similarity
 from handshape.data.problems import MIN_IMAGES, find_problems
-from handshape.data.reading import BLANK_LEVELS, FAINT_LEVELS, Inspection
+from handshape.data.reading import BLANK_LEVELS, FAINT_LEVELS
 from handshape.data.samples import ImageFolder, Sample
 from handshape.errors import DataError
 from handshape.hands.landmarks import Hand

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,17 @@ from handshape.files import cannot_write, sweep
 
 Number = TypeVar("Number", bound=np.generic)
 
-MEMORY_LIMIT = 500_000_000  # bytes; above it they live in a file, and the system keeps in memory what is in use
+MEMORY_LIMIT = 150_000_000  # bytes; above it they live in a file, and the system keeps in memory what is in use
 
 
 class Store(Generic[Number]):
     """Room for at most so many arrays of one shape.
+
+    Args:
+        capacity: how many.
+        shape: of each.
+        dtype: of each.
+        file: where they are to stay; else they go with the program.
 
     The file is written front to back, not through a memory map: there a full disk would end the program without a
     word.
@@ -28,10 +34,14 @@ class Store(Generic[Number]):
         RunError: the file cannot be made.
     """
 
-    def __init__(self, capacity: int, shape: tuple[int, ...], dtype: type[Number]) -> None:
+    def __init__(self, capacity: int, shape: tuple[int, ...], dtype: type[Number], file: Path | None = None) -> None:
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._count = 0
-        self._file: Path | None = None
+        self._file = file
+        self._stream: IO[bytes]
+        if file is not None:
+            self._stream = _opened(file)
+            return
         if capacity * int(np.prod(shape)) * self._dtype.itemsize <= MEMORY_LIMIT:
             self._memory = np.empty((capacity, *shape), dtype)
             return
@@ -60,6 +70,10 @@ class Store(Generic[Number]):
                 raise cannot_write(self._file, error, ANOTHER_CACHE) from None
         self._count += 1
 
+    def close(self) -> None:
+        """What was given a file has all of it there."""
+        self._stream.close()
+
     def array(self) -> NDArray[Number]:
         """All of them, [N, …]."""
         if self._file is None:
@@ -69,3 +83,10 @@ class Store(Generic[Number]):
         mapped = np.memmap(self._stream, self._dtype, "r", shape=(self._count, *self._shape))
         weakref.finalize(mapped, self._stream.close)
         return mapped
+
+
+def _opened(file: Path) -> IO[bytes]:
+    try:
+        return file.open("wb")
+    except OSError as error:
+        raise cannot_write(file, error, ANOTHER_CACHE) from None

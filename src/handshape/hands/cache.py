@@ -23,6 +23,8 @@ KEEP_EVERY_S = 5.0
 PATIENCE_S = 30.0  # for another program that writes
 LIMIT = 2_000_000_000  # bytes of the file, with about 100,000 hands; the oldest make room
 
+NUMBERS = 8 + 2 * 3 * LANDMARKS  # of a hand, beside its features
+
 Digest = bytes  # SHA-256 of a file's content
 
 
@@ -61,7 +63,7 @@ class HandCache:
             with self._refusals():
                 query = "SELECT numbers, features FROM hands WHERE digest = ?"
                 row = self._database.execute(query, (digest,)).fetchone()
-                return (_unpacked(*row),) if row else None
+                return (unpacked_hand(*row),) if row else None
         return None
 
     def add(self, digest: Digest, hand: Hand | None) -> None:
@@ -72,7 +74,7 @@ class HandCache:
 
     def _keep(self) -> None:
         if self._database is not None and self._fresh:
-            rows = [(digest, *_packed(hand)) for digest, hand in self._fresh.items()]
+            rows = [(digest, *packed_hand(hand)) for digest, hand in self._fresh.items()]
             with self._refusals(), self._database:
                 _make_room(self._database, len(rows))
                 self._database.executemany("INSERT OR IGNORE INTO hands VALUES (?, ?, ?)", rows)
@@ -135,7 +137,8 @@ def _make_room(database: sqlite3.Connection, rows: int) -> None:
         database.execute("DELETE FROM hands WHERE rowid IN (SELECT rowid FROM hands ORDER BY rowid LIMIT ?)", (rows,))
 
 
-def _packed(hand: Hand | None) -> tuple[bytes | None, bytes | None]:
+def packed_hand(hand: Hand | None) -> tuple[bytes | None, bytes | None]:
+    """A hand's numbers, ``NUMBERS`` of float32, and its features, as bytes."""
     if hand is None:
         return None, None
     side = -1 if hand.handedness == "Left" else 1
@@ -144,7 +147,8 @@ def _packed(hand: Hand | None) -> tuple[bytes | None, bytes | None]:
     return numbers.tobytes(), hand.features.tobytes()
 
 
-def _unpacked(numbers: bytes | None, features: bytes) -> Hand | None:
+def unpacked_hand(numbers: bytes | None, features: bytes) -> Hand | None:
+    """What :func:`packed_hand` packed."""
     if numbers is None:
         return None
     values: NDArray[np.float32] = np.frombuffer(numbers, np.float32)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from handshape.hands.crops import crop_hand
 from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand
@@ -53,6 +54,35 @@ class Photograph:
         """The same photograph mirrored left to right, which the hand cache tells from this one."""
         pixels = np.ascontiguousarray(self.pixels[:, ::-1])
         return replace(self, pixels=pixels, digest=hashlib.sha256(b"mirrored" + self.digest).digest())
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A photograph as Pillow holds it: whatever needs no array is spared the copy.
+
+    Attributes:
+        image: upright RGB.
+        size: width and height in pixels, as stored.
+        digest: see :class:`Photograph`; so are the others.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    digest: bytes
+    format: str
+    is_sequence: bool
+
+    def photograph(self) -> Photograph:
+        """It as an array."""
+        return Photograph(
+            np.asarray(self.image),
+            scale=max(self.size) / max(self.image.size),
+            digest=self.digest,
+            format=self.format,
+            shorter_side=min(self.size),
+            is_sequence=self.is_sequence,
+            stretched_from=stretched_from(self.image),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,21 +154,16 @@ def load_photograph(source: Path | bytes, side: int = LARGE) -> Photograph:
     Raises:
         ImageError: it cannot be read.
     """
+    return decode_photograph(source, side).photograph()
+
+
+def decode_photograph(source: Path | bytes, side: int) -> Decoded:
+    """As :func:`load_photograph`, its pixels still Pillow's."""
     content = source if isinstance(source, bytes) else read_bytes(source)
     image = open_image(content, name_of(source))
-    width, height = image.size
-    is_sequence = has_several_frames(image)
+    size, is_sequence = image.size, has_several_frames(image)
     decoded = decode(image, name_of(source), (side, side))
-    pixels = np.asarray(decoded)
-    return Photograph(
-        pixels,
-        scale=max(width, height) / max(pixels.shape[:2]),
-        digest=hashlib.sha256(content).digest(),
-        format=image.format or "",
-        shorter_side=min(width, height),
-        is_sequence=is_sequence,
-        stretched_from=stretched_from(decoded),
-    )
+    return Decoded(decoded, size, hashlib.sha256(content).digest(), image.format or "", is_sequence)
 
 
 def enough_pixels(size: int, finds_hands: bool) -> int:

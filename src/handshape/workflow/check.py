@@ -8,8 +8,8 @@ from pathlib import Path
 from handshape.console import Console
 from handshape.data.check_report import CheckReport
 from handshape.data.checks import check_folder, with_signers
+from handshape.data.gathering import Readings
 from handshape.data.groups import Groups, group_samples, require_rule
-from handshape.data.reading import Readings
 from handshape.data.samples import ImageFolder, list_samples
 from handshape.hands.search import hand_search
 from handshape.workflow.dataset import read_samples

@@ -18,10 +18,11 @@ from handshape.config import Settings
 from handshape.console import Console
 from handshape.data.check_report import CheckReport
 from handshape.data.checks import check_folder, require_trainable
+from handshape.data.gathering import Readings
 from handshape.data.groups import Groups, group_samples, require_rule
 from handshape.data.messages import some
 from handshape.data.problems import MIN_IMAGES
-from handshape.data.reading import Readings, read_files
+from handshape.data.reading import read_files
 from handshape.data.samples import (
     ImageFolder,
     Sample,

@@ -10,11 +10,11 @@ import numpy as np
 
 from handshape.data.check_report import CheckReport, Problem
 from handshape.data.checks import with_label_issues, with_two_hands
+from handshape.data.gathering import Readings
 from handshape.data.groups import Groups
 from handshape.data.label_issues import Signs
 from handshape.data.messages import counted, some
 from handshape.data.picture_features import picture_features
-from handshape.data.reading import Readings
 from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand, shape_features
 from handshape.hands.landmarks import Hand
 from handshape.model.decisions import is_negative_name

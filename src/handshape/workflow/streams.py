@@ -239,9 +239,7 @@ def trunk_features(
 
     runtime, size = context.runtime, settings.model.img_size
     views = stored_views(settings.augmentation, len(dataset))
-    settings = settings.model_copy(
-        update={"augmentation": settings.augmentation.model_copy(update={"views": views})}
-    )
+    settings = settings.model_copy(update={"augmentation": settings.augmentation.model_copy(update={"views": views})})
     key = _key_of(dataset, cells, weights, settings, context)
     if key not in dataset.features:
         augmenter = Augmenter(

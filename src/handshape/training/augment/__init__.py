@@ -13,7 +13,6 @@ from handshape.training.augment.affine import draw_affines, warp
 from handshape.training.augment.background import augment_background
 from handshape.training.augment.light import augment_light
 
-
 MANY_VIEWS = 60_000  # of all images together; of more, each has fewer
 
 

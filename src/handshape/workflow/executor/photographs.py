@@ -13,11 +13,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from handshape.console import Console
-from handshape.data.reading import TINY_SIDE, Gathering, Inspection, Readings, inspected, unreadable
+from handshape.console import Bar, Console
+from handshape.data.gathering import Gathering, Inspection, Readings
+from handshape.data.kept_readings import read_or_found
+from handshape.data.reading import TINY_SIDE, inspected, unreadable
 from handshape.data.threads import in_threads
 from handshape.errors import ImageError
+from handshape.hands.cache import HandCache
 from handshape.hands.inputs import enough_pixels, view_of
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models
@@ -73,33 +77,49 @@ def read_elsewhere(
         RunError: there is no room for the pictures.
         DownloadError: the hand models cannot be had.
     """
-    gathering = Gathering(len(files), finds_hands, size)
-    networks = executor.share(_contents(hand_models(console)) if finds_hands else None)
+
+    def read(gathering: Gathering) -> None:
+        networks = executor.share(_contents(hand_models(console)) if finds_hands else None)
+        with console.progress(label, len(files)) as bar, found_before(hands_folder(), console) as cache:
+            _gather(gathering, files, _Work(executor, networks, cache if finds_hands else None, size), bar)
+
+    return read_or_found(files, finds_hands, size, read)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Who does it, and by what: networks and what was found before, where hands are looked for."""
+
+    executor: Executor
+    networks: Any
+    cache: HandCache | None
+    size: int | None
+
+
+def _gather(gathering: Gathering, files: Sequence[Path], work: _Work, bar: Bar) -> None:
     waiting: deque[tuple[list[Opened], Future[list[Shown]]]] = deque()
-    with console.progress(label, len(files)) as bar, found_before(hands_folder(), console) as cache:
 
-        def take() -> None:
-            chunk, future = waiting.popleft()
-            for opened, shown in zip(chunk, future.result(), strict=True):
-                gathering.inspections.append(shown.inspection)
-                if not shown.inspection.reason:
-                    gathering.add(shown.hand, shown.picture)
-                    if finds_hands and opened.known is None:
-                        cache.add(opened.digest, shown.hand)
-                bar.advance()
+    def take() -> None:
+        chunk, future = waiting.popleft()
+        for opened, shown in zip(chunk, future.result(), strict=True):
+            gathering.inspections.append(shown.inspection)
+            if not shown.inspection.reason:
+                gathering.add(shown.hand, shown.picture)
+                if work.cache is not None and opened.known is None:
+                    work.cache.add(opened.digest, shown.hand)
+            bar.advance()
 
-        def opened(file: Opened) -> Opened:
-            known = cache.get(file.digest) if finds_hands and file.failure is None else None
-            return Opened(file.file, file.content, file.digest, known, file.failure)
+    def opened(file: Opened) -> Opened:
+        known = work.cache.get(file.digest) if work.cache is not None and file.failure is None else None
+        return Opened(file.file, file.content, file.digest, known, file.failure)
 
-        for some in _chunks(in_threads(_opened, files, READERS)):
-            chunk = [opened(file) for file in some]
-            waiting.append((chunk, executor.submit(show, chunk, networks, size)))
-            if len(waiting) > AHEAD * executor.workers:
-                take()
-        while waiting:
+    for some in _chunks(in_threads(_opened, files, READERS)):
+        chunk = [opened(file) for file in some]
+        waiting.append((chunk, work.executor.submit(show, chunk, work.networks, work.size)))
+        if len(waiting) > AHEAD * work.executor.workers:
             take()
-    return gathering.readings()
+    while waiting:
+        take()
 
 
 def show(chunk: Sequence[Opened], networks: tuple[bytes, bytes] | None, size: int | None) -> list[Shown]:
