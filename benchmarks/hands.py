@@ -2,19 +2,25 @@
 
 usage: python benchmarks/hands.py DATA REFERENCE [--every 5]
 DATA holds the photographs, REFERENCE the .npz files (`path`, `landmarks` as shares of width and height, NaN where
-MediaPipe found no hand). Prints a row for each reference file, how many photographs without a hand get one, and
-milliseconds beside those of the bare networks: their ratio holds on any machine. Run it on an idle one.
+MediaPipe found no hand). Prints a row for each reference file, how many photographs without a hand get one, what
+following a hand through the frames of films differs from finding it anew, and milliseconds beside those of the bare
+networks: their ratio holds on any machine. Run it on an idle one.
 """
 
 import argparse
+import re
 import statistics
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from handshape.console import Console
 from handshape.hands.finder import HandFinder
+from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models
 from handshape.images import read_image
 
@@ -22,6 +28,7 @@ WITHOUT_HANDS = ("no_hand", "not_hands")
 LIMITS_MS = {"fresh": 11.0, "tracked": 6.5}
 BARE_MS = {"fresh": 4.8 + 4.4, "tracked": 4.4}  # of the networks alone, where those limits were set
 ROUNDS = 60
+FILMS, FRAMES = "asl29_one_signer_video", 7  # so many neighbouring frames by the numbers in their names, then a jump
 
 
 def main() -> None:
@@ -37,6 +44,7 @@ def main() -> None:
         print(agreement(finder, options.data, file, options.every), flush=True)
     for name in WITHOUT_HANDS:
         print(false_hands(finder, options.data / name, options.every), flush=True)
+    print(films(finder, options.data / FILMS, options.every))
     sample = np.load(sorted(options.reference.glob("*.npz"))[0])
     found = np.isfinite(sample["landmarks"][:, 0, 0])
     print(speed(finder, models, options.data / str(sample["path"][found][0])))
@@ -71,6 +79,79 @@ def false_hands(finder: HandFinder, folder: Path, every: int) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())[::every]
     found = [bool(finder.find(np.asarray(read_image(file)))) for file in files]
     return f"{folder.name:20s} {len(found):5d}  {np.mean(found):.4f}"
+
+
+@dataclass
+class Cost:
+    """What searches took, in seconds of this thread, and what of it the bare networks did."""
+
+    seconds: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)  # one a call of a network
+
+    def of(self, search: Callable[[], Hand | None]) -> Hand | None:
+        """A search's result, its cost added."""
+        with timed_invokes(self.bare):
+            start = time.thread_time()
+            hand = search()
+            self.seconds.append(time.thread_time() - start)
+        return hand
+
+    def __str__(self) -> str:
+        count = len(self.seconds)
+        return (
+            f"{1000 * sum(self.seconds) / count:5.1f} ms, {len(self.bare) / count:.2f} calls of networks, "
+            f"{sum(self.seconds) / sum(self.bare):.2f} times their bare {1000 * sum(self.bare) / count:.1f} ms"
+        )
+
+
+@contextmanager
+def timed_invokes(seconds: list[float]) -> Iterator[None]:
+    """Adds what each call of a network takes meanwhile, without its inputs and outputs."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    invoke = Interpreter.invoke
+
+    def timed(interpreter: Interpreter) -> None:
+        start = time.thread_time()
+        invoke(interpreter)
+        seconds.append(time.thread_time() - start)
+
+    Interpreter.invoke = timed
+    try:
+        yield
+    finally:
+        Interpreter.invoke = invoke
+
+
+def films(finder: HandFinder, folder: Path, every: int) -> str:
+    """Each frame found anew and followed from the frame before; the first ones of films are not counted."""
+    fresh, followed = Cost(), Cost()
+    same, distances = [], []
+    for files in shots(folder)[::every]:
+        hand = None
+        for file in files:
+            image = np.asarray(read_image(file))
+            if hand is None:
+                hand = finder.find_clearest(image)
+                continue
+            anew = fresh.of(lambda image=image: finder.find_clearest(image))
+            hand = followed.of(lambda image=image, hand=hand: finder.follow(image, hand))
+            same.append((hand is None) == (anew is None))
+            if hand and anew:
+                distances.append(distance(hand.landmarks[:, :2], anew.landmarks[:, :2]))
+    return (
+        f"films: {len(same)} frames, {np.mean(same):.4f} of them found alike, distance (median, p90) "
+        f"{np.median(distances):.4f}, {np.quantile(distances, 0.9):.4f}\n  anew     {fresh}\n  followed {followed}"
+    )
+
+
+def shots(folder: Path) -> list[list[Path]]:
+    """The films in class folders, their frames in order."""
+    found = []
+    for name in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(name.iterdir(), key=lambda file: int(re.findall(r"\d+", file.stem)[-1]))
+        found += [files[start : start + FRAMES] for start in range(0, len(files), FRAMES)]
+    return found
 
 
 def speed(finder: HandFinder, models: HandModels, photograph: Path) -> str:

@@ -33,6 +33,7 @@ VERBS = (
     "serve",
     "sample",
     "data",
+    "cache",
     "doctor",
 )
 

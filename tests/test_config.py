@@ -10,7 +10,11 @@ def test_defaults_are_the_specifications():
     assert (settings.data.test_split, settings.data.val_split) == (0.2, 0.1)
     model = settings.model
     assert (model.img_size, model.batch_size, model.num_epochs, model.fine_tune_epochs) == (128, "auto", 25, 10)
-    assert (model.learning_rate, model.fine_tune_lr, model.fine_tune_layers) == (1e-3, 1e-4, 20)
+    assert (model.learning_rate, model.fine_tune_lr, model.fine_tune_layers) == (
+        1e-3,
+        2e-4,
+        20,
+    )  # Lion's, not Adam's 1e-4
     ours = {"views", "background", "light"}
     assert settings.augmentation.model_dump(exclude=ours) == {
         "rotation_range": 20,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handshape.hands.boxes import Box, cut, square_around, upward
+from handshape.hands.boxes import Box, Picture, carry_on, cut, square_around, upward
 
 HEIGHT, WIDTH = 90, 120
 Y, X = np.mgrid[0:HEIGHT, 0:WIDTH]
@@ -70,6 +70,7 @@ def test_a_crop_shows_what_lies_under_it(x, y, side, angle, size):
     box = Box(x, y, side, side, angle)
     crop = cut(RAMP, box, size)
     assert crop.shape == (size, size, 3)
+    assert np.array_equal(cut(Picture(RAMP), box, size), crop)
     tolerance = 2 + 2 * max(1, int(side / size))  # averaged pixels reach over the edge
     assert np.abs(crop - ramp_at(centres(box, size))).max() <= tolerance
 
@@ -80,6 +81,31 @@ def test_a_far_smaller_crop_averages():
     crop = cut(stripes, Box(128, 128, 256, 256, 0.3), 32)[8:24, 8:24]
     assert crop.min() > 110
     assert crop.max() < 145
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.tuples(*[st.integers(0, 12)] * 4))
+def test_edges_go_on_and_what_stands_over_is_left_out(height, width, margins):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    top, left, *room = margins
+    expected = np.pad(image, ((top, 12), (left, 12), (0, 0)), mode="edge")[: top + room[0] + 1, : left + room[1] + 1]
+    into = np.zeros_like(expected)
+    carry_on(image, into, top, left)
+    assert np.array_equal(into, expected)
+
+
+@pytest.mark.parametrize(
+    ("other", "change"),
+    [
+        (Box(50, 40, 20, 20, 3.1), 0),
+        (Box(53, 44, 20, 20, 3.1), 0.25),
+        (Box(50, 40, 30, 30, 3.1), 0.5),
+        (Box(50, 40, 10, 10, 3.1), 0.5),
+        (Box(50, 40, 20, 20, -3.1), 2 * math.pi - 6.2),
+        (Box(51, 40, 21, 21, 2.9), 0.2),
+    ],
+)
+def test_how_much_another_box_differs(other, change):
+    assert Box(50, 40, 20, 20, 3.1).change_to(other) == pytest.approx(change)
 
 
 @pytest.mark.parametrize(

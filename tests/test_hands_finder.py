@@ -97,6 +97,14 @@ def test_its_network_gives_its_features_and_otherwise_stays_the_same(models):
     assert features.any()
 
 
+def test_an_image_is_shown_to_a_network_as_shares(models):
+    network = Network(models.palm)
+    image = np.random.default_rng(0).integers(0, 256, (network.size, network.size, 3), dtype=np.uint8)
+    for shown in (image, image[:, ::-1]):
+        for one, other in zip(network.look(shown), network(shown[None] * np.float32(1 / 255)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_other_outputs_may_follow_in_any_number(models):
     twice = with_outputs(with_outputs(models.palm.read_bytes(), [5]), [7, 3])
     outputs = Network(twice).output_shapes
@@ -199,6 +207,36 @@ def test_tracking_follows_the_hand_and_lets_go(finder, hand, image, monkeypatch)
     assert distance(tracked.landmarks[:, :2] - (-8, -6), hand.landmarks) < 0.06
     assert finder.track(np.full_like(image, 127), hand) is None
     assert finder.track(image, hand.scaled(50)) is not None  # lost out of sight, found again
+
+
+@pytest.mark.parametrize(("step", "reads"), [(0.0, 1), (0.03, 1), (0.2, 2)])
+def test_following_reads_a_hand_that_moved_in_its_own_box(finder, image, monkeypatch, step, reads):
+    hand = finder.find_clearest(image)
+    across = round(step * hand.next_box.width)
+    moved = np.roll(image, -across, axis=1)
+    reader, boxes = finder._landmarks, []
+
+    def read(image, box, left):
+        boxes.append(box)
+        return reader(image, box, left)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(finder, "_landmarks", read)
+        patched.setattr(finder, "_palms", lambda *_: pytest.fail("the palm detector was asked"))
+        followed = finder.follow(moved, replace(hand, has_company=True))
+    assert len(boxes) == reads
+    assert boxes[0] == hand.next_box
+    assert followed.has_company
+    assert distance(followed.landmarks[:, :2] + (across, 0), hand.landmarks) < 0.04
+
+
+def test_a_hand_that_cannot_be_followed_is_found_anew(finder, image):
+    hand = finder.find_clearest(image)
+    assert finder.follow(np.full_like(image, 127), hand) is None
+    for lost in (hand.scaled(50), hand.scaled(0.2)):  # out of sight, and where nothing is
+        found = finder.follow(image, replace(lost, has_company=True))
+        np.testing.assert_array_equal(found.landmarks, hand.landmarks)
+        assert not found.has_company
 
 
 def test_who_is_alone_has_every_core(monkeypatch):

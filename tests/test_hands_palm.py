@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handshape.hands.palm import INPUT, Palms, anchors, decode, fit, overlaps, suppress
+from handshape.hands.palm import INPUT, PalmOutput, Palms, anchors, decode, fit, overlaps, suppress
 
 
 def palm(left: float, top: float, right: float, bottom: float) -> np.ndarray:
@@ -88,6 +88,18 @@ def test_what_is_left_overlaps_little_with_better_ones(seed, count):
     assert kept[0] == scores.max()
     assert merged.min() >= points.min() - 1e-5
     assert merged.max() <= points.max() + 1e-5
+
+
+def test_palms_lie_among_the_middles_of_the_answers_that_they_are_made_of():
+    random = np.random.default_rng(0)
+    _, letterbox = fit(np.zeros((120, 160, 3), np.uint8), 1 / 3)
+    raw = random.normal(0, 20, (40, 18)).astype(np.float32)
+    output = PalmOutput(raw, random.uniform(0, 1, 40).astype(np.float32), anchors()[::50][:40], letterbox)
+    middles, palms = output.middles(0.3), output.palms(0.3)
+    assert len(middles) == np.sum(output.scores >= 0.3) >= len(palms.scores) > 0
+    assert np.all(palms.middles >= middles.min(axis=0) - 1e-3)
+    assert np.all(palms.middles <= middles.max(axis=0) + 1e-3)
+    assert output.likely_boxes == output.palms().hand_boxes()
 
 
 @settings(max_examples=50, deadline=None)

@@ -13,7 +13,7 @@ from helpers import SIZE, new_pixel_stream, require_same_arrays, started_runtime
 from handshape.config import ModelSettings, TrainingSettings
 from handshape.console import Console
 from handshape.errors import RunError, RuntimeUnavailableError
-from handshape.training.batches import FreshViews, StoredViews, TrainingRows
+from handshape.training.batches import FreshViews, StoredViews, TrainingRows, epoch_order
 from handshape.training.checkpoints import TrainingState
 from handshape.training.distribution import OneDevice
 from handshape.training.features import TrunkFeatures
@@ -208,7 +208,7 @@ def test_early_stopping_and_plateau_follow_the_settings(features, console, tmp_p
 def numbered_rows(views: int, count: int, rows: np.ndarray) -> TrainingRows:
     """Rows whose pooled feature says which view of which image they are: view * count + image."""
     pooled = np.arange(views * count, dtype=np.float16).reshape(views, count, 1)
-    features = SimpleNamespace(pooled=pooled, cut=pooled[..., None, None], views=views)
+    features = SimpleNamespace(pooled=pooled, cut=pooled[..., None, None], views=views, let_go=lambda: None)
     return TrainingRows(features, rows, np.eye(count, dtype=np.float32)[rows])
 
 
@@ -236,6 +236,27 @@ def test_two_passes_show_every_image_twice():
     shown = shown_in(StoredViews(numbered_rows(3, 7, np.arange(7)), 4, phase, 0, OneDevice()))
     assert sorted(shown) == sorted([*range(7), *range(7)])
     assert sorted(shown[:7]) == list(range(7))
+
+
+@pytest.mark.parametrize(("images", "passes", "most"), [(20, 1, 6), (20, 2, 6), (5, 2, 9), (7, 1, 7), (3, 5, 8)])
+def test_epochs_of_many_images_show_each_once_before_one_comes_again(images, passes, most):
+    phase = Phase(2, "tail", "cut", 9, 1e-4, "lion", passes, most)
+    epochs = [epoch_order(images, phase, 1, epoch) for epoch in range(9)]
+    assert {len(order) for order in epochs} == {min(most, images * passes)}
+    joined = np.concatenate(epochs)
+    for start in range(0, len(joined) - images + 1, images):
+        assert sorted(joined[start : start + images]) == list(range(images))
+    np.testing.assert_array_equal(epoch_order(images, phase, 1, 4), epochs[4])
+    assert not np.array_equal(np.concatenate([epoch_order(images, phase, 2, epoch) for epoch in range(9)]), joined)
+
+
+def test_the_rate_of_phase_two_falls_and_stays_on_average(features, console, tmp_path):
+    model = ModelSettings(img_size=SIZE, num_epochs=1, fine_tune_epochs=4)
+    trainer = new_trainer(features, console, tmp_path, training=TrainingSettings(patience=100))
+    trainer.run(fine_tune_phase(model))
+    rates = trainer.state.history["learning_rate"]
+    assert rates == sorted(rates, reverse=True) and rates[-1] > 0
+    assert np.mean(rates) == pytest.approx(model.fine_tune_lr, rel=1e-3)
 
 
 def test_fresh_views_depend_on_epoch_and_batch_alone(features):

@@ -133,11 +133,17 @@ def test_renewed_ones_are_of_other_views_of_the_same_images(trunks, tmp_path, co
     first.compute(np.arange(8), np.arange(8), console)
     for known in (False, True):
         trunks.count()
-        renewed = features_in(tmp_path).renewed(untrained_stream()) if known else first.renewed(untrained_stream())
+        renewed = (features_in(tmp_path) if known else first).renewed(untrained_stream(), np.arange(8))
         renewed.compute(np.arange(8), np.arange(8), console)
-        assert (trunks.made, trunks.count()) == (1, 0 if known else 3 * 8)
+        assert (trunks.made, trunks.count()) == (1, 0 if known else 2 * 8)  # as they are, they are known
         np.testing.assert_array_equal(renewed.pooled[0], first.pooled[0])
         assert not np.isin(renewed.pooled[1:], first.pooled[1:]).any()
+
+
+def test_renewed_ones_of_some_images_mix_these_alone(trunks, tmp_path, console):
+    renewed = features_in(tmp_path).renewed(untrained_stream(), rows_of(0))
+    renewed.compute(rows_of(1), rows_of(0), console)
+    assert trunks.count() == 3 * 4 + 2
 
 
 def test_programs_that_run_at_the_same_time_share_them(trunks, tmp_path, console):
@@ -219,7 +225,7 @@ def test_they_are_the_trunks_whatever_the_stream_learned_meanwhile(accelerator, 
     features.compute(np.arange(4), NONE, console)
     np.testing.assert_allclose(features.pooled[0], pooled, atol=5e-3)
     np.testing.assert_allclose(features.cut[0], cut, atol=5e-3, rtol=5e-3)
-    renewed = features.renewed(stream)
+    renewed = features.renewed(stream, np.arange(4))
     renewed.compute(np.arange(4), NONE, console)
     np.testing.assert_array_equal(renewed.pooled[0], features.pooled[0])
 

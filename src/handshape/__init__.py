@@ -1,6 +1,7 @@
 """Handshape: from a folder of photographs of hand signs to a recogniser that works on people it has never seen."""
 
 from handshape.api.functions import (
+    cached,
     check,
     crossval,
     ensemble,
@@ -19,6 +20,7 @@ from handshape.api.functions import (
 
 __version__ = "0.1.0"
 __all__ = [
+    "cached",
     "check",
     "crossval",
     "ensemble",

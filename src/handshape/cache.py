@@ -135,8 +135,8 @@ def cached_folder(kind: str, key: str, limit: int | None = None) -> Path:
     Args:
         kind: a folder of the cache.
         key: names what lies in it, whatever that depends on.
-        limit: bytes that all folders of the kind may take, the ones that were longest not asked for go first; None takes
-            the one in ``KINDS``.
+        limit: bytes that all folders of the kind may take; those longest not asked for go first. None takes
+            what ``KINDS`` says.
 
     Raises:
         SettingsError: ``HANDSHAPE_CACHE_GB`` is no number above 0.
@@ -281,9 +281,10 @@ def _size_of(path: Path) -> int:
 
 def _states(path: Path) -> Iterator[os.stat_result]:
     """Of a file, or of the files in a folder; links are not followed, and what cannot be read is left out."""
-    with suppress(OSError):  # another program is removing it
-        if path.is_symlink() or not path.is_dir():
+    if path.is_symlink() or not path.is_dir():
+        with suppress(OSError):  # another program has removed it
             yield path.lstat()
+        return
     for folder, _, files in os.walk(path):
         for file in files:
             with suppress(OSError):

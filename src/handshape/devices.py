@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from handshape.config import GpuSettings
 from handshape.errors import RuntimeUnavailableError
 from handshape.machine import nvidia_memory_mib
+
+if TYPE_CHECKING:
+    from handshape.config import GpuSettings
 
 JAX_FRACTION = "XLA_PYTHON_CLIENT_MEM_FRACTION"  # of the card's memory that JAX may take
 JAX_NEWER_FRACTION = "XLA_CLIENT_MEM_FRACTION"  # the same; JAX refuses to start where both are set

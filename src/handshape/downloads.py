@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.error
-import urllib.request
 from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
 
 from handshape.console import Console
@@ -74,6 +71,8 @@ def file_sha256(path: Path) -> str:
 
 def _go_on(url: str, part: Path, left: Path, console: Console, label: str) -> None:
     """Downloads into ``part``, after what an earlier call left; where it breaks off, what came is left in turn."""
+    from http.client import HTTPException  # nearly every verb asks for the cache folder, and few for the network
+
     with suppress(FileNotFoundError):
         left.replace(part)
     try:
@@ -91,6 +90,9 @@ def _go_on(url: str, part: Path, left: Path, console: Console, label: str) -> No
 
 
 def _download(url: str, part: Path, console: Console, label: str) -> None:
+    import urllib.error
+    import urllib.request
+
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:

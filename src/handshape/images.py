@@ -94,9 +94,9 @@ def to_square(image: Image.Image, size: int) -> Pixels:
     return _padded(image, _fitted(image.size, size))
 
 
-def as_network_input(image: Pixels) -> npt.NDArray[np.float32]:
-    """An image [H, W, 3] as a batch of one, [1, H, W, 3] float32, 0 to 1."""
-    return np.multiply(image[None], np.float32(1 / 255), dtype=np.float32)
+def as_network_input(image: Pixels, into: npt.NDArray[np.float32]) -> None:
+    """Writes an image [H, W, 3] as a batch of one, [1, H, W, 3] float32, 0 to 1, where a network reads it."""
+    np.multiply(image[None], np.float32(1 / 255), out=into, dtype=np.float32)
 
 
 def open_image(source: Path | bytes, name: str = "") -> Image.Image:

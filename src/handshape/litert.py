@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.errors import ModelError
+from handshape.images import Pixels, as_network_input
 from handshape.runtime import native_chatter_hidden
 
 _SUBGRAPHS, _OUTPUTS = 8, 8  # where their offsets stand in the tables of TensorFlow Lite's schema, version 3
@@ -90,6 +91,14 @@ class Network:
         """
         for index, values in zip(self._inputs, inputs, strict=True):
             self._interpreter.set_tensor(index, values.astype(np.float32, copy=False))
+        return self._answers()
+
+    def look(self, image: Pixels) -> list[NDArray[np.float32]]:
+        """Its outputs for the image that is its only input, [size, size, 3] uint8, which it is shown as 0 to 1."""
+        as_network_input(image, self._interpreter.tensor(self._inputs[0])())
+        return self._answers()
+
+    def _answers(self) -> list[NDArray[np.float32]]:
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
 

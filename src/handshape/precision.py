@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from handshape.config import GpuSettings
-from handshape.devices import Accelerator
+if TYPE_CHECKING:
+    from handshape.config import GpuSettings
+    from handshape.devices import Accelerator
 
 FULL, HALF, BRAIN = "float32", "mixed_float16", "mixed_bfloat16"  # Keras' names; the mixed ones keep float32 weights
 LEAST_FOR_HALF, LEAST_FOR_BRAIN = 7.0, 8.0  # compute capability: tensor cores of Volta and of Ampere

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from handshape.config import GpuSettings
 from handshape.devices import (
     Accelerator,
     describe_memory,
@@ -27,6 +27,9 @@ from handshape.devices import (
 from handshape.errors import RuntimeUnavailableError
 from handshape.machine import is_installed
 from handshape.precision import FULL, choose_precision
+
+if TYPE_CHECKING:
+    from handshape.config import GpuSettings  # Pydantic takes longer to import than a photograph to recognise
 
 __all__ = [
     "Decision",
@@ -41,6 +44,9 @@ __all__ = [
 ]
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+# What Keras and TensorFlow import where it is installed, for parts of theirs that nothing here asks for: a second and
+# 190 MB of the 3.3 s and 720 MB that they take (python -X importtime -c "import tensorflow, keras")
+NOT_ASKED_FOR = ("jax", "matplotlib", "sklearn")
 INSTALL_HINT = "Install what training needs, in Handshape's folder: pip install -e '.[train]'"
 
 
@@ -107,7 +113,7 @@ def start_runtime(runtime: Runtime, gpu: GpuSettings, seed: int) -> None:
     """
     _quieten()
     os.environ["KERAS_BACKEND"] = runtime.backend
-    with native_chatter_hidden():
+    with native_chatter_hidden(), _left_out(runtime.backend):
         if runtime.backend == "tensorflow":
             _make_deterministic()
         set_memory(runtime.backend, gpu)
@@ -129,6 +135,8 @@ def start_on_cpu() -> None:
     Raises:
         RuntimeUnavailableError: Keras already runs on another backend in this process.
     """
+    from handshape.config import GpuSettings
+
     start_runtime(Runtime("tensorflow", "", "float32", False, 1, 1, ()), GpuSettings(), seed=0)
     import tensorflow as tf
 
@@ -191,7 +199,20 @@ def _choose_backend(gpu: GpuSettings) -> tuple[str, str, Accelerator | None]:
 
 def _accelerator_of(backend: str, gpu: GpuSettings) -> Accelerator | None:
     _quieten()
-    return find_accelerator(backend, gpu)
+    with _left_out(backend):
+        return find_accelerator(backend, gpu)
+
+
+@contextmanager
+def _left_out(backend: str) -> Iterator[None]:
+    """Inside, what a backend would import beside what it needs seems not to be installed; it can be imported later."""
+    absent = [name for name in NOT_ASKED_FOR if name != backend and name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: Python's own way to refuse an import
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
 
 
 def _choose_xla(gpu: GpuSettings, backend: str, accelerator: str) -> tuple[bool, str]:

@@ -5,11 +5,13 @@ Progress goes where the command line's goes, or into the cell of a notebook; ``q
 
 import handshape.explain
 import handshape.export  # noqa: F401  # packages of these names: imported later, they would take the functions' places
+from handshape.api.caching import cached
 from handshape.api.experiments import crossval, ensemble, runs, train, tune
 from handshape.api.models import evaluate, explain, export, load, models, watch
 from handshape.api.photographs import check, labels, sample
 
 __all__ = [
+    "cached",
     "check",
     "crossval",
     "ensemble",

@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handshape.console import duration
 from handshape.errors import ImageError, SettingsError
-from handshape.files import atomic_write
 from handshape.serving.film import is_film
-from handshape.serving.film_reading import SUBTITLES, read_film
-from handshape.serving.segments import Segment, subtitles
 from handshape.suggestions import did_you_mean_path
 
 if TYPE_CHECKING:
     from handshape.console import Console
     from handshape.serving.recognizer import Recognizer
+    from handshape.serving.segments import Segment
 
 
 def split_films(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
@@ -29,6 +26,8 @@ def split_films(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     films = [path for path in options.images if is_film(path)]
     if not options.subtitles:
         return films, [path for path in options.images if not is_film(path)]
+    from handshape.serving.film_reading import SUBTITLES
+
     if options.subtitles.suffix.lower() not in SUBTITLES:
         raise SettingsError(
             f"--subtitles cannot be {options.subtitles}.", f"a file that ends in {' or '.join(SUBTITLES)}"
@@ -55,6 +54,9 @@ def predict_films(films: Sequence[Path], options: argparse.Namespace, recognizer
 
 
 def _predict(path: Path, options: argparse.Namespace, recognizer: Recognizer, console: Console) -> None:
+    from handshape.console import duration
+    from handshape.serving.film_reading import read_film
+
     found = read_film(path, recognizer, console)
     for segment in found.segments:
         console.say(_in_words(path, segment))
@@ -85,6 +87,9 @@ def _in_words(path: Path, segment: Segment) -> str:
 
 
 def _write(path: Path, segments: Sequence[Segment], console: Console) -> None:
+    from handshape.files import atomic_write
+    from handshape.serving.segments import subtitles
+
     with atomic_write(path) as partial:
         partial.write_text(subtitles(segments, path.suffix.lower()[1:]), encoding="utf-8")
     console.status("save", f"Subtitles are in {path}")

@@ -23,13 +23,13 @@ from handshape.downloads import ANOTHER_CACHE
 from handshape.files import atomic_folder, write_text
 from handshape.hands.cache import NUMBERS, packed_hand, unpacked_hand
 from handshape.hands.finder import VERSION as FINDER
-from handshape.hands.inputs import with_hands
+from handshape.hands.inputs import PICTURES, with_hands
 from handshape.hands.landmarks import FEATURES, NO_FEATURES
 from handshape.machine import versions
 
 KIND, KEPT = "readings", 6_000_000_000  # bytes; the oldest go first
 WORTH_KEEPING = 500  # files; fewer are read in a second
-VERSION = 1  # raise it when the same files are read otherwise
+VERSION = 1  # raise it when the same files say something else
 INSPECTIONS, THUMBNAILS, HANDS = "inspections.json", "thumbnails.npy", "hands.npy"
 
 
@@ -69,7 +69,12 @@ def read_or_found(
 def _key_of(files: Sequence[Path], finds_hands: bool, size: int) -> str:
     """Whatever the readings depend on, as one word."""
     content = hashlib.blake2b(digest_size=16)
-    facts = {"size": size, "finder": FINDER if finds_hands else None, "version": VERSION, "versions": versions()}
+    facts = {
+        "size": size,
+        "finder": FINDER if finds_hands else None,
+        "read": [VERSION, PICTURES],
+        "versions": versions(),
+    }
     content.update(json.dumps(facts, sort_keys=True).encode())
     for file in files:
         content.update(os.fsencode(file.absolute()) + b"\0" + _state_of(file))
@@ -112,7 +117,8 @@ def _found(folder: Path, finds_hands: bool, size: int) -> Readings | None:
             return None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    hands = tuple(unpacked_hand(None if np.isnan(row[0]) else row.tobytes(), NO_FEATURES.tobytes()) for row in numbers)
+    unseen = NO_FEATURES.tobytes()  # the hands share it: their features lie apart
+    hands = tuple(unpacked_hand(None if np.isnan(row[0]) else row.tobytes(), unseen) for row in numbers)
     return Readings(inspections, hands, with_hands(pictures, hands, features))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from handshape.files import let_go
 
 SIDE, CELL, DIRECTIONS = 32, 4, 8  # pixels of the picture, pixels of a cell, directions of edges
 MAX_STRENGTH = 0.3  # of a cell's strength that one direction may have
@@ -12,19 +16,25 @@ BATCH = 512  # pictures at a time
 Features = npt.NDArray[np.float32]
 
 
-def picture_features(crops: npt.NDArray[np.uint8]) -> Features:
+def picture_features(crops: npt.NDArray[np.uint8], rows: Sequence[int] | None = None) -> Features:
     """The edges in crops of hands [N, S, S, 3], S at least 32: histograms of directions (Dalal and Triggs 2005).
 
+    Args:
+        crops: of hands.
+        rows: which of them; None takes all.
+
     Returns:
-        [N, 512] float32.
+        [n, 512] float32.
     """
-    count, side = crops.shape[:2]
+    chosen = np.arange(len(crops)) if rows is None else np.asarray(rows, np.int64)
+    side = crops.shape[1]
     block = side // SIDE
     margin = (side - block * SIDE) // 2
     found = [np.zeros((0, (SIDE // CELL) ** 2 * DIRECTIONS), np.float32)]
-    for start in range(0, count, BATCH):
+    for start in range(0, len(chosen), BATCH):
         inner = slice(margin, margin + block * SIDE)
-        grey = crops[start : start + BATCH, inner, inner].mean(axis=3, dtype=np.float32)
+        grey = crops[chosen[start : start + BATCH], inner, inner].mean(axis=3, dtype=np.float32)
+        let_go(crops)
         small = grey.reshape(len(grey), SIDE, block, SIDE, block).mean(axis=(2, 4))
         found.append(_edges(small))
     return np.concatenate(found)

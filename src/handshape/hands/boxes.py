@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,27 @@ from handshape.images import Pixels
 Points = NDArray[
     np.float32
 ]  # [N, 2] or more columns, x and y first, in pixels; (0, 0) is the image's upper left corner
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image that is looked at several times, and Pillow's copy of it, which is then made once.
+
+    Attributes:
+        pixels: [H, W, 3] uint8.
+    """
+
+    pixels: Pixels
+
+    @functools.cached_property
+    def pillow(self) -> Image.Image:
+        """The same as Pillow's image."""
+        return Image.fromarray(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of its pixels."""
+        return self.pixels.shape
 
 
 class Box(NamedTuple):
@@ -33,7 +56,7 @@ class Box(NamedTuple):
     height: float
     angle: float
 
-    def is_inside(self, image: Pixels) -> bool:
+    def is_inside(self, image: Pixels | Picture) -> bool:
         """Whether its centre lies in an image [H, W, 3] and its size is that of something seen there."""
         height, width = image.shape[:2]
         return 0 <= self.x < width and 0 <= self.y < height and 1 <= self.width <= 8 * max(width, height)
@@ -42,7 +65,19 @@ class Box(NamedTuple):
         """Points as shares of the box's width and height, [N, 2], in pixels of the image."""
         x, y = ((points - 0.5) * (self.width, self.height)).T
         cos, sin = math.cos(self.angle), math.sin(self.angle)
-        return np.stack([self.x + x * cos - y * sin, self.y + x * sin + y * cos], axis=1, dtype=np.float32)
+        placed = np.empty((len(points), 2), np.float32)
+        placed[:, 0] = self.x + x * cos - y * sin
+        placed[:, 1] = self.y + x * sin + y * cos
+        return placed
+
+    def change_to(self, other: Box) -> float:
+        """How much another box differs: its way and its growth as shares of the width, its turn in radians; the most.
+
+        Both are squares.
+        """
+        way = math.hypot(other.x - self.x, other.y - self.y) / self.width
+        turn = math.remainder(other.angle - self.angle, 2 * math.pi)
+        return max(way, abs(other.width / self.width - 1), abs(turn))
 
     def scaled(self, factor: float) -> Box:
         """The same box in the image made ``factor`` times as large."""
@@ -74,7 +109,7 @@ def square_around(points: Points, angle: float, scale: float, shift: float = 0.0
     return Box(float(x * cos - y * sin), float(x * sin + y * cos), side, side, angle)
 
 
-def cut(image: Pixels, box: Box, size: int) -> Pixels:
+def cut(image: Pixels | Picture, box: Box, size: int) -> Pixels:
     """What a square box shows, upright, [size, size, 3] uint8; beyond the border the image's edge goes on.
 
     One affine map, bilinear; where the box is far larger than the crop, whole pixels are averaged first, so that
@@ -94,19 +129,40 @@ def cut(image: Pixels, box: Box, size: int) -> Pixels:
     return np.asarray(patch.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR))
 
 
-def _surroundings(image: Pixels, box: Box, factor: int) -> tuple[Image.Image, int, int]:
+def _surroundings(image: Pixels | Picture, box: Box, factor: int) -> tuple[Image.Image, int, int]:
     """The upright part of the image that a box needs, ``factor`` times smaller, and where it begins in the image."""
     reach = (abs(math.cos(box.angle)) + abs(math.sin(box.angle))) * box.width / 2 + 2 * factor
     side = math.ceil(2 * reach / factor) + 1
     columns = _span(box.x - reach, side, factor, image.shape[1])
     rows = _span(box.y - reach, side, factor, image.shape[0])
-    patch = Image.fromarray(image[rows.inside, columns.inside])
-    if factor > 1:
-        patch = patch.reduce(factor)
-    margins = (rows.margins(patch.height), columns.margins(patch.width))
-    if any(map(any, margins)):
-        patch = Image.fromarray(np.pad(np.asarray(patch), (*margins, (0, 0)), mode="edge"))
-    return patch, columns.start, rows.start
+    if factor > 1 and isinstance(image, Picture):
+        place = (columns.inside.start, rows.inside.start, columns.inside.stop, rows.inside.stop)
+        inside = np.asarray(image.pillow.reduce(factor, place))
+    else:
+        pixels = image.pixels if isinstance(image, Picture) else image
+        inside = pixels[rows.inside, columns.inside]
+        if factor > 1:
+            inside = np.asarray(Image.fromarray(inside).reduce(factor))
+    high, wide = inside.shape[:2]
+    if (high, wide) != (rows.length, columns.length):
+        patch = np.empty((rows.length, columns.length, 3), np.uint8)
+        carry_on(inside, patch, rows.before(high), columns.before(wide))
+        inside = patch
+    return Image.fromarray(inside), columns.start, rows.start
+
+
+def carry_on(image: Pixels, into: Pixels, top: int, left: int) -> None:
+    """Writes an image [H, W, 3] into a larger array from a place on; its edge pixels go on around it.
+
+    What stands over at the lower and the right border is left out.
+    """
+    shown = image[: len(into) - top, : into.shape[1] - left]
+    bottom, right = top + shown.shape[0], left + shown.shape[1]
+    into[top:bottom, left:right] = shown
+    into[top:bottom, :left] = shown[:, :1]
+    into[top:bottom, right:] = shown[:, -1:]
+    into[:top] = into[top]
+    into[bottom:] = into[bottom - 1]
 
 
 class _Span(NamedTuple):
@@ -117,10 +173,9 @@ class _Span(NamedTuple):
     inside: slice  # what of it the image has
     factor: int
 
-    def margins(self, got: int) -> tuple[int, int]:
-        """How many reduced pixels are missing before and behind the ``got`` ones inside."""
-        before = min(max((self.inside.start - self.start) // self.factor, 0), self.length - got)
-        return before, self.length - got - before
+    def before(self, got: int) -> int:
+        """How many reduced pixels are missing before the ``got`` ones inside."""
+        return min(max((self.inside.start - self.start) // self.factor, 0), self.length - got)
 
 
 def _span(start: float, length: int, factor: int, limit: int) -> _Span:

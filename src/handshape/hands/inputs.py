@@ -25,6 +25,7 @@ from handshape.images import (
     stretched_from,
 )
 
+PICTURES = 1  # raise it when the same photograph and hand make another picture
 LARGE = 1024  # pixels; a large image is decoded a whole number of times smaller where both sides keep this much
 
 

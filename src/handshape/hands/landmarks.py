@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.hands.boxes import Box, cut, square_around, upward
-from handshape.images import Pixels, as_network_input
+from handshape.hands.boxes import Box, Picture, cut, square_around, upward
+from handshape.images import Pixels
 from handshape.litert import Network, with_outputs
 
 LANDMARKS = 21
@@ -91,7 +91,7 @@ class LandmarkReader:
         self._network = Network(_with_features(model), threads)
         self.size = self._network.size  # of its crops, in pixels
 
-    def __call__(self, image: Pixels, box: Box, left: bool = False) -> Hand:
+    def __call__(self, image: Pixels | Picture, box: Box, left: bool = False) -> Hand:
         """What the network sees in a box of an image [H, W, 3] uint8; ``score`` says whether it is a hand.
 
         Args:
@@ -106,20 +106,18 @@ class LandmarkReader:
             hand = replace(hand, features=self._read(image, box, is_left).features)
         return hand
 
-    def glance(self, image: Pixels, box: Box) -> Hand:
+    def glance(self, image: Pixels | Picture, box: Box) -> Hand:
         """As a call, but for features, which are those of a left hand where it is one."""
         return self._read(image, box, mirrored=False)
 
     def features(self, crop: Pixels) -> NDArray[np.float16]:
         """The features of a crop [size, size, 3] uint8 of a right hand, [7, 7, 192]."""
-        return self._network(as_network_input(crop))[4].astype(np.float16)
+        return self._network.look(crop)[4].astype(np.float16)
 
-    def _read(self, image: Pixels, box: Box, mirrored: bool) -> Hand:
+    def _read(self, image: Pixels | Picture, box: Box, mirrored: bool) -> Hand:
         size = self.size
         crop = cut(image, box, size)
-        raw, presence, handedness, world, features = self._network(
-            as_network_input(crop[:, ::-1] if mirrored else crop)
-        )
+        raw, presence, handedness, world, features = self._network.look(crop[:, ::-1] if mirrored else crop)
         points, world = raw.reshape(LANDMARKS, 3) / np.float32(size), world.reshape(LANDMARKS, 3)
         is_left = (float(handedness[0]) < 0.5) != mirrored  # the network judges a mirrored image
         if mirrored:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
+from handshape.files import let_go
 from handshape.model.streams import HandStream
 from handshape.training.callbacks import EpochLines, EpochOrder, FiniteLoss, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
@@ -26,6 +27,7 @@ LINES = 10  # about epochs, of which there are many fast ones
 PREDICTED = 256  # images a call
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +102,23 @@ def _train_hand(
         followed.state.best_epoch = epochs
 
 
-def pooled_features(stream: HandStream, features: NDArray[np.float16]) -> Floats:
-    """What the stream's trunk makes of feature maps [N, 7, 7, 192], pooled: [N, 384]."""
-    return _in_parts(stream.trunk, features)
+def pooled_features(stream: HandStream, features: NDArray[np.floating], rows: Rows | None = None) -> Floats:
+    """What the stream's trunk makes of feature maps [N, 7, 7, 192], or of these rows of them, pooled: [n, 384]."""
+    return _in_parts(stream.trunk, features, rows)
 
 
-def hand_probabilities(stream: HandStream, features: NDArray[np.float16]) -> Floats:
-    """What the stream says of hands with feature maps [N, 7, 7, 192]: [N, C]."""
-    return _in_parts(stream.network, features)
+def hand_probabilities(stream: HandStream, features: NDArray[np.floating], rows: Rows | None = None) -> Floats:
+    """What the stream says of hands with feature maps [N, 7, 7, 192], or of these rows of them: [n, C]."""
+    return _in_parts(stream.network, features, rows)
 
 
-def _in_parts(network: Any, features: NDArray[np.float16]) -> Floats:
-    parts = Calls(PREDICTED).run(lambda part: np.asarray(network.predict_on_batch(part.astype(np.float32))), features)
+def _in_parts(network: Any, features: NDArray[np.floating], rows: Rows | None) -> Floats:
+    def run(part: Rows) -> Floats:
+        said = np.asarray(network.predict_on_batch(features[part].astype(np.float32)))
+        let_go(features)
+        return said
+
+    parts = Calls(PREDICTED).run(run, np.arange(len(features)) if rows is None else rows)
     return np.concatenate([np.empty((0, network.output.shape[-1]), np.float32), *parts])
 
 
@@ -155,5 +162,6 @@ class _Hands(keras.utils.PyDataset):
         chosen = self.order[index * self.batch : (index + 1) * self.batch]
         mine = chosen[self.among.own(len(chosen))]
         features = self.hands.features[self.hands.rows[mine]].astype(np.float32)
+        let_go(self.hands.features)
         parts = features, self.targets[mine], self.hands.weights[mine]
         return tuple(self.among.padded(part, len(chosen)) for part in parts)

@@ -210,7 +210,7 @@ class HandStreamTrainer:
         """See :class:`~handshape.workflow.streams.StreamTrainer`."""
         from handshape.training.hand import hand_probabilities
 
-        return hand_probabilities(self._stream, self.learner.dataset.inputs.hand_features[rows])
+        return hand_probabilities(self._stream, self.learner.dataset.inputs.hand_features, rows)
 
     def known_probabilities(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the stream says about known hands, [n, C], as long as its trunk is the one that saw them."""
@@ -249,7 +249,7 @@ class HandStreamTrainer:
         """The same as the trunk sees them, known hands behind them."""
         from handshape.training.hand import SeenHands, pooled_features
 
-        seen = pooled_features(self._stream, hands.features[hands.rows])  # type: ignore[arg-type]
+        seen = pooled_features(self._stream, hands.features, hands.rows)
         if with_known:
             seen = np.concatenate([seen, load_known_features()[self.learner.known_rows]])
         return SeenHands(seen, np.arange(len(seen)), *self.learner.labelled(hands.rows, with_known))

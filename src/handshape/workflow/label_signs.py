@@ -53,7 +53,7 @@ def _with_label_issues(report: CheckReport, readings: Readings, groups: Groups) 
     landmarks = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for hand in hands]
     signs = Signs(
         shape_features(np.array(landmarks, np.float32).reshape(-1, LANDMARKS, COORDINATES)),
-        picture_features(readings.inputs.image[rows]) if readings.inputs else None,
+        picture_features(readings.inputs.image, rows) if readings.inputs else None,
         np.array([hand.score for hand in hands]),
     )
     return with_label_issues(report, [report.usable_samples[row] for row in rows], signs, groups.of)

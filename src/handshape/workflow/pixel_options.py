@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from handshape.training.pixels import TrainingOptions
 
 CACHE, KEPT = "batch_sizes", 1_000_000  # bytes
-MOST_ON_CPU = 256  # images a step; 64 were 1.4 times as slow, more are not faster
+MOST_ON_CPU = 128  # images a step; more are hardly faster, and learn less from the same images
 RECORDED = "batch_size_found"  # in run.json
 
 

@@ -15,6 +15,7 @@ from handshape.data.splits import Rows, Split
 from handshape.evaluation.habits import find_habits
 from handshape.evaluation.mirror import MirrorTest, run_mirror_test
 from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminance
+from handshape.files import let_go
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
 from handshape.hands.search import without_search
 from handshape.model.decisions import Thresholds, is_negative_name
@@ -95,7 +96,10 @@ def slice_test(test: Evaluation, dataset: Dataset) -> Slices:
     hands = [dataset.hands[row] for row in test.rows]
     sides = np.array([np.ptp(hand.landmarks[:, :2], axis=0).max() if hand else np.nan for hand in hands])
     images = dataset.inputs.image
-    luminance = [mean_luminance(images[test.rows[start : start + CHUNK]]) for start in range(0, len(test.rows), CHUNK)]
+    luminance = []
+    for start in range(0, len(test.rows), CHUNK):
+        luminance.append(mean_luminance(images[test.rows[start : start + CHUNK]]))
+        let_go(images)
     signers = dataset.group_names(test.rows) if dataset.groups.are_signers else None
     slices = cut_slices(
         test.predictions.correct,

@@ -15,6 +15,7 @@ from handshape.config import Settings
 from handshape.data.splits import Rows, Split
 from handshape.distributed import chief_first
 from handshape.hands.crops import points_in_crops
+from handshape.hands.inputs import PICTURES
 from handshape.machine import versions
 from handshape.model.classifier import Classifier
 from handshape.model.streams import HandStream, PixelStream, Stream
@@ -253,7 +254,7 @@ def trunk_features(
 def _key_of(
     dataset: Dataset, cells: NDArray[np.int64], weights: StartingWeights, settings: Settings, context: Context
 ) -> str:
-    """Whatever trunk features depend on, as one word."""
+    """Whatever trunk features depend on, as one word: of pictures, the files and the hands that they were made of."""
     runtime, model = context.runtime, settings.model
     facts = {
         "weights": [weights.name, weights.sha256],
@@ -262,8 +263,9 @@ def _key_of(
         "seed": settings.data.seed,
         "machine": [runtime.backend, runtime.accelerator, runtime.policy],
         "versions": versions(),
+        "pictures": [PICTURES, *(dataset.report.digests[sample.path] for sample in dataset.samples)],
     }
     content = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
-    for array in (dataset.inputs.image, dataset.inputs.landmarks, cells):
+    for array in (dataset.inputs.landmarks, cells):
         content.update(np.ascontiguousarray(array).data)
     return content.hexdigest()
