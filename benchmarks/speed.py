@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import math
 import os
@@ -164,7 +165,7 @@ def growth(found: list[dict[str, Any]]) -> dict[str, float]:
     sizes = sorted(fresh)
     return {
         f"{small} to {large}": math.log(fresh[large] / fresh[small]) / math.log(large / small)
-        for small, large in zip(sizes, sizes[1:], strict=False)
+        for small, large in itertools.pairwise(sizes)
     }
 
 

@@ -11,6 +11,7 @@ from helpers import SIZE, new_pixel_stream, require_same_arrays, started_runtime
 
 from handshape.config import AugmentationSettings, GpuSettings, ModelSettings, Settings
 from handshape.console import Console
+from handshape.machine import has_bfloat16
 from handshape.training import batch_size as module
 from handshape.training.batch_size import Tried, find_batch_size, rate_factor, sensible_most, trial_of
 from handshape.training.phases import fine_tune_phase
@@ -143,16 +144,48 @@ def test_a_run_that_is_resumed_keeps_the_size(on_a_card, tmp_path):
     assert pixel_options.training_options(stream, 40_000, other, resumed).batch_size == 64
 
 
-def test_a_cpu_takes_the_usual_size(capsys):
-    context = Context(Console(), GpuSettings())
+def on_a_cpu(monkeypatch, brain: bool, **gpu) -> Context:
+    monkeypatch.setattr(pixel_options, "has_bfloat16", lambda: brain)
+    context = Context(Console(), GpuSettings(**gpu))
     context.__dict__["runtime"] = replace(started_runtime(), accelerator="")
-    options = pixel_options.training_options(new_pixel_stream(), 40_000, SETTINGS, context)
-    assert (options.batch_size, options.rate_factor) == (64, 1.0)
-    assert "on a CPU" in capsys.readouterr().err
+    return context
+
+
+@pytest.mark.parametrize(("images", "size"), [(100, 64), (3000, 64), (4000, 128), (100_000, 128)])
+def test_a_cpu_takes_more_where_there_are_many_images(images, size, monkeypatch):
+    options = pixel_options.training_options(new_pixel_stream(), images, SETTINGS, on_a_cpu(monkeypatch, brain=False))
+    assert (options.batch_size, options.rate_factor) == (size, rate_factor(size))
+
+
+@pytest.mark.parametrize(
+    ("images", "brain", "gpu", "folds", "precision"),
+    [
+        (2000, True, {}, False, ""),  # a short training stays as it is to the last digit
+        (3000, True, {}, True, "mixed_bfloat16"),
+        (3000, False, {}, True, ""),
+        (3000, True, {"precision": "float32"}, True, ""),
+        (3000, True, {"use_mixed_precision": False}, True, ""),
+    ],
+)
+def test_a_long_training_on_a_cpu_takes_what_it_can(images, brain, gpu, folds, precision, monkeypatch, capsys):
+    settings = Settings(model=ModelSettings(img_size=SIZE), gpu=GpuSettings(**gpu))
+    context = on_a_cpu(monkeypatch, brain, **gpu)
+    options = pixel_options.training_options(new_pixel_stream(), images, settings, context)
+    assert (options.folds, options.precision) == (folds, precision)
+    assert ("bfloat16" in capsys.readouterr().err) == bool(precision)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("flags: avx512_bf16 avx", True), ("flags: avx2", False), (None, False)]
+)
+def test_what_the_processor_says_of_bfloat16(text, expected, tmp_path):
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    assert has_bfloat16(tmp_path / "cpuinfo") == expected
 
 
 @pytest.mark.parametrize("size", [32, 256])
-def test_a_size_that_is_given_changes_no_rate(size):
+def test_a_size_that_is_given_changes_no_rate(size, monkeypatch):
     given = Settings(model=ModelSettings(img_size=SIZE, batch_size=size))
-    options = pixel_options.training_options(None, 40_000, given, Context(Console(quiet=True)))
+    options = pixel_options.training_options(None, 40_000, given, on_a_cpu(monkeypatch, brain=False))
     assert (options.batch_size, options.rate_factor) == (size, 1.0)

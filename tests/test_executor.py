@@ -4,22 +4,25 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 
 import executor_tasks as tasks
 import numpy as np
 import pytest
-from conftest import fill
+from conftest import encoded, fill
+from PIL import Image
 
 from handshape.config import load_settings
 from handshape.console import Console
 from handshape.data.reading import read_files
 from handshape.errors import DataError, RuntimeUnavailableError, SettingsError
-from handshape.hands.search import find_hands
+from handshape.hands.inputs import Photograph
+from handshape.hands.search import find_hands, found_before, hands_folder
 from handshape.machine import is_installed
 from handshape.workflow.context import Context
 from handshape.workflow.dataset import load
-from handshape.workflow.executor import Executor, HereExecutor, executor_of
+from handshape.workflow.executor import Executor, HereExecutor, executor_of, photographs
 from handshape.workflow.executor.in_processes import ProcessExecutor
 from handshape.workflow.executor.parcels import Parcel, opened
 from handshape.workflow.executor.photographs import read_elsewhere
@@ -138,6 +141,35 @@ def test_photographs_are_read_elsewhere_as_here(executor: Executor, finds_hands,
         assert found.inspections == here.inspections
         assert [hand is None for hand in found.hands] == [hand is None for hand in here.hands]
         assert all(np.array_equal(vars(found.inputs)[name], each) for name, each in vars(here.inputs).items())
+
+
+def test_films_are_read_elsewhere_as_here(executor: Executor, drawn, models, tmp_path, console, home, monkeypatch):
+    monkeypatch.setenv("HANDSHAPE_HAND_MODELS", str(models.palm.parent))
+    monkeypatch.setattr(photographs, "CHUNK", 4)
+    pixels = [np.asarray(Image.open(file).convert("RGB")) for file in sorted(drawn.glob("[AL]/*.*"))[::12]]
+    frames = [np.roll(each, step, axis=1) for each in pixels for step in range(20)]
+    contents = [*map(encoded, frames), b"no image"]
+    contents.insert(5, contents[4])  # a copy
+    contents.insert(9, b"no image")
+    folder = fill(tmp_path / "film", {f"{number:03}.png": content for number, content in enumerate(contents)})
+    files = [*sorted(folder.iterdir())]
+    files.insert(12, folder / "missing.png")
+    here = read_files(files, lambda some: find_hands(some, models, tmp_path, console), 64, console)
+    anew = read_files(files, lambda some: find_hands(map(without_look, some), models, tmp_path, console), 64, console)
+    assert here.inspections == anew.inspections
+    assert not np.array_equal(here.inputs.landmarks, anew.inputs.landmarks)  # they are followed
+    for _ in range(2):  # the second time the hands are known
+        there = read_elsewhere(files, True, 64, console, executor, "Reading")
+        assert there.inspections == here.inspections
+        assert all(np.array_equal(vars(there.inputs)[name], each) for name, each in vars(here.inputs).items())
+    monkeypatch.setattr(photographs, "find_with", lambda *_: pytest.fail("searched again"))
+    with found_before(hands_folder(), console) as cache:
+        for some in photographs._chunks(map(photographs._opened, files)):
+            assert photographs.show(some, photographs._known(some, cache), photographs._contents(models), 64)
+
+
+def without_look(photograph: Photograph) -> Photograph:
+    return replace(photograph, look=b"")
 
 
 def test_a_data_set_travels_without_what_belongs_to_this_process(drawn: Path, console: Console):

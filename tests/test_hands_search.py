@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,15 @@ def several(photographs) -> list[Photograph]:
     """Five photographs, the last a copy of the first, the fourth without a hand."""
     hands = [(photographs / name).read_bytes() for name in HANDS]
     return [load_photograph(content) for content in (*hands, encoded(Image.new("RGB", (64, 64))), hands[0])]
+
+
+@pytest.fixture(scope="module")
+def film(photographs) -> list[Photograph]:
+    """A hand that moves through nine frames, of which the fifth is black."""
+    pixels = load_photograph(photographs / HANDS[0]).pixels
+    frames = [np.roll(pixels, step, axis=1) for step in range(9)]
+    frames[4] = np.zeros_like(pixels)
+    return [replace(load_photograph(encoded(frame)), look=bytes(256)) for frame in frames]
 
 
 ABSENT = HandModels(Path("absent"), Path("absent"))
@@ -59,7 +69,7 @@ def hundred(taken: list[int]) -> Iterator[Photograph]:
 def test_copies_are_searched_once_even_where_the_cache_cannot_be_written(tmp_path, monkeypatch):
     searched = []
     monkeypatch.setattr(search, "_own_finder", lambda models: None)
-    monkeypatch.setattr(search, "find_in_photograph", lambda finder, photograph: searched.append(photograph.digest))
+    monkeypatch.setattr(search, "find_in_photograph", lambda finder, photograph, _: searched.append(photograph.digest))
     taken = fill(tmp_path, {"taken": b""}) / "taken"
     photographs = list(hundred([]))
     assert len(list(find_hands(photographs * 3, ABSENT, taken, Console(quiet=True)))) == 300
@@ -69,7 +79,7 @@ def test_copies_are_searched_once_even_where_the_cache_cannot_be_written(tmp_pat
 def test_photographs_are_taken_one_at_a_time(tmp_path, console, monkeypatch):
     taken: list[int] = []
     monkeypatch.setattr(search, "_own_finder", lambda models: None)
-    monkeypatch.setattr(search, "find_in_photograph", lambda finder, photograph: None)
+    monkeypatch.setattr(search, "find_in_photograph", lambda *_: None)
     for _ in range(2):  # the second time the cache knows them all
         taken.clear()
         for done, (photograph, _) in enumerate(find_hands(hundred(taken), ABSENT, tmp_path, console), start=1):
@@ -92,9 +102,9 @@ class SlowPool:
     def __init__(self, *_: object) -> None:
         pass
 
-    def submit(self, *_: object) -> Future[None]:
-        future: Future[None] = Future()
-        future.result = lambda timeout=None: None  # type: ignore[method-assign]
+    def submit(self, *_: object) -> Future[list[None]]:
+        future: Future[list[None]] = Future()
+        future.result = lambda timeout=None: [None]  # type: ignore[method-assign]
         return future
 
     def shutdown(self, **_: object) -> None:
@@ -105,10 +115,10 @@ def test_goes_on_after_a_break(models, several, tmp_path, console, monkeypatch):
     with monkeypatch.context() as patched:
         found = find_in_photograph
 
-        def break_off(finder: HandFinder, photograph: Photograph) -> Hand | None:
+        def break_off(finder: HandFinder, photograph: Photograph, previous: Hand | None) -> Hand | None:
             if photograph is several[2]:
                 raise KeyboardInterrupt
-            return found(finder, photograph)
+            return found(finder, photograph, previous)
 
         patched.setattr(search, "find_in_photograph", break_off)
         with pytest.raises(KeyboardInterrupt):
@@ -125,19 +135,21 @@ def test_keeps_what_was_found_where_the_reader_stops(models, several, tmp_path, 
 
 
 @pytest.mark.parametrize("alone", [0, 2])
-def test_several_processes_find_the_same(models, several, tmp_path, console, monkeypatch, alone):
-    expected = [hand for _, hand in find_hands(several, models, tmp_path / "one", console)]
+def test_several_processes_find_the_same(models, several, film, tmp_path, console, monkeypatch, alone):
+    every = [*several, *film]
+    expected = [hand for _, hand in find_hands(every, models, tmp_path / "one", console)]
     monkeypatch.setattr(search, "ALONE", alone)
-    pairs = list(find_hands(several, models, tmp_path / "two", console, processes=2))
-    assert [photograph for photograph, _ in pairs] == several
+    pairs = list(find_hands(every, models, tmp_path / "two", console, processes=2))
+    assert [photograph for photograph, _ in pairs] == every
     require_alike(expected, [hand for _, hand in pairs])
 
 
-def test_a_process_that_dies_is_done_without(models, several, tmp_path, monkeypatch, capsys):
+def test_a_process_that_dies_is_done_without(models, several, film, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(search, "ALONE", 0)
     monkeypatch.setattr(search, "prepare_process", _die)
-    found = find_hands(several, models, tmp_path / "cache", Console(quiet=True), processes=2)
-    assert [hand is not None for _, hand in found] == [True, True, True, False, True]
+    found = find_hands([*several, *film], models, tmp_path / "cache", Console(quiet=True), processes=2)
+    expected = [True, True, True, False, True, *(step != 4 for step in range(9))]
+    assert [hand is not None for _, hand in found] == expected
     assert capsys.readouterr().err.count("ended unexpectedly") == 1
 
 

@@ -138,8 +138,10 @@ def read_regular(path: Path, most: int) -> bytes:
     if status.st_size > most:
         raise OSError(errno.EINVAL, f"it has {in_megabytes(status.st_size)}, and {in_megabytes(most)} are the most")
     with os.fdopen(os.open(path, os.O_RDONLY | NOT_WAITING), "rb") as file:  # a pipe may have taken its place
-        content = file.read(most + 1)
-    if len(content) > most:  # it has grown, or its file system knows no sizes
+        content = file.read(status.st_size + 1)
+        if len(content) > status.st_size:  # it has grown, or its file system knows no sizes
+            content += file.read(most + 1 - len(content))
+    if len(content) > most:
         raise OSError(errno.EINVAL, f"it has more than {in_megabytes(most)}")
     return content
 

@@ -81,6 +81,15 @@ def resident_memory_mib() -> float | None:
         return peak_memory_mib()
 
 
+def has_bfloat16(processors: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bfloat16 by itself; False where the system does not say."""
+    try:
+        text = processors.read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in text or "amx_bf16" in text
+
+
 def nvidia_memory_mib() -> float:
     """Memory of the first NVIDIA GPU in MiB; 0 where there is none."""
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]

@@ -87,7 +87,10 @@ class ModelSettings(Section):
         2, ge=1, le=100, description="times an epoch of phase two shows each image, in views drawn by chance"
     )
     epoch_images: int = Field(
-        6144, ge=64, le=1_000_000_000, description="images that an epoch shows at most; of more, each shows others"
+        4096,
+        ge=64,
+        le=1_000_000_000,
+        description="images that an epoch shows at most; of more, each epoch shows others, an eighth of them or more",
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="share of pooled features dropped in training")
     weights: str = Field("auto", description="start: auto, imagenet, own, none, or the path of a weights file")

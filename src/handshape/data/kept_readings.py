@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from handshape.machine import versions
 
 KIND, KEPT = "readings", 6_000_000_000  # bytes; the oldest go first
 WORTH_KEEPING = 500  # files; fewer are read in a second
-VERSION = 1  # raise it when the same files say something else
+VERSION = 2  # raise it when the same files say something else
 INSPECTIONS, THUMBNAILS, HANDS = "inspections.json", "thumbnails.npy", "hands.npy"
 
 
@@ -97,7 +96,7 @@ def _keep(gathering: Gathering, folder: Path) -> None:
     none = np.full(NUMBERS, np.nan, np.float32).tobytes()
     rows = b"".join(each or none for each in numbers)
     np.save(folder / HANDS, np.frombuffer(rows, np.float32).reshape(-1, NUMBERS))
-    told = [{**asdict(each), "thumbnail": len(each.thumbnail)} for each in gathering.inspections]
+    told = [{**vars(each), "thumbnail": len(each.thumbnail)} for each in gathering.inspections]
     write_text(folder / INSPECTIONS, json.dumps(told))
 
 

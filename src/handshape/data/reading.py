@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from handshape.data.kept_readings import read_or_found
 from handshape.data.near_duplicates import thumbnail
 from handshape.data.threads import in_threads
 from handshape.errors import ImageError
+from handshape.hands.films import look_of
 from handshape.hands.inputs import Decoded, Photograph, decode_photograph, enough_pixels, view_of
 from handshape.hands.search import HandSearch
-from handshape.images import FORMATS, UNNAMED, Pixels, stretched_from, to_square
+from handshape.images import FORMATS, UNNAMED, Pixels, read_bytes, stretched_from, to_square
 
 TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
 WORKERS = os.cpu_count() or 1  # threads that decode
+TOGETHER = 16  # files a thread opens at a time: passing on single ones takes a tenth as long as decoding them
 SAMPLED = 64  # pixels a side that tones are counted in
 OUTLIERS = 0.005  # of the pixels at either end: noise
 BLANK_LEVELS, FAINT_LEVELS = 6, 24  # of 256: what the noise of a covered camera takes; what nobody can see
@@ -55,11 +58,17 @@ def read_files(
 
 
 def _read_whole(files: Sequence[Path], size: int | None, gathering: Gathering, bar: Bar) -> None:
-    for inspection, picture in in_threads(partial(inspected_whole, size=size), files, WORKERS):
-        gathering.inspections.append(inspection)
-        if not inspection.reason:
-            gathering.add(None, picture)
-        bar.advance()
+    def read(some: Sequence[Path]) -> list[tuple[Inspection, Pixels | None]]:
+        return [inspected_whole(file, size) for file in some]
+
+    for shown in in_threads(
+        read, (files[start : start + TOGETHER] for start in range(0, len(files), TOGETHER)), WORKERS
+    ):
+        for inspection, picture in shown:
+            gathering.inspections.append(inspection)
+            if not inspection.reason:
+                gathering.add(None, picture)
+        bar.advance(len(shown))
 
 
 def _read_with_hands(
@@ -88,10 +97,12 @@ def inspected(file: Path, side: int, content: bytes | None = None) -> tuple[Insp
         content: its bytes, where they have been read.
     """
     try:
-        decoded = decode_photograph(file if content is None else content, side)
+        content = read_bytes(file) if content is None else content
+        decoded = decode_photograph(content, side)
     except ImageError as error:
         return unreadable(file, error), None
-    return _inspection(file, decoded), decoded.photograph()
+    inspection = _inspection(file, decoded)
+    return inspection, replace(decoded.photograph(), look=look_of(inspection.thumbnail, len(content)))
 
 
 def inspected_whole(file: Path, size: int | None) -> tuple[Inspection, Pixels | None]:

@@ -25,7 +25,7 @@ LIMIT = 2_000_000_000  # bytes of the file, with about 100,000 hands; the oldest
 
 NUMBERS = 8 + 2 * 3 * LANDMARKS  # of a hand, beside its features
 
-Digest = bytes  # SHA-256 of a file's content
+Digest = bytes  # SHA-256 of a file's content; of a frame that follows another, see handshape.hands.films
 
 
 class HandCache:

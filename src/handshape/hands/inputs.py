@@ -41,6 +41,8 @@ class Photograph:
         shorter_side: in pixels, at its full size.
         is_sequence: whether its file holds several frames or pages, of which this is the first.
         stretched_from: how many of 256 grey levels its 16 bits would have used; 0 where they were not stretched.
+        look: its thumbnail, [16, 16] grey levels, by which films are told (:mod:`handshape.hands.films`); empty where
+            it is no frame of one.
     """
 
     pixels: Pixels
@@ -50,11 +52,12 @@ class Photograph:
     shorter_side: int = 0
     is_sequence: bool = False
     stretched_from: int = 0
+    look: bytes = b""
 
     def mirrored(self) -> Photograph:
         """The same photograph mirrored left to right, which the hand cache tells from this one."""
         pixels = np.ascontiguousarray(self.pixels[:, ::-1])
-        return replace(self, pixels=pixels, digest=hashlib.sha256(b"mirrored" + self.digest).digest())
+        return replace(self, pixels=pixels, digest=hashlib.sha256(b"mirrored" + self.digest).digest(), look=b"")
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,10 +120,11 @@ def epoch_order(images: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.
 
     Where it shows but a part, all images come once before one comes again, in whichever epoch that is.
     """
-    if images * phase.passes <= phase.most:
+    shown = phase.shown(images)
+    if shown == images * phase.passes:
         rng = np.random.default_rng([seed, phase.number, epoch])
         return np.concatenate([rng.permutation(images) for _ in range(phase.passes)])
-    start, end = epoch * phase.most, (epoch + 1) * phase.most
+    start, end = epoch * shown, (epoch + 1) * shown
     rounds = range(start // images, -(-end // images))
     orders = [np.random.default_rng([seed, phase.number, number, 3]).permutation(images) for number in rounds]
     return np.concatenate(orders)[start - rounds[0] * images : end - rounds[0] * images]

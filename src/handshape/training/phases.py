@@ -9,6 +9,8 @@ from handshape.config import ModelSettings
 from handshape.model.backbone import set_tail_trainable
 from handshape.model.streams import PixelStream
 
+EPOCHS_FOR_ALL = 8  # in so many, each image is shown at least once
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -21,13 +23,17 @@ class Phase:
     learning_rate: float
     optimizer: str  # "adam" or "lion"
     passes: int  # times an epoch shows each image
-    most: int = 2**31  # images that an epoch shows; of more, each epoch shows others
+    most: int = 2**31  # images that an epoch shows, or an eighth; of more, each epoch shows others
     falls: bool = False  # whether the learning rate does, from epoch to epoch
 
     def model(self, stream: PixelStream) -> Any:
         """The part of the stream that this phase trains, its layers frozen or freed."""
         set_tail_trainable(stream.backbone, self.inputs == "cut")
         return stream.tail_and_head if self.inputs == "cut" else stream.head
+
+    def shown(self, images: int) -> int:
+        """How many an epoch shows of so many, those that come more than once counted as often."""
+        return min(images * self.passes, max(self.most, images // EPOCHS_FOR_ALL))
 
     @property
     def rate_setting(self) -> str:

@@ -36,6 +36,7 @@ from handshape.training.callbacks import (
 from handshape.training.checkpoints import TrainingState, require_fit
 from handshape.training.distribution import OneDevice, sharing
 from handshape.training.features import TrunkFeatures
+from handshape.training.folding import folded
 from handshape.training.gauges import gauges_of
 from handshape.training.phases import Phase
 from handshape.training.profiling import StepTrace
@@ -83,7 +84,8 @@ class TrainingOptions:
         seed: decides views, order and dropout.
         settings: early stopping, the plateau rule, label smoothing, class weights.
         rate_factor: what the learning rates are multiplied by, for a batch size that was found.
-        precision: to compute in, where another was found to be too rough; "" takes the machine's.
+        precision: to compute in, where another was found to be too rough, or pays; "" takes the machine's.
+        folds: whether frozen batch norms are folded away while training, which pays on a CPU where it takes long.
     """
 
     batch_size: int
@@ -91,6 +93,7 @@ class TrainingOptions:
     settings: TrainingSettings
     rate_factor: float = 1.0
     precision: str = ""
+    folds: bool = False
 
 
 class PixelTrainer:
@@ -177,7 +180,7 @@ class PixelTrainer:
 
     def _fit_among(self, among: OneDevice, phase: Phase, bar: Bar) -> None:
         network = phase.model(self.stream)
-        model = among.in_place(network)
+        model = folded(network) if self.options.folds else among.in_place(network)
         model.dtype_policy = network.dtype_policy  # by which the loss is scaled
         _seed_dropout(model, self.options.seed, phase)
         model.compile(

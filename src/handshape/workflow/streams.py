@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from handshape.training.checkpoints import TrainingState
     from handshape.training.distillation import Teacher
     from handshape.training.features import TrunkFeatures
+    from handshape.training.phases import Phase
     from handshape.training.pixels import PixelTrainer, TrainingFiles, TrainingOptions
 
 FEATURES_KEPT = 2_000_000_000  # bytes of trunk features in the cache; the oldest go first
@@ -117,9 +118,16 @@ class PixelStreamTrainer:
             "best_epoch": state.best_epoch,
             "epochs": state.phase_epochs,
             "batch_size": state.batch_size,
-            "precision": state.precision or self._context.runtime.policy,
+            "precision": self._precision,
             "history": state.history,
         }
+
+    @property
+    def _precision(self) -> str:
+        """What it computed in while it learned."""
+        found = self._state.precision if self._state else ""
+        asked = self._options.precision if self._options else ""
+        return found or asked or self._context.runtime.policy
 
     def train(self) -> None:
         """See :class:`StreamTrainer`."""
@@ -171,7 +179,7 @@ class PixelStreamTrainer:
         run = self._context.run
         files = TrainingFiles(checkpoint=run.work / "refit_state.npz") if run else TrainingFiles()
         phase = refit_phase(self._settings.model)
-        rows = some_of(rows, phase.epochs * phase.most, self._settings.data.seed)  # no more can be shown
+        rows = self._rows_of_refit(rows, phase)
         self._features = self._features.renewed(self._stream, rows)
         trainer = self._trainer(rows, files)
         self._context.console.status(
@@ -179,6 +187,14 @@ class PixelStreamTrainer:
         )
         trainer.run(phase)
         trainer.finish()
+
+    def _rows_of_refit(self, rows: Rows, phase: Phase) -> Rows:
+        """As many of these as the phase shows often enough; those that are new first, half of what was learned from."""
+        most = phase.epochs * phase.shown(len(rows)) // phase.passes
+        new, seed = np.setdiff1d(rows, self._split.train), self._settings.data.seed
+        new = some_of(new, max(most // 2, most - len(self._split.train)), seed)
+        known = np.intersect1d(rows, self._split.train)
+        return np.sort(np.concatenate([new, some_of(known, most - len(new), seed)]))
 
     def probabilities(self, rows: Rows) -> NDArray[np.float32]:
         """See :class:`StreamTrainer`."""
@@ -205,7 +221,7 @@ class PixelStreamTrainer:
         data = PixelData(self._features, labels, rows, judging, soft)
         options = self._options or training_options(self._stream, len(rows), self._settings, self._context)
         if self._state is not None:  # a refit goes on in the numbers that the training ended in
-            options = replace(options, precision=self._state.precision)
+            options = replace(options, precision=self._state.precision or options.precision)
         self._options, context = options, self._context
         return PixelTrainer(self._stream, data, options, context.runtime, files, context.console)
 

@@ -21,17 +21,20 @@ from handshape.data.kept_readings import read_or_found
 from handshape.data.reading import TINY_SIDE, inspected, unreadable
 from handshape.data.threads import in_threads
 from handshape.errors import ImageError
-from handshape.hands.cache import HandCache
-from handshape.hands.inputs import enough_pixels, view_of
+from handshape.hands.cache import Digest, HandCache
+from handshape.hands.films import Frame, frame_after, is_found_anew, key_after
+from handshape.hands.inputs import Photograph, enough_pixels, view_of
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models
 from handshape.hands.search import find_with, found_before, hands_folder
 from handshape.images import Pixels, read_bytes
 from handshape.workflow.executor.interface import Executor
 
-CHUNK, CHUNK_BYTES = 16, 4_000_000  # files a task at most, and bytes after which no further file joins
+CHUNK, CHUNK_BYTES = 8, 4_000_000  # files of a task, or their bytes: with so many it ends before the next film
 AHEAD = 3  # tasks a worker may be ahead of the reader: memory stays flat
 READERS = 2  # threads that read files
+
+Hands = dict[Digest, Hand | None]  # by which the cache knows them
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +45,12 @@ class Opened:
         file: where it lies.
         content: its bytes; none where it could not be read.
         digest: SHA-256 of the content.
-        known: the hand that was found in it before, in a tuple, None where there was none; None where nobody looked.
         failure: what is known of a file that could not be read.
     """
 
     file: Path
     content: bytes
-    digest: bytes
-    known: tuple[Hand | None] | None = None
+    digest: Digest
     failure: Inspection | None = None
 
 
@@ -61,11 +62,13 @@ class Shown:
         inspection: of the file.
         hand: in pixels of the whole photograph.
         picture: [S, S, 3], what a classifier is shown; None where the file cannot be used, or no size was asked for.
+        key: by which the cache knows the hand; empty where none was looked for.
     """
 
     inspection: Inspection
     hand: Hand | None = None
     picture: Pixels | None = None
+    key: Digest = b""
 
 
 def read_elsewhere(
@@ -97,65 +100,100 @@ class _Work:
 
 
 def _gather(gathering: Gathering, files: Sequence[Path], work: _Work, bar: Bar) -> None:
-    waiting: deque[tuple[list[Opened], Future[list[Shown]]]] = deque()
+    waiting: deque[tuple[Hands, Future[list[Shown]]]] = deque()
 
     def take() -> None:
-        chunk, future = waiting.popleft()
-        for opened, shown in zip(chunk, future.result(), strict=True):
+        known, future = waiting.popleft()
+        for shown in future.result():
             gathering.inspections.append(shown.inspection)
             if not shown.inspection.reason:
                 gathering.add(shown.hand, shown.picture)
-                if work.cache is not None and opened.known is None:
-                    work.cache.add(opened.digest, shown.hand)
+                if work.cache is not None and shown.key not in known:
+                    work.cache.add(shown.key, shown.hand)
             bar.advance()
 
-    def opened(file: Opened) -> Opened:
-        known = work.cache.get(file.digest) if work.cache is not None and file.failure is None else None
-        return Opened(file.file, file.content, file.digest, known, file.failure)
-
-    for some in _chunks(in_threads(_opened, files, READERS)):
-        chunk = [opened(file) for file in some]
-        waiting.append((chunk, work.executor.submit(show, chunk, work.networks, work.size)))
+    for chunk in _chunks(in_threads(_opened, files, READERS)):
+        known = _known(chunk, work.cache) if work.cache is not None else {}
+        waiting.append((known, work.executor.submit(show, chunk, known, work.networks, work.size)))
         if len(waiting) > AHEAD * work.executor.workers:
             take()
     while waiting:
         take()
 
 
-def show(chunk: Sequence[Opened], networks: tuple[bytes, bytes] | None, size: int | None) -> list[Shown]:
-    """What some files show; ``networks`` find hands, None looks for none."""
-    side = enough_pixels(size or TINY_SIDE, networks is not None)
-    models = None if networks is None else _own_models(*networks)
-    return [_shown(opened, models, side, size) for opened in chunk]
+def show(chunk: Sequence[Opened], known: Hands, networks: tuple[bytes, bytes] | None, size: int | None) -> list[Shown]:
+    """What some files show, in order.
+
+    Args:
+        chunk: files, of which the first follows none before them.
+        known: hands that were found before.
+        networks: they find hands; None looks for none.
+        size: side of what a classifier is shown, in pixels; None makes no pictures.
+    """
+    reader = _Reader(known, None if networks is None else _own_models(*networks), size)
+    return [Shown(opened.failure) if opened.failure else reader.shown(opened) for opened in chunk]
 
 
-def _shown(opened: Opened, models: HandModels | None, side: int, size: int | None) -> Shown:
-    if opened.failure is not None:
-        return Shown(opened.failure)
-    inspection, photograph = inspected(opened.file, side, opened.content)
-    if photograph is None:
-        return Shown(inspection)
-    hand = None
-    if models is not None:
-        hand = opened.known[0] if opened.known else find_with(models, photograph)
-    return Shown(inspection, hand, None if size is None else view_of(photograph, hand, size))
+class _Reader:
+    """Reads files one after the other: the hand in a frame of a film is found from that in the one before."""
+
+    def __init__(self, known: Hands, models: HandModels | None, size: int | None) -> None:
+        self._hands = dict(known)
+        self._models = models
+        self._size = size
+        self._side = enough_pixels(size or TINY_SIDE, models is not None)
+        self._last: Frame | None = None
+
+    def shown(self, opened: Opened) -> Shown:
+        """What the next file shows."""
+        inspection, photograph = inspected(opened.file, self._side, opened.content)
+        if photograph is None:
+            return Shown(inspection)
+        key = b"" if self._models is None else self._found(photograph, self._models)
+        hand = self._hands[key] if key else None
+        return Shown(inspection, hand, None if self._size is None else view_of(photograph, hand, self._size), key)
+
+    def _found(self, photograph: Photograph, models: HandModels) -> Digest:
+        """By which its hand is known from now on."""
+        frame = frame_after(self._last, photograph)
+        if frame.key not in self._hands:
+            previous = self._hands[self._last.key] if self._last and frame.follows else None
+            (self._hands[frame.key],) = find_with(models, [photograph], previous)
+        self._last = frame
+        return frame.key
 
 
 def _opened(file: Path) -> Opened:
     try:
         content = read_bytes(file)
     except ImageError as error:
-        return Opened(file, b"", b"", failure=unreadable(file, error))
+        return Opened(file, b"", b"", unreadable(file, error))
     return Opened(file, content, hashlib.sha256(content).digest())
 
 
+def _known(chunk: Sequence[Opened], cache: HandCache) -> Hands:
+    """The hands that were found before, by every name that they may have: who follows whom is seen elsewhere."""
+    known: Hands = {}
+    before: Digest = b""
+    keys: list[Digest] = []
+    for file in chunk:
+        names = [file.digest, *(key_after(key, before, file.digest) for key in keys)] if file.digest else []
+        found = {name: hand for name in names if (hand := cache.get(name))}
+        known |= {name: hand for name, (hand,) in found.items()}
+        if found:
+            before, keys = file.digest, list(found)
+    return known
+
+
 def _chunks(files: Iterator[Opened]) -> Iterator[list[Opened]]:
+    """Tasks: enough files each, and no film is cut where it would have gone on."""
     chunk: list[Opened] = []
     for file in files:
-        chunk.append(file)
-        if len(chunk) == CHUNK or sum(len(each.content) for each in chunk) >= CHUNK_BYTES:
+        is_whole = len(chunk) >= CHUNK or sum(len(each.content) for each in chunk) >= CHUNK_BYTES
+        if is_whole and file.digest and is_found_anew(file.digest, len(file.content)):
             yield chunk
             chunk = []
+        chunk.append(file)
     if chunk:
         yield chunk
 
