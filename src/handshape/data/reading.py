@@ -20,7 +20,7 @@ from handshape.errors import ImageError
 from handshape.hands.films import look_of
 from handshape.hands.inputs import Decoded, Photograph, decode_photograph, enough_pixels, view_of
 from handshape.hands.search import HandSearch
-from handshape.images import FORMATS, UNNAMED, Pixels, read_bytes, stretched_from, to_square
+from handshape.images import FORMATS, UNNAMED, Pixels, stretched_from, to_square
 
 TINY_SIDE = 32  # pixels; below it the fingers of a hand can no longer be told apart
 WORKERS = os.cpu_count() or 1  # threads that decode
@@ -97,12 +97,11 @@ def inspected(file: Path, side: int, content: bytes | None = None) -> tuple[Insp
         content: its bytes, where they have been read.
     """
     try:
-        content = read_bytes(file) if content is None else content
-        decoded = decode_photograph(content, side)
+        decoded = decode_photograph(file if content is None else content, side)
     except ImageError as error:
         return unreadable(file, error), None
     inspection = _inspection(file, decoded)
-    return inspection, replace(decoded.photograph(), look=look_of(inspection.thumbnail, len(content)))
+    return inspection, replace(decoded.photograph(), look=look_of(inspection.thumbnail, decoded.file_size))
 
 
 def inspected_whole(file: Path, size: int | None) -> tuple[Inspection, Pixels | None]:

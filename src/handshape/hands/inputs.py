@@ -67,11 +67,13 @@ class Decoded:
     Attributes:
         image: upright RGB.
         size: width and height in pixels, as stored.
+        file_size: bytes of its file.
         digest: see :class:`Photograph`; so are the others.
     """
 
     image: Image.Image
     size: tuple[int, int]
+    file_size: int
     digest: bytes
     format: str
     is_sequence: bool
@@ -167,7 +169,7 @@ def decode_photograph(source: Path | bytes, side: int) -> Decoded:
     image = open_image(content, name_of(source))
     size, is_sequence = image.size, has_several_frames(image)
     decoded = decode(image, name_of(source), (side, side))
-    return Decoded(decoded, size, hashlib.sha256(content).digest(), image.format or "", is_sequence)
+    return Decoded(decoded, size, len(content), hashlib.sha256(content).digest(), image.format or "", is_sequence)
 
 
 def enough_pixels(size: int, finds_hands: bool) -> int:
