@@ -7,7 +7,7 @@ from handshape.serving.api import memory
 
 def test_it_is_given_back_after_work_alone(monkeypatch):
     given, worked = [], [0.0]
-    monkeypatch.setattr(memory, "_trim", lambda: lambda: given.append(worked[0]))
+    monkeypatch.setattr(memory, "memory_trimmer", lambda: lambda: given.append(worked[0]))
 
     async def watch() -> None:
         task = asyncio.create_task(memory.give_back_memory(lambda: worked[0], every=0.01))
@@ -24,10 +24,10 @@ def test_it_is_given_back_after_work_alone(monkeypatch):
 
 
 def test_where_the_c_library_cannot_it_ends(monkeypatch):
-    monkeypatch.setattr(memory, "_trim", lambda: None)
+    monkeypatch.setattr(memory, "memory_trimmer", lambda: None)
     asyncio.run(asyncio.wait_for(memory.give_back_memory(lambda: 0.0), 5))
 
 
 def test_what_this_system_has_can_be_called():
-    trim = memory._trim()
+    trim = memory.memory_trimmer()
     assert trim is None or trim() in (0, 1)

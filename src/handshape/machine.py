@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -88,6 +89,14 @@ def has_bfloat16(processors: Path = Path("/proc/cpuinfo")) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in text or "amx_bf16" in text
+
+
+def memory_trimmer() -> Callable[[], object] | None:
+    """What gives freed memory back to the system: glibc's ``malloc_trim(3)``; other C libraries keep less."""
+    with suppress(OSError, AttributeError, TypeError):  # TypeError: Windows has no program to look into
+        trim = ctypes.CDLL(None).malloc_trim
+        return lambda: trim(0)
+    return None
 
 
 def nvidia_memory_mib() -> float:

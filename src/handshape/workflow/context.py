@@ -12,6 +12,7 @@ from functools import cached_property
 from handshape.config import GpuSettings
 from handshape.console import Console
 from handshape.errors import HandshapeError
+from handshape.machine import memory_trimmer
 from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
 from handshape.workflow.estimate import require_addresses
 from handshape.workflow.run import Run
@@ -25,11 +26,14 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times what happens inside."""
+        """Times what happens inside; what it no longer needs of memory goes back to the system."""
         start = time.perf_counter()
         try:
             yield
         finally:
+            trim = memory_trimmer()
+            if trim is not None:
+                trim()
             self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - start, 3)
 
 

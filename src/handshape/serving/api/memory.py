@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 from collections.abc import Callable
-from contextlib import suppress
+
+from handshape.machine import memory_trimmer
 
 EVERY = 5.0  # seconds
 
@@ -17,18 +17,10 @@ async def give_back_memory(worked: Callable[[], float], every: float = EVERY) ->
         worked: a number that grows with what was worked on.
         every: seconds.
     """
-    trim = _trim()
+    trim = memory_trimmer()
     before = worked()
     while trim is not None:
         await asyncio.sleep(every)
         if worked() != before:
             before = worked()
             await asyncio.to_thread(trim)
-
-
-def _trim() -> Callable[[], object] | None:
-    """glibc's ``malloc_trim(3)``; other C libraries have none, and keep less."""
-    with suppress(OSError, AttributeError, TypeError):  # TypeError: Windows has no program to look into
-        trim = ctypes.CDLL(None).malloc_trim
-        return lambda: trim(0)
-    return None
