@@ -1,7 +1,7 @@
 # make train [DATA=folder] [ARGS='--set …']   the whole journey, on drawn hands or on your photographs
 # make test                                   everything that is checked
 # make readme                                 README as `make train` prints it now, with its pictures
-# make bench ARGS='DATA SIGNERS.csv WEIGHTS'   accuracy and time against the specification's recipe, on photographs
+# make bench ARGS='WEIGHTS SOURCE…'            where time and memory go, beside this machine's floors and peers
 # make chaos [ARGS='--kills 50']               trainings killed at chance moments, and what comes of them
 # make fuzz [ARGS='--seconds 60']              damaged files that coverage leads to (Linux)
 # Python 3.11 to 3.13: the first that is here (TensorFlow has no wheels for later ones yet)
@@ -47,7 +47,7 @@ lint: $(VENV)/dev-ready
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/dev-ready
-	$(BIN)/python benchmarks/digits.py $(ARGS)
+	$(BIN)/python benchmarks/speed.py $(ARGS)
 
 chaos: $(VENV)/train-ready
 	$(BIN)/python scripts/chaos.py $(ARGS)

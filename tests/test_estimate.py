@@ -13,7 +13,7 @@ from handshape.config import ModelSettings, Settings, load_settings
 from handshape.console import Console
 from handshape.data.store import MEMORY_LIMIT
 from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
-from handshape.hands.cache import _packed
+from handshape.hands.cache import packed_hand
 from handshape.hands.landmarks import FEATURES
 from handshape.hands.search import ALONE
 from handshape.machine import address_limit, available_memory
@@ -106,7 +106,7 @@ def test_the_constants_are_those_of_the_parts() -> None:
     assert product(FEATURES) * 2 == estimate.HAND
     assert estimate.FINDERS_FROM == ALONE
     assert estimate.MEMORY_LIMIT == MEMORY_LIMIT
-    numbers, features = _packed(None)
+    numbers, features = packed_hand(None)
     assert numbers is features is None
     assert estimate.HAND < estimate.KEPT_HAND < 1.1 * estimate.HAND
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.cache import limit_of
 from handshape.console import Console
 from handshape.files import discard, why
 from handshape.hands.boxes import Box
@@ -133,7 +134,7 @@ def _make_room(database: sqlite3.Connection, rows: int) -> None:
     (pages,), (size,), (free,) = (
         database.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size", "freelist_count")
     )
-    if (pages - free) * size > LIMIT:
+    if (pages - free) * size > (limit_of("hands", LIMIT) or LIMIT):
         database.execute("DELETE FROM hands WHERE rowid IN (SELECT rowid FROM hands ORDER BY rowid LIMIT ?)", (rows,))
 
 
