@@ -145,7 +145,9 @@ def test_memory_that_this_process_holds_is_not_asked_for_again(machine, monkeypa
     require_resources(settings(), 1000, Console(quiet=True))
 
 
-DISK = 4 * 100_000 * (1280 + 4 * 4 * 160) * 2 + 100_000 * 128 * 128 * 3  # bytes, of 100,000 whole images
+DISK = (
+    2 * 100_000 * (1280 + 4 * 4 * 160) * 2 + 100_000 * 128 * 128 * 3
+)  # bytes, of 100,000 whole images, two views each
 
 
 @pytest.mark.parametrize(("free", "told"), [(DISK - 7_000_000, "7 MB too few"), (DISK, "warn"), (2 * DISK, "")])

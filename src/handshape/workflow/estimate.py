@@ -165,8 +165,8 @@ def _size_of(folder: Path) -> int:
 
 
 def _stored(what: str, size: int, smaller: str) -> Need:
-    """Arrays as :class:`handshape.data.store.Store` keeps them: many in a file."""
-    return Need(what, size, 0, smaller) if size <= MEMORY_LIMIT else Need(what, 0, size, smaller)
+    """Arrays as :class:`handshape.data.store.Store` keeps them: many in a file, which may be there from before."""
+    return Need(what, size, 0, smaller) if size <= MEMORY_LIMIT else Need(what, 0, size, smaller, kept="readings")
 
 
 def _view(settings: Settings) -> int:
