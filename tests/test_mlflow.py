@@ -92,7 +92,7 @@ def test_settings_measures_epochs_report_and_bundle(track, trained: Trained, mon
         ("epoch/loss", 0.4, 2),
         ("epoch/loss", 0.3, 3),
     ]
-    assert ("model.batch_size", "64") in told.all("param")
+    assert ("model.batch_size", "auto") in told.all("param")
     assert told.all("file") == [str(trained.folder / "report.html")]
     assert told.all("bundle") == [str(trained.folder / "bundle")]
     assert told.calls[-1] == ("end", "r")
