@@ -178,7 +178,11 @@ def pixels(stream: str, runtime: Runtime) -> Any:
         rng.exponential(1.0, (2, IMAGES, *output.shape[1:])).astype(np.float16) for output in made.trunk.outputs
     )
     features: Any = SimpleNamespace(
-        pooled=pooled, cut=cut, views=2, augmenter=SimpleNamespace(settings=SimpleNamespace(views=2))
+        pooled=pooled,
+        cut=cut,
+        views=2,
+        augmenter=SimpleNamespace(settings=SimpleNamespace(views=2)),
+        let_go=lambda: None,
     )
     rows = np.arange(IMAGES)
     data = PixelData(features, labels(IMAGES)[0], rows[17:], rows[:17])

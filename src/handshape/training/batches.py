@@ -20,6 +20,7 @@ from handshape.training.distribution import OneDevice
 from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase
 
+TOGETHER = 8  # batches whose stored features stay in memory; around each row the system maps 64 KB of the file
 STILL_SHARE = 0.25  # of the images are shown as they are, as often as with four stored views
 
 
@@ -83,7 +84,6 @@ class StoredViews(Batches):
 
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)
-        self.data.features.let_go()  # of the last one
         rng = np.random.default_rng([self.seed, self.phase.number, epoch, 1])
         self.views = rng.integers(self.data.features.views, size=len(self.order))
 
@@ -91,6 +91,8 @@ class StoredViews(Batches):
         features = self.data.features
         stored = features.cut if self.phase.inputs == "cut" else features.pooled
         mine = self.among.own(len(rows))
+        if index % TOGETHER == 0:
+            features.let_go()
         return stored[self.views[part][mine], rows[mine]]
 
 

@@ -164,6 +164,7 @@ class PixelTrainer:
         if self.state.best:
             self.stream.model.set_weights(self.state.best)
         self.compute_in(FULL)
+        self.data.features.let_go()
         if self._tensorboard:
             self._tensorboard.close()
 
