@@ -12,6 +12,8 @@ from handshape.console import Console
 from handshape.data import kept_readings
 from handshape.data.gathering import Readings
 from handshape.data.reading import read_files
+from handshape.errors import ImageError
+from handshape.hands.inputs import decode_photograph
 
 SIZE = 16
 COUNT = 12
@@ -102,6 +104,18 @@ def test_a_file_that_changed_is_read(change, files, monkeypatch):
     again = read(files, None)
     assert again.inspections[3] != first.inspections[3]
     require_same(again, plainly(files, monkeypatch, None))
+
+
+def test_a_file_that_could_not_be_read_for_a_while_is_tried_again(files, monkeypatch):
+    def short_of_memory(source, side):
+        if source == files[3]:
+            raise ImageError(f"{source} needs more memory than this machine has free.")
+        return decode_photograph(source, side)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("handshape.data.reading.decode_photograph", short_of_memory)
+        assert "memory" in read(files, None).inspections[3].reason
+    require_same(read(files, None), plainly(files, monkeypatch, None))
 
 
 def test_other_sizes_and_other_files_are_others(files):

@@ -141,7 +141,10 @@ def test_renewed_ones_are_of_other_views_of_the_same_images(trunks, tmp_path, co
 
 
 def test_renewed_ones_of_some_images_mix_these_alone(trunks, tmp_path, console):
-    renewed = features_in(tmp_path).renewed(untrained_stream(), rows_of(0))
+    others = features_in(tmp_path).renewed(untrained_stream(), np.arange(8))
+    others.compute(NONE, np.arange(8), console)
+    trunks.count()
+    renewed = features_in(tmp_path).renewed(untrained_stream(), rows_of(0))  # what is kept of others is not theirs
     renewed.compute(rows_of(1), rows_of(0), console)
     assert trunks.count() == 3 * 4 + 2
 

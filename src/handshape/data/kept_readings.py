@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from numpy.typing import NDArray
 from handshape.cache import cached_folder
 from handshape.data.gathering import FEATURES_FILE, PICTURES_FILE, Gathering, Inspection, Readings
 from handshape.downloads import ANOTHER_CACHE
+from handshape.errors import ImageError, RunError
 from handshape.files import atomic_folder, write_text
 from handshape.hands.cache import NUMBERS, packed_hand, unpacked_hand
 from handshape.hands.finder import VERSION as FINDER
-from handshape.hands.inputs import PICTURES, with_hands
+from handshape.hands.inputs import PICTURES, load_photograph, with_hands
 from handshape.hands.landmarks import FEATURES, NO_FEATURES
 from handshape.machine import versions
 
@@ -52,7 +54,7 @@ def read_or_found(
         return gathering.readings()
     folder = cached_folder(KIND, _key_of(files, finds_hands, size), KEPT) / "whole"
     found = _found(folder, finds_hands, size)
-    if found is not None:
+    if found is not None and not _has_become_usable(files, found):
         return found
     with atomic_folder(folder, ANOTHER_CACHE) as partial:
         gathering = Gathering(len(files), finds_hands, size, partial)
@@ -61,8 +63,18 @@ def read_or_found(
         _keep(gathering, partial)
     read_now = _found(folder, finds_hands, size)
     if read_now is None:
-        raise RuntimeError(f"{folder} cannot be read.")
+        raise RunError(f"What was just written to {folder} cannot be read.", "a disk that keeps it", ANOTHER_CACHE)
     return read_now
+
+
+def _has_become_usable(files: Sequence[Path], found: Readings) -> bool:
+    """Whether a file can be read now that could not be: memory was short, say, or its disk was away."""
+    for file, inspection in zip(files, found.inspections, strict=True):
+        if inspection.reason:
+            with suppress(ImageError):
+                load_photograph(file)
+                return True
+    return False
 
 
 def _key_of(files: Sequence[Path], finds_hands: bool, size: int) -> str:

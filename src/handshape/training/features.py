@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,8 +75,9 @@ class TrunkFeatures:
 
         On one person's video, a refit on the views that were learned from before cost strangers 2.4 points.
         """
-        cells, folder = np.ones_like(self.cells), self._folder / "renewed"
+        cells = np.ones_like(self.cells)
         cells[rows] = 0
+        folder = self._folder / f"renewed-{hashlib.blake2b(cells.tobytes(), digest_size=8).hexdigest()}"
         made = TrunkFeatures(stream, self.augmenter, cells, self._seed + 1, self._runtime, folder)
         made._model, made._trunk = self._model, self._trunk  # the stream's own tail has learned since
         made._take_plain(self)
