@@ -118,8 +118,8 @@ def measure_precision(tiny: bool, gpu: dict) -> dict:
     from handshape.console import Console
     from handshape.runtime import accelerator_peak_mib
     from handshape.training.batch_size import trial_of
-    from handshape.training.features import copied, frozen_trunk
     from handshape.training.phases import fine_tune_phase
+    from handshape.training.trunks import copied, frozen_trunk
 
     runtime = started(gpu)
     stream, settings = stream_and_settings(tiny)

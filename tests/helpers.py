@@ -85,9 +85,9 @@ def watched_trunks(monkeypatch: pytest.MonkeyPatch) -> Trunks:
         trunk = make(*args)
         seen.made += 1
 
-        def run(images: np.ndarray):
+        def run(images: np.ndarray, affines: np.ndarray | None = None):
             seen.images += len(images)
-            return trunk(images)
+            return trunk(images, affines)
 
         return run
 

@@ -65,6 +65,17 @@ def test_scale_and_idle_columns_do_not_matter() -> None:
     assert [issue.row for issue in plain] == [3]
 
 
+def test_features_in_a_file_say_the_same(tmp_path: Path) -> None:
+    features, targets, signers = hands(each=400)
+    targets[3] = targets[900] = "5"
+    features.tofile(tmp_path / "features.raw")
+    mapped = np.memmap(tmp_path / "features.raw", np.float32, "r", shape=features.shape)
+    told, expected = (LabelEvaluation(Signs(each, each), targets, signers, 0) for each in (mapped, features))
+    assert told.issues == expected.issues
+    assert {issue.row for issue in told.issues} == {3, 900}
+    assert (told.typical(3), told.twins) == (expected.typical(3), expected.twins)
+
+
 @pytest.mark.parametrize("count", [0, 1, 19])
 def test_too_few_images_say_nothing(count: int) -> None:
     features, targets, _ = hands()

@@ -16,9 +16,9 @@ from handshape.devices import Accelerator
 from handshape.errors import DivergedError, RuntimeUnavailableError
 from handshape.precision import BRAIN, FULL, HALF, choose_precision, full_precision, set_precision
 from handshape.training.checkpoints import TrainingState
-from handshape.training.features import copied, frozen_trunk
 from handshape.training.phases import head_phase
 from handshape.training.pixels import PixelData, PixelTrainer, TrainingFiles, TrainingOptions
+from handshape.training.trunks import copied, frozen_trunk
 
 
 def card(capability: float) -> Accelerator:
@@ -190,7 +190,7 @@ def test_features_that_are_no_numbers(broken, console, monkeypatch, capsys):
 
     def overflowing(self, images):
         pooled, cut = predict(self, images)
-        too_large = broken or self.dtype_policy.name != FULL
+        too_large = broken or model.dtype_policy.name != FULL
         return np.asarray(pooled), np.where(too_large, np.inf, cut)
 
     monkeypatch.setattr(keras.Model, "predict_on_batch", overflowing)

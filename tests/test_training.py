@@ -13,6 +13,7 @@ from helpers import SIZE, new_pixel_stream, require_same_arrays, started_runtime
 from handshape.config import ModelSettings, TrainingSettings
 from handshape.console import Console
 from handshape.errors import RunError, RuntimeUnavailableError
+from handshape.training.augment.affine import warp
 from handshape.training.batches import FreshViews, StoredViews, TrainingRows, epoch_order
 from handshape.training.checkpoints import TrainingState
 from handshape.training.distribution import OneDevice
@@ -260,7 +261,8 @@ def test_the_rate_of_phase_two_falls_and_stays_on_average(features, console, tmp
 
 
 def test_fresh_views_depend_on_epoch_and_batch_alone(features):
-    def trunk(images):
+    def trunk(images, affines):
+        images = warp(images, affines)
         return images.mean(axis=(1, 2)).astype(np.float32), images.astype(np.float32)
 
     runtime = started_runtime()

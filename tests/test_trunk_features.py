@@ -14,7 +14,9 @@ from handshape.hands.crops import points_in_crops
 from handshape.hands.known_hands import load_known_hands
 from handshape.training import features as module
 from handshape.training.augment import Augmenter
-from handshape.training.features import TrunkFeatures, copied, frozen_trunk
+from handshape.training.augment.affine import warp
+from handshape.training.features import TrunkFeatures
+from handshape.training.trunks import copied, frozen_trunk
 
 CELLS = np.array([0, 1, 0, 2, 1, 0, 2, 0])
 COLOURS = np.array([[207, 31, 59], [23, 191, 83], [41, 67, 223]], np.uint8)  # of the cells
@@ -32,8 +34,9 @@ class Trunks:
         self.made += 1
         return self.run
 
-    def run(self, images):
+    def run(self, images, affines=None):
         """Numbers by which images can be told apart, as both outputs."""
+        images = images if affines is None else warp(images, affines)
         self.shown.append(np.asarray(images))
         return images.mean(axis=(1, 2, 3))[:, None] - 127.5, images.std(axis=(1, 2, 3))[:, None, None, None]
 
@@ -94,6 +97,20 @@ def test_what_was_computed_does_not_depend_on_the_order(trunks, tmp_path, consol
         other.compute(NONE, rows_of(cell), console)
     require_same(one, other)
     assert len(np.unique(one.pooled)) == 3 * 8  # every view is one of its own
+
+
+def test_views_that_nobody_is_shown_are_left_out(trunks, tmp_path, console):
+    shown = np.random.default_rng(1).random((3, 8)) < 0.4
+    some, all_views = features_in(tmp_path / "some"), features_in(tmp_path / "all")
+    all_views.compute(np.arange(8), np.arange(8), console)
+    trunks.count()
+    some.compute(rows_of(1), rows_of(0), console, shown)
+    computed = shown & (CELLS == 0)
+    computed[0] |= CELLS == 1
+    assert trunks.count() == computed.sum()
+    np.testing.assert_array_equal(some.pooled, np.where(computed[..., None], all_views.pooled, 0))
+    some.compute(NONE, rows_of(0), console)
+    np.testing.assert_array_equal(some.cut[:, CELLS == 0], all_views.cut[:, CELLS == 0])
 
 
 def test_views_that_are_drawn_anew_are_not_kept(trunks, tmp_path, console):
@@ -203,10 +220,10 @@ def test_what_is_not_whole_is_computed_again(name, damage, trunks, tmp_path, con
 def test_a_computation_that_was_stopped_begins_again(trunks, tmp_path, console, monkeypatch):
     run = Trunks.run
 
-    def stop(self, images):
+    def stop(self, images, affines=None):
         if self.shown:
             raise KeyboardInterrupt
-        return run(self, images)
+        return run(self, images, affines)
 
     monkeypatch.setattr(Trunks, "run", stop)
     with pytest.raises(KeyboardInterrupt):

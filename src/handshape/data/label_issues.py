@@ -1,9 +1,9 @@
 """Suspect labels, and classes that are one handshape, by classifiers that never saw the image they judge. Pure NumPy.
 
-After confident learning (Northcutt, Jiang and Chuang 2021), with a kernel ridge on random Fourier features (Rahimi and
-Recht 2007), which needs one linear system a fold. A single classifier takes what it reads badly for a wrong label: of
-1,342 drawn hands it accused 61. So several signs must speak against a label: the landmarks and, where there is one, the
-picture of the hand, each judged by other people's images and by all other images; among the drawn hands 10 are left.
+After confident learning (Northcutt, Jiang and Chuang 2021). A single classifier takes what it reads badly for a wrong
+label: of 1,342 drawn hands it accused 61. So several signs must speak against a label: the landmarks and, where there
+is one, the picture of the hand, each judged by other people's images and by all other images; of the drawn hands 10 are
+left.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from handshape.data.out_of_fold import Features, Numbers, Scaled, blocks, out_of_fold
 from handshape.hands.known_hands import are_one_handshape
 
-_FOLDS = 5
-_MIN_GROUPS = 3  # with fewer, folds by group would leave too little to learn from
 _MIN_IMAGES = 20  # below, nothing learned from them says anything
-_FREQUENCIES = 384  # of random features; 256 find as much, less evenly
-_RIDGE = 0.1  # of the mean eigenvalue
 
 _LEARNED = 0.2  # what images of a class get on average; below, other people's images do not tell what it looks like
 _SURE = 0.8  # of the probability that images of the suggested class get on average
@@ -34,14 +31,13 @@ _CLEAR = 0.9  # what the hand's own score must be
 _CONFUSED = 0.12  # of two classes' images are taken for the other: such pairs accuse each other of nothing
 _BURST, _BURST_PICTURE = 0.24, 0.3  # of a class's images may be wrong in one burst; by how much the picture must lead
 
+_COLUMNS = 64  # that a median is taken of at a time
 _NEAR = 200  # of a class, those among which typical images are chosen
 
 _TWINS, _TWINS_EACH = 0.25, 0.15  # of the images taken for the other class: of both on average, and of each
 _KNOWN_TWINS, _KNOWN_TWINS_EACH = 0.1, 0.05  # the same of pairs that are called as the same handshapes
 _TWIN_IMAGES = 12  # of each class; with fewer, chance decides
 
-Features = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
 
@@ -62,7 +58,7 @@ class IssueRow:
 
 @dataclass(frozen=True, eq=False)
 class Signs:
-    """What speaks for and against the labels of N images.
+    """What speaks for and against the labels of N images; features may be memory-mapped, and are then let go of.
 
     Attributes:
         landmarks: [N, D] float32, the shape of each hand; any scale a column.
@@ -96,8 +92,9 @@ class LabelEvaluation:
     """Labels cross-validated once, for issues and twins alike; arguments as of :func:`find_label_issues`."""
 
     def __init__(self, signs: Signs, targets: Sequence[str], groups: Sequence[str] | None, seed: int) -> None:
-        self._signs, self._groups, self._seed = signs, groups, seed
-        self._names, self._classes = np.unique(np.asarray(targets, str), return_inverse=True)
+        self._signs, self._seed = signs, seed
+        self._names, self._classes = _numbered(targets)
+        self._groups = None if groups is None else _numbered(groups)[1]
         self._rows = np.arange(len(self._classes))
         self._is_possible = len(self._names) > 1 and len(self._classes) >= _MIN_IMAGES
 
@@ -123,7 +120,7 @@ class LabelEvaluation:
         accused &= doubt > weight * (_DOUBT + _DOUBT_OF_ERRORS * errors)
         rows = np.flatnonzero(accused)
         return [
-            IssueRow(row, str(self._names[suggested[row]]), float(np.clip(by_others[row, suggested[row]], 0, 1)))
+            IssueRow(row, self._names[suggested[row]], float(np.clip(by_others[row, suggested[row]], 0, 1)))
             for row in rows[np.argsort(-lead[rows], kind="stable")].tolist()
         ]
 
@@ -140,13 +137,13 @@ class LabelEvaluation:
         taken = _taken_for(self._all_landmarks, self._classes)
         each = np.minimum(taken, taken.T)
         both = np.minimum.reduce([_both_ways(one, self._classes) for one in self._all_signs])
-        known = np.array([[are_one_handshape(str(a), str(b)) for b in self._names] for a in self._names])
+        known = np.array([[are_one_handshape(a, b) for b in self._names] for a in self._names])
         alike = (each >= np.where(known, _KNOWN_TWINS_EACH, _TWINS_EACH)) & (
             both >= np.where(known, _KNOWN_TWINS, _TWINS)
         )
         pairs = np.argwhere(np.triu(alike & (np.minimum.outer(counts, counts) >= _TWIN_IMAGES), 1))
         most_first = sorted(pairs.tolist(), key=lambda pair: -both[pair[0], pair[1]])
-        return tuple((str(self._names[one]), str(self._names[other])) for one, other in most_first)
+        return tuple((self._names[one], self._names[other]) for one, other in most_first)
 
     def typical(self, count: int) -> dict[str, list[int]]:
         """The image nearest to the middle of each class, and others not far from it that look as unlike as can be.
@@ -156,40 +153,53 @@ class LabelEvaluation:
         if not self._is_possible:
             return {}
         is_sure = self._by_landmarks.argmax(axis=1) == self._classes
-        features, typical = _scaled(self._signs.landmarks), {}
+        typical = {}
         for label, name in enumerate(self._names):
-            mine = self._classes == label
-            apart = np.linalg.norm(features - np.median(features[mine], axis=0), axis=1)
-            rows = np.flatnonzero(mine & is_sure)
-            near = rows[np.argsort(apart[rows], kind="stable")][: min(_NEAR, max(count, len(rows) // 2))]
-            typical[str(name)] = near[_spread(features[near], count)].tolist()
+            rows = np.flatnonzero(self._classes == label)
+            apart = self._apart(rows)
+            sure = np.flatnonzero(is_sure[rows])
+            near = rows[sure[np.argsort(apart[sure], kind="stable")][: min(_NEAR, max(count, len(sure) // 2))]]
+            typical[name] = near[_spread(self._landmarks[near], count)].tolist()
         return typical
+
+    def _apart(self, rows: Numbers) -> Features:
+        """How far the landmarks of each of these are from their middle, [n]."""
+        features = np.empty((len(rows), self._signs.landmarks.shape[1]), np.float32)
+        for part in blocks(len(rows)):
+            features[part] = self._landmarks[rows[part]]
+        for columns in blocks(features.shape[1], _COLUMNS):
+            features[:, columns] -= np.median(features[:, columns], axis=0)
+        return np.sqrt(np.einsum("nd,nd->n", features, features))
+
+    @cached_property
+    def _landmarks(self) -> Scaled:
+        return Scaled(self._signs.landmarks)
 
     @cached_property
     def _by_landmarks(self) -> Features:
-        return self._judged(self._signs.landmarks, self._groups)
+        return out_of_fold(self._landmarks, self._classes, self._groups, self._seed)
 
     @cached_property
     def _all_landmarks(self) -> Features:
-        return self._judged(self._signs.landmarks, None)
+        return out_of_fold(self._landmarks, self._classes, None, self._seed)
 
     @cached_property
     def _by_pictures(self) -> Features | None:
-        return None if self._signs.pictures is None else self._judged(self._signs.pictures, self._groups)
+        return self._judged_by_pictures(self._groups)
 
     @cached_property
     def _all_pictures(self) -> Features | None:
-        return None if self._signs.pictures is None else self._judged(self._signs.pictures, None)
+        return self._judged_by_pictures(None)
+
+    def _judged_by_pictures(self, groups: Numbers | None) -> Features | None:
+        if self._signs.pictures is None:
+            return None
+        return out_of_fold(Scaled(self._signs.pictures), self._classes, groups, self._seed)
 
     @property
     def _all_signs(self) -> list[Features]:
         """What each kind of sign says, judged by all other images."""
         return [each for each in (self._all_landmarks, self._all_pictures) if each is not None]
-
-    def _judged(self, features: Features, groups: Sequence[str] | None) -> Features:
-        random = np.random.default_rng(self._seed)
-        folds = _folds(self._classes, groups, random)
-        return _out_of_fold(_lifted(_scaled(features), random), self._classes, len(self._names), folds)
 
     def _candidates(self, probabilities: Features) -> tuple[Numbers, Booleans]:
         """The best other class of each image, and whether it clearly beats the label."""
@@ -210,10 +220,10 @@ class LabelEvaluation:
         """Images whose own burst must not vouch for them: a small part of a class, all of it taken for another one."""
         if self._groups is None:
             return np.zeros(len(self._rows), bool)
-        _, group_of, sizes = np.unique(np.asarray(self._groups, str), return_inverse=True, return_counts=True)
+        sizes = np.bincount(self._groups)[self._groups]
         moves = self._classes * len(self._names) + suggested
         moved = np.bincount(moves[may_be], minlength=len(self._names) ** 2)[moves]
-        is_burst = (sizes[group_of] > 1) & (moved <= _BURST * np.bincount(self._classes)[self._classes])
+        is_burst = (sizes > 1) & (moved <= _BURST * np.bincount(self._classes)[self._classes])
         if self._by_pictures is not None:
             is_burst &= self._lead(self._by_pictures, suggested) > _BURST_PICTURE
         return np.asarray(is_burst)
@@ -227,6 +237,13 @@ class LabelEvaluation:
     def _confusion(self) -> Features:
         """The share of two classes' images that all signs take for the other class, [C, C]."""
         return np.asarray(np.minimum.reduce([_both_ways(each, self._classes) for each in self._all_signs]), np.float32)
+
+
+def _numbered(names: Sequence[str]) -> tuple[list[str], Numbers]:
+    """The different names in order, and the number of each; arrays of text take as much for each as for the longest."""
+    different = sorted(set(names))
+    number_of = {name: number for number, name in enumerate(different)}
+    return different, np.array([number_of[name] for name in names], np.int64)
 
 
 def _spread(features: Features, count: int) -> list[int]:
@@ -250,52 +267,3 @@ def _both_ways(probabilities: Features, classes: Numbers) -> Features:
     """The share of two classes' images for which the other class is more probable than theirs, [C, C]."""
     taken = _taken_for(probabilities, classes)
     return np.asarray((taken + taken.T) / 2, np.float32)
-
-
-def _folds(classes: Numbers, groups: Sequence[str] | None, random: np.random.Generator) -> Numbers:
-    """The fold of each row: whole groups, the largest first into the emptiest fold, or each class dealt in turn."""
-    names, group_of = np.unique(np.arange(len(classes)).astype(str) if groups is None else groups, return_inverse=True)
-    if groups is not None and len(names) >= _MIN_GROUPS:
-        sizes = np.bincount(group_of)
-        fold_of, filled = np.zeros(len(names), np.int64), np.zeros(_FOLDS)
-        for group in np.argsort(-sizes, kind="stable"):
-            fold_of[group] = filled.argmin()
-            filled[fold_of[group]] += sizes[group]
-        return fold_of[group_of]
-    shuffled = random.permutation(len(classes))
-    folds = np.empty(len(classes), np.int64)
-    folds[shuffled[np.argsort(classes[shuffled], kind="stable")]] = np.arange(len(classes)) % _FOLDS
-    return folds
-
-
-def _scaled(features: Features) -> Features:
-    spread = features.std(axis=0)
-    return np.asarray((features - features.mean(axis=0)) / np.where(spread > 1e-6, spread, 1), np.float32)
-
-
-def _lifted(features: Features, random: np.random.Generator) -> Features:
-    """Random Fourier features of a Gaussian kernel as wide as two images are usually apart, ``[N, 768]``."""
-    one, other = random.integers(0, len(features), (2, 2000))
-    apart = np.linalg.norm(features[one] - features[other], axis=1)
-    width = float(np.median(apart[apart > 0])) if apart.any() else 1.0
-    frequencies = random.normal(0, 1 / width, (features.shape[1], _FREQUENCIES)).astype(np.float32)
-    phases: Features = features @ frequencies
-    return np.hstack([np.cos(phases), np.sin(phases)])
-
-
-def _out_of_fold(features: Features, classes: Numbers, count: int, folds: Numbers) -> Features:
-    """What ridge regressions to one-hot labels, each without a fold, say about it: ``[N, classes]``, about 0-1."""
-    wanted = np.eye(count, dtype=np.float32)[classes]
-    found = np.zeros_like(wanted)
-    for fold in np.unique(folds):
-        held = folds == fold
-        found[held] = _ridge(features[~held], wanted[~held], features[held])
-    return found
-
-
-def _ridge(features: Features, wanted: Features, held: Features) -> Features:
-    centre, mean = features.mean(axis=0), wanted.mean(axis=0)
-    known = features - centre
-    system = known.T @ known
-    system[np.diag_indices(len(system))] += _RIDGE * np.trace(system) / len(system) + np.float32(1e-6)
-    return np.asarray((held - centre) @ np.linalg.solve(system, known.T @ (wanted - mean)) + mean, np.float32)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from handshape.data.store import Store
 from handshape.files import let_go
 
 SIDE, CELL, DIRECTIONS = 32, 4, 8  # pixels of the picture, pixels of a cell, directions of edges
 MAX_STRENGTH = 0.3  # of a cell's strength that one direction may have
-BATCH = 512  # pictures at a time
+WIDTH = (SIDE // CELL) ** 2 * DIRECTIONS
+BATCH = 64  # pictures at a time; of 224 pixels, 10 MB that stay in the processor's cache
 
 Features = npt.NDArray[np.float32]
 
@@ -24,20 +26,30 @@ def picture_features(crops: npt.NDArray[np.uint8], rows: Sequence[int] | None = 
         rows: which of them; None takes all.
 
     Returns:
-        [n, 512] float32.
+        [n, 512] float32; memory-mapped where they are many.
+
+    Raises:
+        RunError: there is no room for them.
     """
     chosen = np.arange(len(crops)) if rows is None else np.asarray(rows, np.int64)
-    side = crops.shape[1]
-    block = side // SIDE
-    margin = (side - block * SIDE) // 2
-    found = [np.zeros((0, (SIDE // CELL) ** 2 * DIRECTIONS), np.float32)]
+    store = Store(len(chosen), (WIDTH,), np.float32)
     for start in range(0, len(chosen), BATCH):
-        inner = slice(margin, margin + block * SIDE)
-        grey = crops[chosen[start : start + BATCH], inner, inner].mean(axis=3, dtype=np.float32)
+        for each in _edges(_small(crops[chosen[start : start + BATCH]])):
+            store.add(each)
         let_go(crops)
-        small = grey.reshape(len(grey), SIDE, block, SIDE, block).mean(axis=(2, 4))
-        found.append(_edges(small))
-    return np.concatenate(found)
+    return store.array()
+
+
+def _small(crops: npt.NDArray[np.uint8]) -> Features:
+    """Their grey in pictures [N, 32, 32]: means of whole blocks of pixels, what is left over at the edges left out."""
+    block = crops.shape[1] // SIDE
+    margin = crops.shape[1] % SIDE // 2
+    inner = slice(margin, margin + block * SIDE)
+    rows = (
+        crops[:, inner, inner].reshape(len(crops), SIDE, block, -1).sum(axis=2, dtype=np.uint16)
+    )  # the most goes here
+    means = rows.reshape(len(crops), SIDE, SIDE, -1).sum(axis=3, dtype=np.float32) / np.float32(3 * block**2)
+    return np.asarray(means)
 
 
 def _edges(grey: Features) -> Features:
@@ -48,12 +60,12 @@ def _edges(grey: Features) -> Features:
     low = np.floor(direction).astype(np.int64)
     share = direction - low
     cells = SIDE // CELL
-    histograms = np.zeros((len(grey), cells, cells, DIRECTIONS), np.float32)
-    for number in range(DIRECTIONS):
-        votes = np.where(low % DIRECTIONS == number, 1 - share, 0) + np.where(
-            (low + 1) % DIRECTIONS == number, share, 0
-        )
-        histograms[..., number] = (strength * votes).reshape(len(grey), cells, CELL, cells, CELL).sum(axis=(2, 4))
+    cell = np.arange(SIDE) // CELL
+    first = ((np.arange(len(grey))[:, None, None] * cells + cell[:, None]) * cells + cell) * DIRECTIONS
+    votes = np.zeros(len(grey) * WIDTH)
+    for number, weight in ((low, strength * (1 - share)), (low + 1, strength * share)):
+        votes += np.bincount((first + number % DIRECTIONS).ravel(), weight.ravel(), len(votes))
+    histograms = votes.reshape(len(grey), cells, cells, DIRECTIONS)
     energy = np.pad((histograms**2).sum(axis=3), ((0, 0), (1, 1), (1, 1)), mode="edge")
     around = sum(energy[:, y : y + cells, x : x + cells] for y in range(3) for x in range(3))
     histograms /= np.sqrt(np.asarray(around) + 0.01)[..., None]

@@ -7,6 +7,7 @@ Order and views depend on seed, phase and epoch alone, so that a resumed run see
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from handshape.console import Console
 from handshape.runtime import Runtime
+from handshape.training.augment.affine import UNMOVED
 from handshape.training.distribution import OneDevice
-from handshape.training.features import TrunkFeatures
+from handshape.training.features import Shown, TrunkFeatures
+from handshape.training.orders import stretch
 from handshape.training.phases import Phase
 
 TOGETHER = 8  # batches whose stored features stay in memory; around each row the system maps 64 KB of the file
@@ -65,11 +68,11 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         chosen = self.order[part]
-        inputs = self.inputs(self.data.rows[chosen], part, index).astype(np.float32)
+        inputs = self.inputs(self.data.rows[chosen], part, index)
         return self.among.padded(inputs, len(chosen)), *self.among.share(self.data.targets[chosen])
 
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
-        """The phase's inputs for those of these images that this process prepares.
+        """The phase's inputs, float32, for those of these images that this process prepares.
 
         Args:
             rows: the images of a batch.
@@ -83,9 +86,9 @@ class StoredViews(Batches):
     """Views that went through the trunk beforehand."""
 
     def start_epoch(self, epoch: int) -> None:
-        super().start_epoch(epoch)
-        rng = np.random.default_rng([self.seed, self.phase.number, epoch, 1])
-        self.views = rng.integers(self.data.features.views, size=len(self.order))
+        self.epoch = epoch
+        data, views = self.data, self.data.features.views
+        self.order, self.views = _epoch(len(data.rows), self.phase, self.seed, epoch, views)
 
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
         features = self.data.features
@@ -93,7 +96,28 @@ class StoredViews(Batches):
         mine = self.among.own(len(rows))
         if index % TOGETHER == 0:
             features.let_go()
-        return stored[self.views[part][mine], rows[mine]]
+        return stored[self.views[part][mine], rows[mine]].astype(np.float32)
+
+
+class ResidentViews(StoredViews):
+    """Stored views in the memory of a JAX device: of a batch, its places alone go there.
+
+    Raises:
+        Exception: what the backend raises where that memory is too small.
+    """
+
+    def __init__(self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, among: OneDevice) -> None:
+        super().__init__(data, batch_size, phase, seed, among)
+        stored = data.features.cut if phase.inputs == "cut" else data.features.pooled
+        kept = (np.ascontiguousarray(stored[view, data.rows]) for view in range(data.features.views))
+        self._resident = keras.ops.concatenate([keras.ops.convert_to_tensor(view) for view in kept])
+        data.features.let_go()
+        self._places = np.empty(len(data.features.cells), np.int32)
+        self._places[data.rows] = np.arange(len(data.rows), dtype=np.int32)
+
+    def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> Any:
+        places = self.views[part] * len(self.data.rows) + self._places[rows]
+        return keras.ops.cast(keras.ops.take(self._resident, places.astype(np.int32), axis=0), "float32")
 
 
 class FreshViews(Batches):
@@ -109,12 +133,36 @@ class FreshViews(Batches):
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
         augmenter = self.data.features.augmenter
         rng = np.random.default_rng([self.seed, self.phase.number, self.epoch, index, 2])
-        drawn = augmenter.draw(rows, rng)
+        images, affines = augmenter.vary(rows, rng)
         as_they_are = rng.random(len(rows)) < STILL_SHARE
-        drawn[as_they_are] = augmenter.images[rows[as_they_are]]
+        images[as_they_are], affines[as_they_are] = augmenter.images[rows[as_they_are]], UNMOVED
+        mine = self.among.own(len(rows))
         with self.among.apart():
-            pooled, cut = self.trunk(drawn[self.among.own(len(rows))])
-        return cut if self.phase.inputs == "cut" else pooled
+            pooled, cut = self.trunk(images[mine], affines[mine])
+        return (cut if self.phase.inputs == "cut" else pooled).astype(np.float32)
+
+
+def views_to_show(rows: NDArray[np.integer], phases: Iterable[Phase], seed: int, shape: tuple[int, int]) -> Shown:
+    """Which views these phases show of these images, should none of them end early: [V, N].
+
+    Args:
+        rows: the images.
+        phases: that are trained.
+        seed: of the batches.
+        shape: [V, N], views and images that there are.
+    """
+    shown = np.zeros(shape, bool)
+    for phase in phases:
+        for epoch in range(phase.epochs):
+            order, views = _epoch(len(rows), phase, seed, epoch, shape[0])
+            shown[views, rows[order]] = True
+    return shown
+
+
+def _epoch(images: int, phase: Phase, seed: int, epoch: int, views: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order of an epoch, and the view of each."""
+    order = epoch_order(images, phase, seed, epoch)
+    return order, np.random.default_rng([seed, phase.number, epoch, 1]).integers(views, size=len(order))
 
 
 def epoch_order(images: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -126,7 +174,4 @@ def epoch_order(images: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.
     if shown == images * phase.passes:
         rng = np.random.default_rng([seed, phase.number, epoch])
         return np.concatenate([rng.permutation(images) for _ in range(phase.passes)])
-    start, end = epoch * shown, (epoch + 1) * shown
-    rounds = range(start // images, -(-end // images))
-    orders = [np.random.default_rng([seed, phase.number, number, 3]).permutation(images) for number in rounds]
-    return np.concatenate(orders)[start - rounds[0] * images : end - rounds[0] * images]
+    return stretch(images, shown, (seed, phase.number), epoch)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable
+import itertools
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape import litert
 from handshape.console import Bar, Console
 from handshape.downloads import ANOTHER_CACHE
-from handshape.errors import DivergedError
 from handshape.files import atomic_write, let_go, require_disk_space
 from handshape.model.streams import PixelStream
-from handshape.precision import FULL, set_precision
 from handshape.runtime import Runtime
 from handshape.training.augment import Augmenter
-from handshape.training.memory import Calls
+from handshape.training.trunks import CHUNK, Trunk, copied, frozen_trunk
 
-Trunk = Callable[[NDArray[Any]], tuple[NDArray[np.floating], NDArray[np.floating]]]
 Rows = NDArray[np.integer]
+Shown = NDArray[np.bool_]  # [V, N], views of images
 Stored = np.memmap[Any, np.dtype[np.float16]]
 
-CHUNK = 256  # images a call: 12 MB at 128 px
 DONE = "done.npy"
 
 
@@ -93,12 +88,20 @@ class TrunkFeatures:
             self._trunk = frozen_trunk(self._model, self._runtime, console)
         return self._trunk
 
-    def compute(self, rows: Rows, augmented: Rows, console: Console) -> None:
-        """Computes what is still missing: the images of ``rows`` as they are, all views of those of ``augmented``."""
+    def compute(self, rows: Rows, augmented: Rows, console: Console, shown: Shown | None = None) -> None:
+        """Computes what is still missing: the images of ``rows`` as they are, and augmented views of others.
+
+        Args:
+            rows: as they are.
+            augmented: those of which all views are wanted; with them come those of their cells.
+            console: shows the progress.
+            shown: [V, N], which of all views are wanted, where these are fewer.
+        """
         wanted = np.zeros_like(self._done)
+        wanted[:, np.isin(self.cells, np.unique(self.cells[augmented]))] = True
+        if shown is not None:
+            wanted &= shown
         wanted[0, rows] = True
-        cells = np.unique(self.cells[augmented])
-        wanted[:, np.isin(self.cells, cells)] = True
         self._done |= self._read_done()  # another program may have done some of it meanwhile
         missing = wanted & ~self._done
         if not missing.any():
@@ -106,11 +109,8 @@ class TrunkFeatures:
         trunk = self.trunk(console)
         with console.progress("Computing image features", int(missing.sum())) as bar:
             self._plain(np.flatnonzero(missing[0]), trunk, bar)
-            for cell in cells:
-                members = np.flatnonzero(self.cells == cell)
-                for view in range(1, self.views):
-                    if missing[view, members].any():
-                        self._augmented(view, int(cell), members, trunk, bar)
+            for view, cell in itertools.product(range(1, self.views), np.unique(self.cells[missing[1:].any(axis=0)])):
+                self._augmented(view, int(cell), missing[view], trunk, bar)
         self._keep_done(missing)
 
     def _take_plain(self, other: TrunkFeatures) -> None:
@@ -130,12 +130,17 @@ class TrunkFeatures:
             self.let_go()
             bar.advance(len(part))
 
-    def _augmented(self, view: int, cell: int, members: Rows, trunk: Trunk, bar: Bar) -> None:
+    def _augmented(self, view: int, cell: int, missing: NDArray[np.bool_], trunk: Trunk, bar: Bar) -> None:
+        """A view of those images of a cell that are missing; drawn with all others, so that each is always the same."""
         rng = np.random.default_rng([self._seed, view, cell] if cell else [self._seed, view])
-        for part in _chunks(members):
-            self.pooled[view, part], self.cut[view, part] = trunk(self.augmenter.draw(part, rng))
+        for part in _chunks(np.flatnonzero(self.cells == cell)):
+            images, affines = self.augmenter.vary(part, rng)
+            mine = missing[part]
+            if mine.any():
+                part = part[mine]
+                self.pooled[view, part], self.cut[view, part] = trunk(images[mine], affines[mine])
+                bar.advance(len(part))
             self.let_go()
-            bar.advance(len(part))
 
     def _read_done(self) -> NDArray[np.bool_]:
         """[V, N], which are computed."""
@@ -180,63 +185,6 @@ def _read(file: Path, shape: tuple[int, ...]) -> Stored | None:
         if array.shape == shape and array.dtype == np.float16:
             return np.lib.format.open_memmap(file, mode="r+")
     return None
-
-
-def copied(trunk: Any) -> Any:
-    """A copy of a stream's trunk as it is now: its pooled output runs through the tail, which goes on learning."""
-    import keras
-
-    model = keras.models.clone_model(trunk)
-    model.set_weights(trunk.get_weights())
-    return model
-
-
-def frozen_trunk(model: Any, runtime: Runtime, console: Console) -> Trunk:
-    """A trunk as a function of images [N, S, S, 3], 0 to 255, to (pooled, cut); several threads may call it.
-
-    On a CPU it runs on LiteRT, which was measured 2.4 times as fast as TensorFlow; on an accelerator in Keras.
-
-    Raises:
-        DivergedError: of the function: what it makes is no number in float32 either.
-    """
-    if runtime.on_cpu and runtime.backend == "tensorflow" and runtime.policy == FULL:
-        network = litert.LiteRtModel(litert.convert(model))
-        return lambda images: tuple(network(images))  # type: ignore[return-value]
-    return _KerasTrunk(model, runtime.policy, console)
-
-
-class _KerasTrunk:
-    """In parts where memory runs out, in float32 where half precision has no numbers for it; several threads may."""
-
-    def __init__(self, model: Any, precision: str, console: Console) -> None:
-        set_precision(model, precision)
-        self._model, self._precision, self._console = model, precision, console
-        self._calls = Calls(CHUNK, console)
-        self._one_at_a_time = threading.RLock()  # Keras' own state is not safe in threads
-
-    def __call__(self, images: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        with self._one_at_a_time:
-            parts = self._calls.run(self._run, images)
-            pooled, cut = (np.concatenate(each) for each in zip(*parts, strict=True))
-            if not (np.isfinite(pooled).all() and np.isfinite(cut).all()):
-                self._go_on_in_float32()
-                return self(images)
-        return pooled, cut
-
-    def _run(self, images: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        pooled, cut = self._model.predict_on_batch(images.astype(np.float32))
-        return np.asarray(pooled, np.float32), np.asarray(cut, np.float32)
-
-    def _go_on_in_float32(self) -> None:
-        if self._precision == FULL:
-            raise DivergedError(
-                "The network's features of an image are no numbers.",
-                "starting weights that are numbers",
-                "Begin a new run with others: --set model.weights=own",
-            )
-        self._console.warn(f"The network's features are no numbers in {self._precision}; going on in float32.")
-        self._precision = FULL
-        set_precision(self._model, FULL)
 
 
 def _chunks(rows: Rows) -> list[Rows]:

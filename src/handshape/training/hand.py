@@ -18,7 +18,7 @@ from handshape.training.callbacks import EpochLines, EpochOrder, FiniteLoss, His
 from handshape.training.checkpoints import TrainingState
 from handshape.training.distribution import OneDevice, sharing
 from handshape.training.memory import Calls, train_in_room
-from handshape.training.preparation import StreamTraining, permutations, prepared, steps_of
+from handshape.training.preparation import StreamTraining, hands_of_epoch, prepared, steps_of
 from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
@@ -149,7 +149,7 @@ class _Hands(keras.utils.PyDataset):
         among.expect(batch, len(self.order))
 
     def start_epoch(self, epoch: int) -> None:
-        self.order = permutations(np.random.default_rng([self.seed, 4, epoch]), len(self.targets), self.passes)
+        self.order, _ = hands_of_epoch(len(self.targets), self.passes, (self.seed, 4), epoch)
 
     def close(self) -> None:
         """Lets go of the hands: TensorFlow keeps batches alive, and many trainings in a process add up."""

@@ -18,7 +18,7 @@ from handshape.model.streams import LandmarkStream
 from handshape.training.callbacks import EpochLines, EpochOrder, FiniteLoss
 from handshape.training.distribution import OneDevice, sharing
 from handshape.training.memory import train_in_room
-from handshape.training.preparation import SMOOTHING, StreamTraining, permutations, prepared, steps_of
+from handshape.training.preparation import SMOOTHING, StreamTraining, hands_of_epoch, prepared, steps_of
 from handshape.training.weighting import wanted
 
 BATCH = 128
@@ -112,8 +112,7 @@ class _AugmentedHands(keras.utils.PyDataset):
         self.order, self.features = self._prepared[epoch].result()
 
     def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        rng = np.random.default_rng([self.seed, 3, epoch])
-        order = permutations(rng, len(self.targets), self.passes)
+        order, rng = hands_of_epoch(len(self.targets), self.passes, (self.seed, 3), epoch)
         return order, shape_features(augment_landmarks(self.hands.landmarks[order], rng))
 
     def close(self) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from handshape.config import ModelSettings
 from handshape.model.backbone import set_tail_trainable
 from handshape.model.streams import PixelStream
-
-EPOCHS_FOR_ALL = 8  # in so many, each image is shown at least once
+from handshape.training.orders import EPOCHS_FOR_ALL
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from handshape.errors import DivergedError
 from handshape.model.streams import PixelStream
 from handshape.precision import FULL, set_precision
 from handshape.runtime import Runtime, accelerator_peak_mib, is_out_of_memory
-from handshape.training.batches import Batches, FreshViews, StoredViews, TrainingRows
+from handshape.training.batches import Batches, FreshViews, ResidentViews, StoredViews, TrainingRows
 from handshape.training.callbacks import (
     BestModel,
     Checkpoint,
@@ -195,6 +195,8 @@ class PixelTrainer:
         self._gauges.watch(batches)
         rows = self.data.validation
         shown, wanted = plain_inputs(self.data.features, rows, phase.inputs), self._one_hot(rows)
+        if self._keeps_on_device(among):
+            shown, wanted = keras.ops.convert_to_tensor(shown), keras.ops.convert_to_tensor(wanted)
         callbacks = [*among.following(network), *self._callbacks(batches, bar, phase)]
         with ExitStack() as ending:
             ending.callback(self._gauges.stop)
@@ -250,9 +252,19 @@ class PixelTrainer:
     def _batches(self, phase: Phase, among: OneDevice) -> Batches:
         data, size, seed = self.data, self.state.batch_size, self.options.seed
         rows = TrainingRows(data.features, data.train, self._one_hot(data.train) if data.soft is None else data.soft)
-        if data.features.augmenter.settings.views:
-            return StoredViews(rows, size, phase, seed, among)
-        return FreshViews(rows, size, phase, seed, among, self.runtime)
+        if not data.features.augmenter.settings.views:
+            return FreshViews(rows, size, phase, seed, among, self.runtime)
+        if self._keeps_on_device(among):
+            try:
+                return ResidentViews(rows, size, phase, seed, among)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.console.detail("The device's memory does not hold the features; they go there batch by batch")
+        return StoredViews(rows, size, phase, seed, among)
+
+    def _keeps_on_device(self, among: OneDevice) -> bool:
+        return self.runtime.backend == "jax" and not self.runtime.on_cpu and type(among) is OneDevice
 
     def _peak_memory(self) -> dict[str, float]:
         peak = accelerator_peak_mib(self.runtime)

@@ -14,9 +14,14 @@ from handshape.config import HandStreamSettings, LandmarkStreamSettings
 from handshape.runtime import Runtime
 from handshape.training.distillation import tempered_loss
 from handshape.training.distribution import OneDevice
+from handshape.training.orders import part_shown, stretch
 
 SMOOTHING = 0.1
+MOST = 8192  # hands an epoch shows, or an eighth
 MIN_STEPS = 30  # an epoch; small sets are gone through more often
+
+
+Drawn = tuple[NDArray[np.int64], np.random.Generator]
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,22 @@ def prepared(network: Any, training: StreamTraining, steps: int, among: OneDevic
     return trained
 
 
-def permutations(rng: np.random.Generator, count: int, passes: int) -> NDArray[np.int64]:
-    """All numbers below ``count`` in chance order, and so on, as often as there are passes: [count * passes]."""
-    return np.concatenate([rng.permutation(count) for _ in range(passes)])
+def hands_of_epoch(count: int, passes: int, seed: tuple[int, int], epoch: int) -> Drawn:
+    """Which of so many hands an epoch, counted from 0, shows, in their order; and what draws whatever else it needs.
+
+    Of more than :data:`MOST` an epoch shows a part, the next one the next part.
+
+    Args:
+        count: of hands.
+        passes: how often an epoch shows each of few.
+        seed: the training's and the stream's own; they decide.
+        epoch: which.
+    """
+    rng = np.random.default_rng([*seed, epoch])
+    shown = part_shown(count, MOST)
+    if shown < count:
+        return stretch(count, shown, seed, epoch), rng
+    return np.concatenate([rng.permutation(count) for _ in range(passes)]), rng
 
 
 def steps_of(rows: Sized, batch: int) -> int:

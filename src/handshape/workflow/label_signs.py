@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handshape.data.check_report import CheckReport, Problem
 from handshape.data.checks import with_label_issues, with_two_hands
@@ -14,7 +15,9 @@ from handshape.data.gathering import Readings
 from handshape.data.groups import Groups
 from handshape.data.label_issues import Signs
 from handshape.data.messages import counted, some
+from handshape.data.out_of_fold import blocks
 from handshape.data.picture_features import picture_features
+from handshape.data.store import Store
 from handshape.hands.geometry import COORDINATES, LANDMARKS, right_hand, shape_features
 from handshape.hands.landmarks import Hand
 from handshape.model.decisions import is_negative_name
@@ -50,13 +53,22 @@ def _with_label_issues(report: CheckReport, readings: Readings, groups: Groups) 
         if hand and sample.label not in two_handed
     ]
     hands = [hand for row in rows if (hand := readings.hands[row])]
-    landmarks = [right_hand(hand.landmarks, hand.world, hand.handedness == "Left") for hand in hands]
     signs = Signs(
-        shape_features(np.array(landmarks, np.float32).reshape(-1, LANDMARKS, COORDINATES)),
+        shapes_of(hands),
         picture_features(readings.inputs.image, rows) if readings.inputs else None,
         np.array([hand.score for hand in hands]),
     )
     return with_label_issues(report, [report.usable_samples[row] for row in rows], signs, groups.of)
+
+
+def shapes_of(hands: Sequence[Hand]) -> NDArray[np.float32]:
+    """The shape of each hand, [n, D]; memory-mapped where they are many."""
+    store = Store(len(hands), shape_features(np.zeros((1, LANDMARKS, COORDINATES), np.float32)).shape[1:], np.float32)
+    for part in blocks(len(hands)):
+        landmarks = [right_hand(each.landmarks, each.world, each.handedness == "Left") for each in hands[part]]
+        for shape in shape_features(np.array(landmarks)):
+            store.add(shape)
+    return store.array()
 
 
 def _with_few_hands(report: CheckReport, found: Mapping[str, int]) -> CheckReport:

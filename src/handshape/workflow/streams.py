@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -137,11 +138,12 @@ class PixelStreamTrainer:
 
     def prepare(self) -> PixelTrainer:
         """What trains the stream, the features that it needs computed."""
+        from handshape.training.phases import fine_tune_phase, head_phase
         from handshape.training.pixels import TrainingFiles
 
-        run = self._context.run
+        run, model = self._context.run, self._settings.model
         files = TrainingFiles(run.best_model, run.checkpoint, run.tensorboard) if run else TrainingFiles()
-        return self._trainer(self._split.train, files)
+        return self._trainer(self._split.train, files, (head_phase(model), fine_tune_phase(model)))
 
     def train_head(self, trainer: PixelTrainer) -> None:
         """Phase one: the head, base frozen."""
@@ -181,7 +183,7 @@ class PixelStreamTrainer:
         phase = refit_phase(self._settings.model)
         rows = self._rows_of_refit(rows, phase)
         self._features = self._features.renewed(self._stream, rows)
-        trainer = self._trainer(rows, files)
+        trainer = self._trainer(rows, files, (phase,))
         self._context.console.status(
             "train", f"Fine-tuning the pixel stream on {len(rows):,} images, {phase.epochs} epochs"
         )
@@ -203,18 +205,20 @@ class PixelStreamTrainer:
         self._features.compute(rows, rows[:0], self._context.console)
         return stream_probabilities(self._stream, self._features, rows)
 
-    def compute_features(self, rows: Rows | None = None) -> None:
-        """Sends what is missing through the frozen trunk: all views of these rows, by default those of training."""
-        rows = self._split.train if rows is None else rows
-        augmented = rows if self._settings.augmentation.views else rows[:0]
-        with self._context.watch.stage("features"), chief_first():
-            judging = some_of(self._split.validation, MOST_JUDGING, self._settings.data.seed)
-            self._features.compute(judging, augmented, self._context.console)
+    def _compute_features(self, rows: Rows, phases: Sequence[Phase]) -> None:
+        """Sends through the frozen trunk what these phases show of these rows, and what they are judged by."""
+        from handshape.training.batches import views_to_show
 
-    def _trainer(self, rows: Rows, files: TrainingFiles) -> PixelTrainer:
+        seed, views = self._settings.data.seed, self._settings.augmentation.views
+        judging = some_of(self._split.validation, MOST_JUDGING, seed)
+        with self._context.watch.stage("features"), chief_first():
+            shown = views_to_show(rows, phases, seed, self._features.pooled.shape[:2]) if views else None
+            self._features.compute(judging, rows if views else rows[:0], self._context.console, shown)
+
+    def _trainer(self, rows: Rows, files: TrainingFiles, phases: Sequence[Phase]) -> PixelTrainer:
         from handshape.training.pixels import PixelData, PixelTrainer
 
-        self.compute_features(rows)
+        self._compute_features(rows, phases)
         labels, teacher = self._dataset.targets, self.teacher
         soft = None if teacher is None else teacher.targets(rows, labels[rows], temperature=1.0)
         judging = some_of(self._split.validation, MOST_JUDGING, self._settings.data.seed)

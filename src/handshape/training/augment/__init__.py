@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,8 @@ from handshape.config import AugmentationSettings
 from handshape.training.augment.affine import draw_affines, warp
 from handshape.training.augment.background import augment_background
 from handshape.training.augment.light import augment_light
+
+Drawn = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 MANY_VIEWS = 60_000  # of all images together; of more, each has fewer
 
@@ -40,8 +41,11 @@ class Augmenter:
     def __len__(self) -> int:
         return len(self.images)
 
-    def draw(self, rows: NDArray[np.integer], rng: np.random.Generator) -> NDArray[Any]:
-        """One view of each of these images, [n, S, S, 3], 0 to 255. Only hands get other backgrounds and lights."""
+    def vary(self, rows: NDArray[np.integer], rng: np.random.Generator) -> Drawn:
+        """One view of each of these images, [n, S, S, 3] uint8, and by what it is still to be moved, [n, 8].
+
+        Only hands get other backgrounds and lights.
+        """
         images, points = self.images[rows], self.points[rows]
         has_hand = np.isfinite(points[:, 0, 0])
         if has_hand.any():
@@ -49,4 +53,8 @@ class Augmenter:
                 images = augment_background(images, points, images, rng)
             if self.settings.light:
                 images = np.where(has_hand[:, None, None, None], augment_light(images, rng), images)
-        return warp(images, draw_affines(rng, len(rows), images.shape[1], self.settings, has_hand))
+        return images, draw_affines(rng, len(rows), images.shape[1], self.settings, has_hand)
+
+    def draw(self, rows: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """The same, moved."""
+        return warp(*self.vary(rows, rng))

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from handshape.config import AugmentationSettings
 
+UNMOVED = np.array([1, 0, 0, 0, 1, 0, 0, 0], np.float32)  # the map of an image that stays as it is
+
 
 def draw_affines(
     rng: np.random.Generator,
@@ -51,7 +53,7 @@ def draw_affines(
     return np.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1).astype(np.float32)
 
 
-def warp(images: NDArray[np.uint8], affines: NDArray[np.float32]) -> NDArray[Any]:
+def warp(images: NDArray[np.uint8], affines: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Applies one map an image, bilinear; beyond the border the nearest pixel repeats.
 
     Args:
@@ -59,9 +61,15 @@ def warp(images: NDArray[np.uint8], affines: NDArray[np.float32]) -> NDArray[Any
         affines: [N, 8] from :func:`draw_affines`.
 
     Returns:
-        [N, S, S, 3], 0 to 255.
+        [N, S, S, 3].
     """
     import keras
 
-    moved = keras.ops.image.affine_transform(images, affines, interpolation="bilinear", fill_mode="nearest")
-    return np.asarray(keras.ops.convert_to_numpy(moved))
+    return np.asarray(keras.ops.convert_to_numpy(moved(images, affines)))
+
+
+def moved(images: Any, affines: Any) -> Any:
+    """:func:`warp` for Keras' own arrays."""
+    import keras
+
+    return keras.ops.image.affine_transform(images, affines, interpolation="bilinear", fill_mode="nearest")
