@@ -20,7 +20,7 @@ from handshape.training import preparation
 from handshape.training.checkpoints import TrainingState
 from handshape.training.distribution import OneDevice
 from handshape.training.hand import Followed, SeenHands, hand_probabilities, pooled_features, train_hand
-from handshape.training.preparation import StreamTraining, accuracy
+from handshape.training.preparation import StreamTraining, accuracy, hands_of_epoch
 from handshape.training.weighting import OTHER_SIGN, balanced, wanted
 
 CLASSES, COUNT = 3, 180
@@ -144,14 +144,13 @@ def test_each_pass_shows_every_hand_once_in_another_order(features: np.ndarray) 
     assert len({tuple(each) for each in passes.tolist()}) == 3
 
 
-def test_of_many_hands_an_epoch_shows_a_part_and_the_next_one_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "MOST", 30)
-    epochs = [preparation.hands_of_epoch(100, 1, (0, 4), epoch)[0] for epoch in range(10)]
+def test_of_many_hands_an_epoch_shows_a_part_and_the_next_one_the_next() -> None:
+    epochs = [hands_of_epoch(100, 1, 30, (0, 4), epoch)[0] for epoch in range(10)]
     assert [len(order) for order in epochs] == [30] * 10
     joined = np.concatenate(epochs).reshape(3, 100)
     assert [sorted(each) for each in joined.tolist()] == [list(range(100))] * 3
-    assert len(preparation.hands_of_epoch(400, 1, (0, 4), 0)[0]) == 400 // 8  # all are shown in eight epochs
-    assert sorted(preparation.hands_of_epoch(30, 2, (0, 4), 0)[0].tolist()) == sorted([*range(30)] * 2)
+    assert len(hands_of_epoch(400, 1, 30, (0, 4), 0)[0]) == 400 // 8  # all are shown in eight epochs
+    assert sorted(hands_of_epoch(30, 2, 30, (0, 4), 0)[0].tolist()) == sorted([*range(30)] * 2)
 
 
 def test_what_is_noted_changes_nothing(features: np.ndarray) -> None:

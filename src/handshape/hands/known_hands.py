@@ -22,6 +22,7 @@ FILE = "known_hands.npz"
 FEATURES_FILE = "known_features.npz"
 LIKE = 0.45  # of the user's hands, nearest to the known class of their own name; below it the names mean other signs
 TINY = 1e-3
+TOGETHER = 1024  # hands whose shapes are compared at a time
 ALPHABETS = {"asl": "ABCDEFGHIKLMNOPQRSTUVWXY", "digits": "0123456789"}
 TWIN, TWIN_REACH = 0.5, 0.75  # more than half of a class's hands are as near to a known class as 3/4 of that one's
 LOOKS_LIKE = 0.1  # of a class of one's own: other signs that so many of its hands are nearest to may be that sign
@@ -205,6 +206,9 @@ def _nearest(
     spread = features.std(axis=0) + TINY
     classes = np.unique(numbers)
     middles = np.stack([features[numbers == number].mean(axis=0) for number in classes]) / spread
-    own = shape_features(landmarks) / spread
-    distances = np.array([np.square(hand - middles).sum(axis=1) for hand in own]).reshape(-1, len(classes))
+    distances = np.empty((len(landmarks), len(classes)), np.float32)
+    for start in range(0, len(landmarks), TOGETHER):
+        own = shape_features(landmarks[start : start + TOGETHER]) / spread
+        for number, middle in enumerate(middles):
+            distances[start : start + TOGETHER, number] = np.square(own - middle).sum(axis=1)
     return classes[distances.argmin(axis=1)], np.sqrt(distances.min(axis=1))

@@ -23,6 +23,7 @@ from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
 BATCH = 64
+MOST = 16_384  # hands an epoch shows, or an eighth; with half as many, accuracy fell by a point
 LINES = 10  # about epochs, of which there are many fast ones
 PREDICTED = 256  # images a call
 
@@ -149,7 +150,7 @@ class _Hands(keras.utils.PyDataset):
         among.expect(batch, len(self.order))
 
     def start_epoch(self, epoch: int) -> None:
-        self.order, _ = hands_of_epoch(len(self.targets), self.passes, (self.seed, 4), epoch)
+        self.order, _ = hands_of_epoch(len(self.targets), self.passes, MOST, (self.seed, 4), epoch)
 
     def close(self) -> None:
         """Lets go of the hands: TensorFlow keeps batches alive, and many trainings in a process add up."""

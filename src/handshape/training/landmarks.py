@@ -22,6 +22,7 @@ from handshape.training.preparation import SMOOTHING, StreamTraining, hands_of_e
 from handshape.training.weighting import wanted
 
 BATCH = 128
+MOST = 8192  # hands an epoch shows, or an eighth; twice as many were not better
 LINES = 10  # about epochs, of which there are many fast ones
 FLOOR = 1e-3  # of a feature's spread: what hardly varies is not blown up
 
@@ -53,7 +54,7 @@ def train_landmarks(
     What it says of ``validation`` is told and decides
     nothing.
     """
-    features = shape_features(hands.landmarks)
+    features = shape_features(hands.landmarks[:: max(1, len(hands.landmarks) // MOST)])
     stream.scale.set_weights([features.mean(axis=0), np.maximum(features.var(axis=0), FLOOR**2)])
     train_in_room(
         lambda batch: _train_landmarks(batch, stream, hands, training, console, validation), stream.head, BATCH, console
@@ -112,7 +113,7 @@ class _AugmentedHands(keras.utils.PyDataset):
         self.order, self.features = self._prepared[epoch].result()
 
     def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        order, rng = hands_of_epoch(len(self.targets), self.passes, (self.seed, 3), epoch)
+        order, rng = hands_of_epoch(len(self.targets), self.passes, MOST, (self.seed, 3), epoch)
         return order, shape_features(augment_landmarks(self.hands.landmarks[order], rng))
 
     def close(self) -> None:

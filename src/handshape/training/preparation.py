@@ -17,7 +17,6 @@ from handshape.training.distribution import OneDevice
 from handshape.training.orders import part_shown, stretch
 
 SMOOTHING = 0.1
-MOST = 8192  # hands an epoch shows, or an eighth
 MIN_STEPS = 30  # an epoch; small sets are gone through more often
 
 
@@ -85,19 +84,20 @@ def prepared(network: Any, training: StreamTraining, steps: int, among: OneDevic
     return trained
 
 
-def hands_of_epoch(count: int, passes: int, seed: tuple[int, int], epoch: int) -> Drawn:
+def hands_of_epoch(count: int, passes: int, most: int, seed: tuple[int, int], epoch: int) -> Drawn:
     """Which of so many hands an epoch, counted from 0, shows, in their order; and what draws whatever else it needs.
 
-    Of more than :data:`MOST` an epoch shows a part, the next one the next part.
+    Of more than ``most`` an epoch shows a part, the next one the next part.
 
     Args:
         count: of hands.
         passes: how often an epoch shows each of few.
+        most: how many of many it shows, or an eighth.
         seed: the training's and the stream's own; they decide.
         epoch: which.
     """
     rng = np.random.default_rng([*seed, epoch])
-    shown = part_shown(count, MOST)
+    shown = part_shown(count, most)
     if shown < count:
         return stretch(count, shown, seed, epoch), rng
     return np.concatenate([rng.permutation(count) for _ in range(passes)]), rng

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,10 +99,14 @@ def write_figures(drawings: Drawings, folder: Path, names: Iterable[str], consol
 
 
 def _write_all(drawings: Drawings, folder: Path, console: Console) -> list[Path]:
-    """Draws one figure while the one before is compressed, which leaves Python free."""
+    """Draws one figure while the one before is compressed, which leaves Python free; no more are in memory."""
     with console.progress("Figures", len(drawings)) as bar, ThreadPoolExecutor(1) as writer:
         written: list[Future[list[Path]]] = []
         for stem, draw in drawings.items():
-            written.append(writer.submit(write, render(draw()), folder, stem))
+            image = render(draw())
+            if written:
+                written[-1].result()
+            written.append(writer.submit(write, image, folder, stem))
+            gc.collect()  # a figure refers to itself, and its pixels take 70 MB
             bar.advance(note=stem)
         return [path for future in written for path in future.result()]
