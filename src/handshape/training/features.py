@@ -56,7 +56,7 @@ class TrunkFeatures:
         self.augmenter = augmenter
         self.cells = cells
         self._seed, self._runtime, self._folder = seed, runtime, folder
-        self._model = copied(stream.trunk)
+        self._model, self._weights = stream.trunk, stream.trunk.get_weights()  # its own tail goes on learning
         self._trunk: Trunk | None = None
         self.views = max(1, augmenter.settings.views)
         shapes = [(self.views, len(augmenter), *output.shape[1:]) for output in stream.trunk.outputs]
@@ -74,7 +74,7 @@ class TrunkFeatures:
         cells[rows] = 0
         folder = self._folder / f"renewed-{hashlib.blake2b(cells.tobytes(), digest_size=8).hexdigest()}"
         made = TrunkFeatures(stream, self.augmenter, cells, self._seed + 1, self._runtime, folder)
-        made._model, made._trunk = self._model, self._trunk  # the stream's own tail has learned since
+        made._weights, made._trunk = self._weights, self._trunk
         made._take_plain(self)
         return made
 
@@ -85,7 +85,7 @@ class TrunkFeatures:
     def trunk(self, console: Console) -> Trunk:
         """The trunk as a function, made when it is first asked for."""
         if self._trunk is None:
-            self._trunk = frozen_trunk(self._model, self._runtime, console)
+            self._trunk = frozen_trunk(copied(self._model, self._weights), self._runtime, console)
         return self._trunk
 
     def compute(self, rows: Rows, augmented: Rows, console: Console, shown: Shown | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,12 +35,18 @@ class Trunk(Protocol):
         """
 
 
-def copied(trunk: Any) -> Any:
-    """A copy of a stream's trunk as it is now: its pooled output runs through the tail, which goes on learning."""
+def copied(trunk: Any, weights: Sequence[NDArray[Any]] | None = None) -> Any:
+    """A copy of a stream's trunk, in float32: its pooled output runs through the tail, which goes on learning.
+
+    Args:
+        trunk: it.
+        weights: that the copy has; None takes those that the trunk has now.
+    """
     import keras
 
     model = keras.models.clone_model(trunk)
-    model.set_weights(trunk.get_weights())
+    set_precision(model, FULL)
+    model.set_weights(trunk.get_weights() if weights is None else weights)
     return model
 
 
