@@ -238,7 +238,8 @@ def trained(tiny: bool, gpu: dict, job: Job):
     from handshape.training.pixels import PixelData, PixelTrainer, TrainingFiles, TrainingOptions
 
     runtime, console, seconds = started(gpu), Console(), {}
-    stream, settings = stream_and_settings(tiny, num_epochs=job.epochs[0], fine_tune_epochs=job.epochs[1])
+    epochs = {"num_epochs": job.epochs[0], "fine_tune_epochs": job.epochs[1], "epoch_images": 10**9}  # all of them
+    stream, settings = stream_and_settings(tiny, **epochs)
     images, targets = (each[: job.images] for each in images_of(tiny))
     rows = np.random.default_rng(0).permutation(len(images))
     train, validation = np.sort(rows[len(rows) // 10 :]), np.sort(rows[: len(rows) // 10])

@@ -85,7 +85,7 @@ def trainings(count: int, data: Path, options: argparse.Namespace, place: Path) 
 
 
 def train(data: Path, name: str, seed: int, options: argparse.Namespace, home: Path) -> dict[str, Any]:
-    """One training: seconds of its stages, wall seconds, peak memory, accuracy, and when its first epoch began."""
+    """One training: seconds of its stages, wall seconds, peak memory, accuracy, and seconds to its first epoch."""
     settings = [f"data.seed={seed}", f"hands.find={'auto' if options.hands else 'off'}"]
     settings += [] if options.hands else [f"model.weights={options.weights}"]
     words = [word for setting in settings for word in ("--set", setting)]
@@ -107,8 +107,9 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def first_epoch(log: Path) -> float:
-    """When the first epoch ended that a log tells of, in seconds since 1970."""
-    line = next(line for line in log.read_text().splitlines() if "epoch 1/" in line)
+    """When the training began that a log tells of, in seconds since 1970."""
+    begins = ("Phase 1: training", "Training the landmark stream")
+    line = next(line for line in log.read_text().splitlines() if any(words in line for words in begins))
     return datetime.strptime(" ".join(line.split()[:2]), "%Y-%m-%d %H:%M:%S,%f").timestamp()
 
 

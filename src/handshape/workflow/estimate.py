@@ -37,6 +37,7 @@ ADDRESSES = 4_000_000 * 1024  # bytes
 
 HAND = 7 * 7 * 192 * 2  # bytes of handshape.hands.landmarks.FEATURES in float16
 KEPT_HAND = 19_400  # bytes of a row of the hand cache: its features, 134 numbers in float32, its digest
+LOOKS = (666 * 4, 512 * 4)  # bytes of a hand's shape features and of its picture's, by which labels are judged
 POOLED = 1280 * 2  # bytes of the pooled features of a view
 # by the last layers that phase two trains: pixels of the image a pixel of the map stands for, and channels;
 # handshape.model.backbone.build_backbone(96, weights, layers) for each of 1 to 152
@@ -84,6 +85,7 @@ def needs_of(settings: Settings, images: int, refits: bool = False) -> tuple[Nee
     if finds_hands:
         needs.append(_stored("what is seen of the hands", images * HAND, FEWER))
         needs.append(Need("the hands, kept for the next time", disk=images * KEPT_HAND, kept="hands"))
+        needs += [need for size in LOOKS if (need := _stored("what labels are judged by", images * size, FEWER)).disk]
     if PIXELS in model.streams:
         views, times = max(1, stored_views(settings.augmentation, images)), 1 + refits
         smaller = f"{SMALLER}, or {FEWER_VIEWS}"
