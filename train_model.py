@@ -20,9 +20,10 @@ from handshape.model.classifier import Classifier
 from handshape.workflow import publish, train
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
-from handshape.workflow.dataset import Dataset, load
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.evaluate import Negatives, evaluate_training
 from handshape.workflow.fit import Fitted, calibrate, prepare
+from handshape.workflow.loading import load
 from handshape.workflow.run import Run, run_in_progress
 from handshape.workflow.splitting import export_split_folders, split
 from handshape.workflow.trained import Trained

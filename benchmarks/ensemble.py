@@ -22,12 +22,13 @@ from handshape.console import Console
 from handshape.errors import HandshapeError
 from handshape.model.networks import KerasNetwork
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import Dataset, load
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.ensemble.crew import Crew
 from handshape.workflow.ensemble.joining import Ensemble, distill, join
 from handshape.workflow.ensemble.plan import EnsembleOptions, plan_members
 from handshape.workflow.evaluate import Negatives, evaluate
 from handshape.workflow.executor import executor_of
+from handshape.workflow.loading import load
 from handshape.workflow.other_photographs import load_externals
 from handshape.workflow.run import EnsembleRun
 from handshape.workflow.splitting import split

@@ -235,7 +235,8 @@ def trained(tiny: bool, gpu: dict, job: Job):
     from handshape.training.augment import Augmenter
     from handshape.training.features import TrunkFeatures
     from handshape.training.phases import fine_tune_phase, head_phase
-    from handshape.training.pixels import PixelData, PixelTrainer, TrainingFiles, TrainingOptions
+    from handshape.training.pixel_task import PixelData, TrainingFiles, TrainingOptions
+    from handshape.training.pixels import PixelTrainer
 
     runtime, console, seconds = started(gpu), Console(), {}
     epochs = {"num_epochs": job.epochs[0], "fine_tune_epochs": job.epochs[1], "epoch_images": 10**9}  # all of them

@@ -163,7 +163,8 @@ def pixels(stream: str, runtime: Runtime) -> Any:
     from handshape.model.streams import build_pixel_stream
     from handshape.model.weights import find_weights
     from handshape.training.phases import fine_tune_phase, head_phase
-    from handshape.training.pixels import PixelData, PixelTrainer, TrainingFiles, TrainingOptions
+    from handshape.training.pixel_task import PixelData, TrainingFiles, TrainingOptions
+    from handshape.training.pixels import PixelTrainer
 
     console, (head_epochs, tail_epochs) = Console(quiet=True), EPOCHS
     settings = ModelSettings(

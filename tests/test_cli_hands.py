@@ -15,7 +15,7 @@ from handshape.data.splits import Split
 from handshape.hands.inputs import Photograph
 from handshape.hands.landmarks import Hand
 from handshape.screen import EMOJI
-from handshape.workflow import dataset as reading
+from handshape.workflow import loading as reading
 from handshape.workflow import train as journey
 from handshape.workflow.dataset import Dataset
 from handshape.workflow.run import Run, open_run

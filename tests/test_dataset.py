@@ -25,7 +25,7 @@ from handshape.hands.inputs import Photograph, load_photograph, view_of
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import load, possible_settings
+from handshape.workflow.loading import load, possible_settings
 from handshape.workflow.other_photographs import load_external, load_negatives
 from handshape.workflow.splitting import split, splits_csv
 

@@ -21,11 +21,11 @@ from handshape.hands.inputs import Photograph
 from handshape.hands.search import find_hands, found_before, hands_folder
 from handshape.machine import is_installed
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import load
 from handshape.workflow.executor import Executor, HereExecutor, executor_of, photographs
 from handshape.workflow.executor.in_processes import ProcessExecutor
 from handshape.workflow.executor.parcels import Parcel, opened
 from handshape.workflow.executor.photographs import read_elsewhere
+from handshape.workflow.loading import load
 
 KINDS = ("here", "processes", pytest.param("ray", marks=pytest.mark.slow))
 

@@ -15,9 +15,10 @@ from handshape.console import Console
 from handshape.hands.known_hands import load_known_hands
 from handshape.training import preparation
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.evaluate import evaluate
 from handshape.workflow.fit import FUSION_NAMES, fit, needs_refit, refit
+from handshape.workflow.loading import load, possible_settings
 from handshape.workflow.splitting import folds, split
 
 

@@ -17,7 +17,8 @@ from handshape.errors import DivergedError, RuntimeUnavailableError
 from handshape.precision import BRAIN, FULL, HALF, choose_precision, full_precision, set_precision
 from handshape.training.checkpoints import TrainingState
 from handshape.training.phases import head_phase
-from handshape.training.pixels import PixelData, PixelTrainer, TrainingFiles, TrainingOptions
+from handshape.training.pixel_task import PixelData, TrainingFiles, TrainingOptions
+from handshape.training.pixels import PixelTrainer
 from handshape.training.trunks import copied, frozen_trunk
 
 

@@ -19,14 +19,8 @@ from handshape.training.checkpoints import TrainingState
 from handshape.training.distribution import OneDevice
 from handshape.training.features import TrunkFeatures
 from handshape.training.phases import Phase, fine_tune_phase, head_phase
-from handshape.training.pixels import (
-    PixelData,
-    PixelTrainer,
-    TrainingFiles,
-    TrainingOptions,
-    class_weights_of,
-    stream_probabilities,
-)
+from handshape.training.pixel_task import PixelData, TrainingFiles, TrainingOptions
+from handshape.training.pixels import PixelTrainer, class_weights_of, stream_probabilities
 
 MODEL = ModelSettings(img_size=SIZE, num_epochs=2, fine_tune_epochs=2, batch_size=8)
 TARGETS = np.repeat(np.tile(np.arange(3), 2), [8, 8, 8, 4, 4, 4])

@@ -15,7 +15,7 @@ from handshape.console import Console
 from handshape.errors import DataError, RunError
 from handshape.evaluation.slices import Slice
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import load
+from handshape.workflow.loading import load
 from handshape.workflow.run import read_record
 from handshape.workflow.tuning import objective, study, tune
 from handshape.workflow.tuning.confirm import Confirmation

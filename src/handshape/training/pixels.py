@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -39,61 +38,13 @@ from handshape.training.features import TrunkFeatures
 from handshape.training.folding import folded
 from handshape.training.gauges import gauges_of
 from handshape.training.phases import Phase
+from handshape.training.pixel_task import PixelData, TrainingFiles, TrainingOptions
 from handshape.training.profiling import StepTrace
 from handshape.training.tensorboard import TensorBoardWriter
 
 Rows = NDArray[np.integer]
 PREDICTED = 256  # images a step when nothing is learned
 MANY = 4096  # whose features are in memory at a time: 42 MB
-
-
-@dataclass(frozen=True, eq=False)
-class PixelData:
-    """What a pixel stream learns from.
-
-    Attributes:
-        features: of all N images of a data set.
-        targets: [N] class numbers.
-        train: rows to learn from.
-        validation: rows that choose the best epoch.
-        soft: what is to be learned of the former instead of their classes, [n, C]; None learns these.
-    """
-
-    features: TrunkFeatures
-    targets: NDArray[np.int64]
-    train: Rows
-    validation: Rows
-    soft: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class TrainingFiles:
-    """Where a training writes; None writes nothing of the kind."""
-
-    best_model: Path | None = None
-    checkpoint: Path | None = None
-    tensorboard: Path | None = None
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a stream is trained.
-
-    Attributes:
-        batch_size: images a step; halved, and said aloud, when the device's memory runs out.
-        seed: decides views, order and dropout.
-        settings: early stopping, the plateau rule, label smoothing, class weights.
-        rate_factor: what the learning rates are multiplied by, for a batch size that was found.
-        precision: to compute in, where another was found to be too rough, or pays; "" takes the machine's.
-        folds: whether frozen batch norms are folded away while training, which pays on a CPU where it takes long.
-    """
-
-    batch_size: int
-    seed: int
-    settings: TrainingSettings
-    rate_factor: float = 1.0
-    precision: str = ""
-    folds: bool = False
 
 
 class PixelTrainer:

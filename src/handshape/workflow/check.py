@@ -12,9 +12,9 @@ from handshape.data.gathering import Readings
 from handshape.data.groups import Groups, group_samples, require_rule
 from handshape.data.samples import ImageFolder, list_samples
 from handshape.hands.search import hand_search
-from handshape.workflow.dataset import read_samples
 from handshape.workflow.executor import Executor
 from handshape.workflow.label_signs import add_hand_findings, hands_of_classes
+from handshape.workflow.loading import read_samples
 
 CROP = 64  # pixels a side of the hands that labels are judged by
 

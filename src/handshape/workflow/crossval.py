@@ -24,9 +24,10 @@ from handshape.workflow.context import Context
 from handshape.workflow.crossval_fold import Fold, FoldAnswers, FoldWork, answer_fold
 from handshape.workflow.crossval_report import publish_crossval
 from handshape.workflow.crossval_result import CrossvalResult
-from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.executor import Executor, HereExecutor
 from handshape.workflow.fit import choose_weights, require_same_start
+from handshape.workflow.loading import load, possible_settings
 from handshape.workflow.other_photographs import load_externals
 from handshape.workflow.photographs import keep_digests, require_same_photographs
 from handshape.workflow.run import COMPLETE, CrossvalRun, claimed_run, held_run, read_record, run_in_progress

@@ -17,7 +17,8 @@ from handshape.data.samples import ImageFolder, find_images, inner_folder, list_
 from handshape.errors import DataError
 from handshape.hands.inputs import Inputs
 from handshape.hands.search import HandSearch
-from handshape.workflow.dataset import Dataset, inputs_of, read_samples
+from handshape.workflow.dataset import Dataset
+from handshape.workflow.loading import inputs_of, read_samples
 
 MIN_NEGATIVES = 2  # one to tune on, one to test with
 

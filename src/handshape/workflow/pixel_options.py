@@ -16,7 +16,7 @@ from handshape.runtime import seed_everything
 from handshape.workflow.context import Context
 
 if TYPE_CHECKING:
-    from handshape.training.pixels import TrainingOptions
+    from handshape.training.pixel_task import TrainingOptions
 
 CACHE, KEPT = "batch_sizes", 1_000_000  # bytes
 MOST_ON_CPU = 128  # images a step; more are hardly faster, and learn less from the same images
@@ -33,7 +33,7 @@ def training_options(stream: PixelStream, images: int, settings: Settings, conte
         context: the machine; its run keeps the size that was found, so that one that is resumed has the same.
     """
     from handshape.training.batch_size import rate_factor
-    from handshape.training.pixels import TrainingOptions
+    from handshape.training.pixel_task import TrainingOptions
 
     asked, seed, how = settings.model.batch_size, settings.data.seed, _how(images, settings, context)
     if asked != "auto":

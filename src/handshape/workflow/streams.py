@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from handshape.training.distillation import Teacher
     from handshape.training.features import TrunkFeatures
     from handshape.training.phases import Phase
-    from handshape.training.pixels import PixelTrainer, TrainingFiles, TrainingOptions
+    from handshape.training.pixel_task import TrainingFiles, TrainingOptions
+    from handshape.training.pixels import PixelTrainer
 
 FEATURES_KEPT = 2_000_000_000  # bytes of trunk features in the cache; the oldest go first
 MOST_JUDGING = 4096  # validation images that an epoch is judged by
@@ -139,7 +140,7 @@ class PixelStreamTrainer:
     def prepare(self) -> PixelTrainer:
         """What trains the stream, the features that it needs computed."""
         from handshape.training.phases import fine_tune_phase, head_phase
-        from handshape.training.pixels import TrainingFiles
+        from handshape.training.pixel_task import TrainingFiles
 
         run, model = self._context.run, self._settings.model
         files = TrainingFiles(run.best_model, run.checkpoint, run.tensorboard) if run else TrainingFiles()
@@ -176,7 +177,7 @@ class PixelStreamTrainer:
     def refit(self, rows: Rows) -> None:
         """See :class:`StreamTrainer`."""
         from handshape.training.phases import refit_phase
-        from handshape.training.pixels import TrainingFiles
+        from handshape.training.pixel_task import TrainingFiles
 
         run = self._context.run
         files = TrainingFiles(checkpoint=run.work / "refit_state.npz") if run else TrainingFiles()
@@ -216,7 +217,8 @@ class PixelStreamTrainer:
             self._features.compute(judging, rows if views else rows[:0], self._context.console, shown)
 
     def _trainer(self, rows: Rows, files: TrainingFiles, phases: Sequence[Phase]) -> PixelTrainer:
-        from handshape.training.pixels import PixelData, PixelTrainer
+        from handshape.training.pixel_task import PixelData
+        from handshape.training.pixels import PixelTrainer
 
         self._compute_features(rows, phases)
         labels, teacher = self._dataset.targets, self.teacher

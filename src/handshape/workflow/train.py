@@ -21,11 +21,12 @@ from handshape.machine import peak_memory_mib
 from handshape.model.classifier import PIXELS
 from handshape.workflow.context import Context
 from handshape.workflow.convert import convert
-from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.estimate import require_resources
 from handshape.workflow.evaluate import Negatives, evaluate_training
 from handshape.workflow.executor import Executor
 from handshape.workflow.fit import answer_other_signs, fit, needs_refit, refit
+from handshape.workflow.loading import load, possible_settings
 from handshape.workflow.other_photographs import load_externals, load_negatives
 from handshape.workflow.photographs import keep_digests
 from handshape.workflow.publish import publish

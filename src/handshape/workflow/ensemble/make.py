@@ -16,13 +16,14 @@ from handshape.errors import RunError
 from handshape.hands.inputs import Inputs
 from handshape.machine import peak_memory_mib
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.ensemble.crew import Crew
 from handshape.workflow.ensemble.joining import Ensemble, distill, join
 from handshape.workflow.ensemble.plan import EnsembleOptions, MemberPlan, plan_members
 from handshape.workflow.evaluate import Negatives
 from handshape.workflow.executor import Executor, HereExecutor
 from handshape.workflow.fit import choose_weights, require_same_start
+from handshape.workflow.loading import load, possible_settings
 from handshape.workflow.other_photographs import load_externals, load_negatives
 from handshape.workflow.publish import publish
 from handshape.workflow.robustness import find_out

@@ -15,7 +15,8 @@ from handshape.data.folds import MIN_FOLDS, stratified_folds
 from handshape.data.splits import Split
 from handshape.errors import SettingsError
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import Dataset, possible_settings
+from handshape.workflow.dataset import Dataset
+from handshape.workflow.loading import possible_settings
 
 SEEDS = 5  # members where nothing else is asked for
 SHARED = ("data.original_data_dir", "data.groups", "model.img_size", "hands.find", "hands.max", "hands.also")

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from handshape.config import DataSettings, Settings
 from handshape.workflow.context import Context
-from handshape.workflow.dataset import Dataset, load, possible_settings
+from handshape.workflow.dataset import Dataset
 from handshape.workflow.executor import Executor
+from handshape.workflow.loading import load, possible_settings
 from handshape.workflow.run import TuneRun
 from handshape.workflow.tuning.objective import Cost, Searched
 from handshape.workflow.tuning.plan import TunePlan, tune_plan
