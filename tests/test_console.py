@@ -152,7 +152,7 @@ def test_a_bar_shows_the_parts_of_a_note_that_fit(width, told, left_out, termina
 
 def test_without_a_terminal_a_line_now_and_then(capsys, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("handshape.console.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("handshape.bars.time.monotonic", lambda: now[0])
     with Console().progress("drawing", 10) as bar:
         for _ in range(10):
             now[0] += 6

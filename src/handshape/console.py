@@ -13,39 +13,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from logging.handlers import MemoryHandler
 from pathlib import Path
-from textwrap import shorten
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
 from rich.text import Text
 
+from handshape.bars import Bar, NoBar, PlainBar, ToldBar, terminal_bar
 from handshape.errors import HandshapeError
 from handshape.notebook import NotebookBar, NotebookLine
-from handshape.screen import CONTROL, ROOM_FOR_LINES, Screen, visible, write_stdout
+from handshape.screen import CONTROL, Screen, visible, write_stdout
 
 Item = TypeVar("Item")
 
 EARLY_LINES = 10_000  # kept until there is a log file
-ROOM_FOR_NOTE, ROOM_OF_FIGURES, ROOM_OF_BAR = 70, 30, 8  # characters
-
-
-class Bar(Protocol):
-    """A progress bar in use."""
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        """Move on by ``steps``; ``note`` replaces the words behind the bar."""
 
 
 class Console:
@@ -166,23 +147,19 @@ class Console:
         """A bar with time left on a terminal; without one, a line where it is silent otherwise."""
         label = visible(label)
         if self._tells_progress and total > 0:
-            yield _ToldBar(self.emit, label, total)
+            yield ToldBar(self.emit, label, total)
         elif self.quiet or total <= 0:
-            yield _NoBar()
+            yield NoBar()
         elif self._notebook:
             try:
                 yield NotebookBar(self._notebook, label, total)
             finally:
                 self._notebook.show("")
         elif not self._screen.is_terminal:
-            yield _PlainBar(self._screen, label, total)
+            yield PlainBar(self._screen, label, total)
         else:
-            with Progress(
-                *_bar_columns(self._screen.rich.width), console=self._screen.rich, transient=True
-            ) as progress:
-                told = _shortened(label, self._screen.rich.width)
-                task = progress.add_task(escape(told), total=total, note="")
-                yield _RichBar(progress, task, self._screen.rich.width - cell_len(told) - ROOM_OF_FIGURES - ROOM_OF_BAR)
+            with terminal_bar(self._screen.rich, label, total) as bar:
+                yield bar
 
     def track(self, items: Sequence[Item], label: str) -> Iterator[Item]:
         """The items, one by one, with progress."""
@@ -260,97 +237,3 @@ def duration(seconds: float) -> str:
     if minutes < 2:
         return f"{round(seconds)} s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _bar_columns(width: int) -> list[ProgressColumn]:
-    """The parts of a bar that a terminal of ``width`` characters has room for."""
-    columns: list[ProgressColumn] = [
-        TextColumn("   {task.description}"),
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(table_column=Column(no_wrap=True)),
-        TextColumn("left"),
-    ]
-    if width >= ROOM_FOR_LINES:
-        columns.insert(1, BarColumn(bar_width=28))
-    if width >= ROOM_FOR_NOTE:
-        columns.append(TextColumn("{task.fields[note]}"))
-    return columns
-
-
-def _shortened(label: str, width: int) -> str:
-    """The words of a label for which there is room beside the figures, which tell more."""
-    return shorten(label, max(len("…"), width - ROOM_OF_FIGURES), placeholder="…")
-
-
-def _first_parts(note: str, room: int) -> str:
-    """As many parts of a note, which commas part, as there is room for; the first one always."""
-    parts = note.split(", ")
-    while len(parts) > 1 and cell_len(", ".join(parts)) > room:
-        parts.pop()
-    return ", ".join(parts)
-
-
-class _RichBar:
-    def __init__(self, progress: Progress, task: Any, room: int) -> None:
-        self._progress = progress
-        self._task = task
-        self._room = room  # for the note
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        fields: dict[str, Any] = {"note": escape(_first_parts(visible(note), self._room))} if note else {}
-        self._progress.update(self._task, advance=steps, **fields)
-
-
-class _PlainBar:
-    """Speaks where nothing was said for two seconds, and from then on for ten."""
-
-    FIRST_SECONDS, EVERY_SECONDS = 2.0, 10.0
-
-    def __init__(self, screen: Screen, label: str, total: int) -> None:
-        self._screen = screen
-        self._label = label
-        self._total = total
-        self._done = 0
-        self._start = time.monotonic()
-        self._first: tuple[float, int] | None = None  # when the first step was done, and how large it was
-        self._patience = self.FIRST_SECONDS
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        self._done += steps
-        now = time.monotonic()
-        since, first = self._first = self._first or (now, self._done)
-        is_silent = now - max(self._start, self._screen.shown_at) >= self._patience
-        if is_silent and first < self._done < self._total:
-            self._patience = self.EVERY_SECONDS
-            left = (
-                (now - since) / (self._done - first) * (self._total - self._done)
-            )  # the first step also starts things
-            told = f"{self._label}: {self._done:,} of {self._total:,}, {left:.0f} s left"
-            self._screen.line("", f"{told}; {note}" if note else told)
-
-
-class _ToldBar:
-    """Tells another program, at the beginning, at the end, and a few times a second in between."""
-
-    EVERY_SECONDS = 0.25
-
-    def __init__(self, emit: Callable[[dict[str, Any]], None], label: str, total: int) -> None:
-        self._emit = emit
-        self._label = label
-        self._total = total
-        self._done = 0
-        self._tell("")
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        self._done += steps
-        if self._done >= self._total or time.monotonic() - self._told_at >= self.EVERY_SECONDS:
-            self._tell(note)
-
-    def _tell(self, note: str) -> None:
-        self._told_at = time.monotonic()
-        self._emit({"progress": {"label": self._label, "done": self._done, "total": self._total, "note": note}})
-
-
-class _NoBar:
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        """Nothing is shown."""

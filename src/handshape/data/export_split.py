@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from handshape.console import Bar, Console
+from handshape.bars import Bar
+from handshape.console import Console
 from handshape.data.names import label_of
 from handshape.data.samples import ImageFolder, Sample
 from handshape.errors import RunError, SettingsError

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from handshape.console import Bar, Console
+from handshape.bars import Bar
+from handshape.console import Console
 from handshape.data.gathering import Gathering, Inspection, Readings
 from handshape.data.kept_readings import read_or_found
 from handshape.data.near_duplicates import thumbnail

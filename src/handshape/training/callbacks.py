@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from handshape.console import Bar, Console
+from handshape.bars import Bar
+from handshape.console import Console
 from handshape.errors import DivergedError
 from handshape.files import atomic_write, require_disk_space
 from handshape.model.streams import PixelStream

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handshape.console import Bar, Console
+from handshape.bars import Bar
+from handshape.console import Console
 from handshape.downloads import ANOTHER_CACHE
 from handshape.files import atomic_write, let_go, require_disk_space
 from handshape.model.streams import PixelStream

@@ -13,8 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.bars import Bar
 from handshape.config import TrainingSettings
-from handshape.console import Bar, Console
+from handshape.console import Console
 from handshape.devices import no_room_for_one
 from handshape.errors import DivergedError
 from handshape.model.streams import PixelStream

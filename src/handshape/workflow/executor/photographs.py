@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handshape.console import Bar, Console
+from handshape.bars import Bar
+from handshape.console import Console
 from handshape.data.gathering import Gathering, Inspection, Readings
 from handshape.data.kept_readings import read_or_found
 from handshape.data.reading import TINY_SIDE, inspected, unreadable
