@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -44,7 +45,9 @@ def copied(trunk: Any, weights: Sequence[NDArray[Any]] | None = None) -> Any:
     """
     import keras
 
+    state = random.getstate()  # a copy draws starting weights, and what is built later must not notice
     model = keras.models.clone_model(trunk)
+    random.setstate(state)
     set_precision(model, FULL)
     model.set_weights(trunk.get_weights() if weights is None else weights)
     return model

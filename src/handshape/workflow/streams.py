@@ -139,12 +139,11 @@ class PixelStreamTrainer:
 
     def prepare(self) -> PixelTrainer:
         """What trains the stream, the features that it needs computed."""
-        from handshape.training.phases import fine_tune_phase, head_phase
         from handshape.training.pixel_task import TrainingFiles
 
-        run, model = self._context.run, self._settings.model
+        run = self._context.run
         files = TrainingFiles(run.best_model, run.checkpoint, run.tensorboard) if run else TrainingFiles()
-        return self._trainer(self._split.train, files, (head_phase(model), fine_tune_phase(model)))
+        return self._trainer(self._split.train, files, self._phases)
 
     def train_head(self, trainer: PixelTrainer) -> None:
         """Phase one: the head, base frozen."""
@@ -205,6 +204,16 @@ class PixelStreamTrainer:
 
         self._features.compute(rows, rows[:0], self._context.console)
         return stream_probabilities(self._stream, self._features, rows)
+
+    def compute_features(self) -> None:
+        """Sends what both phases show through the frozen trunk."""
+        self._compute_features(self._split.train, self._phases)
+
+    @property
+    def _phases(self) -> tuple[Phase, Phase]:
+        from handshape.training.phases import fine_tune_phase, head_phase
+
+        return head_phase(self._settings.model), fine_tune_phase(self._settings.model)
 
     def _compute_features(self, rows: Rows, phases: Sequence[Phase]) -> None:
         """Sends through the frozen trunk what these phases show of these rows, and what they are judged by."""
