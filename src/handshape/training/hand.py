@@ -23,7 +23,7 @@ from handshape.training.tensorboard import TensorBoardWriter
 from handshape.training.weighting import wanted
 
 BATCH = 64
-MOST = 16_384  # hands an epoch shows, or an eighth; with half as many, accuracy fell by a point
+MOST = 16_384  # hands an epoch shows, or an eighth
 LINES = 10  # about epochs, of which there are many fast ones
 PREDICTED = 256  # images a call
 

@@ -22,7 +22,7 @@ from handshape.training.preparation import SMOOTHING, StreamTraining, hands_of_e
 from handshape.training.weighting import wanted
 
 BATCH = 128
-MOST = 8192  # hands an epoch shows, or an eighth; twice as many were not better
+MOST = 8192  # hands an epoch shows, or an eighth
 LINES = 10  # about epochs, of which there are many fast ones
 FLOOR = 1e-3  # of a feature's spread: what hardly varies is not blown up
 
