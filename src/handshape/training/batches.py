@@ -23,7 +23,7 @@ from handshape.training.features import Shown, TrunkFeatures
 from handshape.training.orders import stretch
 from handshape.training.phases import Phase
 
-TOGETHER = 2  # batches whose stored features stay in memory; around each row the system maps 64 KB of the file
+TOGETHER = 4  # batches whose stored features stay in memory; around each row the system maps 64 KB of the file
 STILL_SHARE = 0.25  # of the images are shown as they are, as often as with four stored views
 
 
