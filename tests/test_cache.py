@@ -14,7 +14,7 @@ from handshape.cache import IN_USE, KINDS, cached_folder, clear, clearing, conte
 from handshape.data import kept_readings
 from handshape.errors import SettingsError
 from handshape.hands import cache as hands_cache
-from handshape.workflow import pixel_options, streams
+from handshape.workflow import pixel_options
 
 MANY = 10**9
 
@@ -98,7 +98,7 @@ def kept_entry(home: Path, path: str, hours_ago: float, size: int = 100) -> Path
 @pytest.mark.parametrize(
     ("kind", "limit"),
     [
-        ("features", streams.FEATURES_KEPT),
+        ("features", kept_features.FEATURES_KEPT),
         (pixel_options.CACHE, pixel_options.KEPT),
         (kept_readings.KIND, kept_readings.KEPT),
         ("hands", hands_cache.LIMIT),

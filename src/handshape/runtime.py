@@ -236,7 +236,7 @@ def _why_no_processes(gpu: GpuSettings, backend: str, accelerator: str) -> str:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Around imports: what they make stays for good, and to look through it for garbage took a third of their time."""
+    """Around imports: what they make stays for good, and need not be looked through for garbage again and again."""
     was_on = gc.isenabled()
     gc.disable()
     try:

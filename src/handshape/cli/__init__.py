@@ -26,7 +26,7 @@ PIPE_CLOSED = 141  # what a shell reports for a program that ends by SIGPIPE
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    gc.set_threshold(10_000)  # every 700 new objects, as Python has it, takes a tenth of the time to the first epoch
+    gc.set_threshold(10_000)  # after every 700 new objects, as Python has it, is too often for so many that stay
     atexit.register(gc.freeze)  # else Python ends by looking through all objects of TensorFlow once more, 1.4 s
     parser = build_parser()
     options = parser.parse_args(arguments)

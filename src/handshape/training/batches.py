@@ -86,9 +86,8 @@ class StoredViews(Batches):
     """Views that went through the trunk beforehand."""
 
     def start_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-        data, views = self.data, self.data.features.views
-        self.order, self.views = _epoch(len(data.rows), self.phase, self.seed, epoch, views)
+        super().start_epoch(epoch)
+        self.views = _views(self.order, self.data.features.views, self.phase, self.seed, epoch)
 
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
         features = self.data.features
@@ -154,15 +153,14 @@ def views_to_show(rows: NDArray[np.integer], phases: Iterable[Phase], seed: int,
     shown = np.zeros(shape, bool)
     for phase in phases:
         for epoch in range(phase.epochs):
-            order, views = _epoch(len(rows), phase, seed, epoch, shape[0])
-            shown[views, rows[order]] = True
+            order = epoch_order(len(rows), phase, seed, epoch)
+            shown[_views(order, shape[0], phase, seed, epoch), rows[order]] = True
     return shown
 
 
-def _epoch(images: int, phase: Phase, seed: int, epoch: int, views: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The order of an epoch, and the view of each."""
-    order = epoch_order(images, phase, seed, epoch)
-    return order, np.random.default_rng([seed, phase.number, epoch, 1]).integers(views, size=len(order))
+def _views(order: NDArray[np.int64], views: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Which of so many views an epoch shows of each image in its order."""
+    return np.random.default_rng([seed, phase.number, epoch, 1]).integers(views, size=len(order))
 
 
 def epoch_order(images: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:

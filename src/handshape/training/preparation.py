@@ -20,9 +20,6 @@ SMOOTHING = 0.1
 MIN_STEPS = 30  # an epoch; small sets are gone through more often
 
 
-Drawn = tuple[NDArray[np.int64], np.random.Generator]
-
-
 @dataclass(frozen=True)
 class StreamTraining:
     """How a stream that sees hands alone is trained.
@@ -84,7 +81,9 @@ def prepared(network: Any, training: StreamTraining, steps: int, among: OneDevic
     return trained
 
 
-def hands_of_epoch(count: int, passes: int, most: int, seed: tuple[int, int], epoch: int) -> Drawn:
+def hands_of_epoch(
+    count: int, passes: int, most: int, seed: tuple[int, int], epoch: int
+) -> tuple[NDArray[np.int64], np.random.Generator]:
     """Which of so many hands an epoch, counted from 0, shows, in their order; and what draws whatever else it needs.
 
     Of more than ``most`` an epoch shows a part, the next one the next part.
