@@ -14,7 +14,7 @@ from handshape.cache import IN_USE, KINDS, cached_folder, clear, clearing, conte
 from handshape.data import kept_readings
 from handshape.errors import SettingsError
 from handshape.hands import cache as hands_cache
-from handshape.workflow import pixel_options
+from handshape.workflow import kept_features, pixel_options
 
 MANY = 10**9
 
