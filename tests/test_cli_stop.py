@@ -66,7 +66,7 @@ def test_ctrl_c_in_training_and_on_to_the_same_result(trained: Trained, handshap
     find_bundle(run)
 
 
-@pytest.mark.parametrize("step", ["dataset.check_folder", "train.split"])
+@pytest.mark.parametrize("step", ["loading.check_folder", "train.split"])
 def test_ctrl_c_before_the_run_leaves_nothing(step, drawn, handshape, stopped_at, tmp_path):
     with stopped_at(step, KeyboardInterrupt()):
         outcome = handshape("train", drawn, "--out", tmp_path / "runs", *assignments())
