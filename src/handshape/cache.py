@@ -50,6 +50,7 @@ KINDS = (
     Kind("features", "what the frozen layers say of photographs", "features/*", 2_000_000_000),
     Kind("hands", "hands found in photographs", "hands/found-*", 2_000_000_000),
     Kind("batch_sizes", "batch sizes that were tried on a GPU", "batch_sizes/*", 1_000_000),
+    Kind("compiled", "networks as they were compiled for a GPU", "compiled/*", 1_000_000_000),
     Kind("pictures", "pictures of the data set that a program has open", "pictures/*"),
     Kind("downloads", "public sets whose download broke off", "sets/*"),
     Kind("introductions", "which of Handshape's models were introduced", "ready/*"),

@@ -91,6 +91,14 @@ def peak_memory_of(backend: str) -> float | None:
     return None if peak is None else peak / 2**20
 
 
+def keep_compiled(folder: Path) -> None:
+    """Has JAX keep there what it compiles, which takes seconds a network, and look there before; yours comes first."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a backend's error says that the device's memory ran out."""
     text = f"{type(error).__name__}: {error}".lower()

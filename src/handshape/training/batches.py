@@ -60,13 +60,18 @@ class Batches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of an epoch, counted from 0; a callback says which, because Keras' own hook runs ahead."""
         self.epoch = epoch
-        self.order = epoch_order(len(self.data.rows), self.phase, self.seed, epoch)
+        self.order = self.filled(epoch_order(len(self.data.rows), self.phase, self.seed, epoch))
+        self.calls = self.among.calls(self.batch_size, len(self.order))
+
+    def filled(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What stands in an epoch's order, as batches are made of it."""
+        return self.among.filled(order, self.batch_size)
 
     def __len__(self) -> int:
-        return -(-len(self.order) // self.batch_size)
+        return len(self.calls)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
-        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        part = self.calls[index]
         chosen = self.order[part]
         inputs = self.inputs(self.data.rows[chosen], part, index)
         return self.among.padded(inputs, len(chosen)), *self.among.share(self.data.targets[chosen])
@@ -83,40 +88,29 @@ class Batches(keras.utils.PyDataset):
 
 
 class StoredViews(Batches):
-    """Views that went through the trunk beforehand."""
+    """Views that went through the trunk beforehand; where they are kept on a device, places alone go there."""
+
+    def __init__(self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, among: OneDevice) -> None:
+        features = data.features
+        self.stored = features.cut if phase.inputs == "cut" else features.pooled
+        self._places = np.empty(self.stored.shape[1], np.int32)
+        self._places[data.rows] = np.arange(len(data.rows), dtype=np.int32)
+        self._kept = among.kept(self.stored[view, data.rows] for view in range(features.views))
+        super().__init__(data, batch_size, phase, seed, among)
 
     def start_epoch(self, epoch: int) -> None:
         super().start_epoch(epoch)
-        self.views = _views(self.order, self.data.features.views, self.phase, self.seed, epoch)
-
-    def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> NDArray[Any]:
-        features = self.data.features
-        stored = features.cut if self.phase.inputs == "cut" else features.pooled
-        mine = self.among.own(len(rows))
-        if index % TOGETHER == 0:
-            features.let_go()
-        return stored[self.views[part][mine], rows[mine]].astype(np.float32)
-
-
-class ResidentViews(StoredViews):
-    """Stored views in the memory of a JAX device: of a batch, its places alone go there.
-
-    Raises:
-        Exception: what the backend raises where that memory is too small.
-    """
-
-    def __init__(self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, among: OneDevice) -> None:
-        super().__init__(data, batch_size, phase, seed, among)
-        stored = data.features.cut if phase.inputs == "cut" else data.features.pooled
-        kept = (np.ascontiguousarray(stored[view, data.rows]) for view in range(data.features.views))
-        self._resident = keras.ops.concatenate([keras.ops.convert_to_tensor(view) for view in kept])
-        data.features.let_go()
-        self._places = np.empty(len(data.features.cells), np.int32)
-        self._places[data.rows] = np.arange(len(data.rows), dtype=np.int32)
+        shown = self.phase.shown(len(self.data.rows))
+        self.views = self.filled(_views(shown, self.data.features.views, self.phase, self.seed, epoch))
 
     def inputs(self, rows: NDArray[np.integer], part: slice, index: int) -> Any:
-        places = self.views[part] * len(self.data.rows) + self._places[rows]
-        return keras.ops.cast(keras.ops.take(self._resident, places.astype(np.int32), axis=0), "float32")
+        views = self.views[part]
+        if self._kept is not None:
+            return (views * len(self.data.rows) + self._places[rows]).astype(np.int32), self._kept
+        mine = self.among.own(len(rows))
+        if index % TOGETHER == 0:
+            self.data.features.let_go()
+        return self.stored[views[mine], rows[mine]].astype(np.float32)
 
 
 class FreshViews(Batches):
@@ -154,13 +148,13 @@ def views_to_show(rows: NDArray[np.integer], phases: Iterable[Phase], seed: int,
     for phase in phases:
         for epoch in range(phase.epochs):
             order = epoch_order(len(rows), phase, seed, epoch)
-            shown[_views(order, shape[0], phase, seed, epoch), rows[order]] = True
+            shown[_views(len(order), shape[0], phase, seed, epoch), rows[order]] = True
     return shown
 
 
-def _views(order: NDArray[np.int64], views: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Which of so many views an epoch shows of each image in its order."""
-    return np.random.default_rng([seed, phase.number, epoch, 1]).integers(views, size=len(order))
+def _views(shown: int, views: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Which of so many views an epoch that shows so many images shows of each, in its order."""
+    return np.random.default_rng([seed, phase.number, epoch, 1]).integers(views, size=shown)
 
 
 def epoch_order(images: int, phase: Phase, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -7,8 +7,9 @@ are those of one device. Only fits are shared: before and after, every process c
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -16,18 +17,40 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from handshape.console import Console
 from handshape.distributed import gloo_hidden, is_joined, is_lost_worker, lost_worker, meet
 from handshape.errors import RuntimeUnavailableError
 from handshape.runtime import Runtime, is_out_of_memory, native_chatter_hidden
+from handshape.training.many_steps import ManySteps
 
 Array: TypeAlias = NDArray[Any]
 
 
 class OneDevice:
-    """A fit that this process computes alone, on one device: everything stays as it is."""
+    """A fit that this process computes alone, on one device: everything stays as it is.
+
+    Attributes:
+        steps: that are one call at most.
+    """
+
+    steps = 1
+
+    def calls(self, batch: int, total: int) -> list[slice]:
+        """Which parts of an epoch of so many examples are a call each: whole batches, then what is left."""
+        whole = total - total % batch
+        bounds = [*range(0, whole, self.steps * batch), whole, total]
+        return [slice(*part) for part in itertools.pairwise(bounds) if part[0] < part[1]]
 
     def expect(self, batch: int, total: int) -> None:
         """Says before the fit that batches of so many are made of so many."""
+
+    def filled(self, order: Array, batch: int) -> Array:
+        """An epoch's order, and whatever stands in that order, as batches are made of it."""
+        return order
+
+    def kept(self, parts: Iterable[Array]) -> Any:
+        """These arrays, one after another, in the device's memory; None where they stay in the host's."""
+        return None
 
     def own(self, count: int) -> slice | NDArray[np.int64]:
         """Which of a batch of so many this process prepares."""
@@ -66,6 +89,48 @@ class OneDevice:
     def apart(self) -> Iterator[None]:
         """Inside the scope, around what this process computes for itself."""
         yield
+
+
+class OneAccelerator(OneDevice):
+    """A fit on one device of JAX with a memory of its own: what is learned from lies there, many steps are one call."""
+
+    steps = 1024  # some seconds, in which Ctrl-C is not heard
+
+    def __init__(self, console: Console) -> None:
+        self.batch = 1
+        self._console = console
+
+    def expect(self, batch: int, total: int) -> None:
+        """See :class:`OneDevice`."""
+        self.batch = batch
+
+    def filled(self, order: Array, batch: int) -> Array:
+        """See :class:`OneDevice`; the first fill up the last batch, as for another size all is compiled anew."""
+        missing = -len(order) % batch
+        return np.concatenate([order, order[:missing]]) if missing < len(order) else order
+
+    def kept(self, parts: Iterable[Array]) -> Any:
+        """See :class:`OneDevice`; also None, and batches are calls, where that memory is too small."""
+        try:
+            return keras.ops.concatenate([keras.ops.convert_to_tensor(part) for part in parts])
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._console.detail("The device's memory does not hold the features; they go there batch by batch")
+            self.steps = 1
+            return None
+
+    def spread(self, network: Any) -> Any:
+        """See :class:`OneDevice`."""
+        return ManySteps(super().spread(network), self)
+
+    def in_place(self, model: Any) -> Any:
+        """See :class:`OneDevice`."""
+        return ManySteps(model, self)
+
+    def validation(self, inputs: Array, targets: Array, batch: int) -> Any:
+        """See :class:`OneDevice`; in the batches that are learned from, since a call has them."""
+        return _Shares(self, (keras.ops.convert_to_tensor(inputs), targets), self.batch)
 
 
 class ManyDevices(OneDevice):
@@ -155,11 +220,19 @@ class ManyDevices(OneDevice):
         return np.unique(np.concatenate([np.arange(size)[index] for index in places.values()]))
 
 
-def sharing(runtime: Runtime) -> OneDevice:
-    """How the next fit is computed: over all devices where there is more than one; waits for the other processes."""
+def sharing(runtime: Runtime, console: Console) -> OneDevice:
+    """How the next fit is computed: over all devices where there is more than one; waits for the other processes.
+
+    Args:
+        runtime: of this process.
+        console: says where a device's memory does not hold what is learned from.
+    """
     meet()
-    is_shared = runtime.backend == "jax" and (is_joined() or len(keras.distribution.list_devices()) > 1)
-    return ManyDevices() if is_shared else OneDevice()
+    if runtime.backend != "jax":
+        return OneDevice()
+    if is_joined() or len(keras.distribution.list_devices()) > 1:
+        return ManyDevices()
+    return OneDevice() if runtime.on_cpu else OneAccelerator(console)
 
 
 class _Spread(keras.Model):
@@ -187,16 +260,16 @@ class _Following(keras.callbacks.Callback):
 
 
 class _Shares(keras.utils.PyDataset):
-    """Arrays in their order, in batches of which this process gives its part."""
+    """Arrays in their order, call by call, of which this process gives its part."""
 
-    def __init__(self, among: ManyDevices, arrays: tuple[Array, ...], batch: int) -> None:
+    def __init__(self, among: OneDevice, arrays: tuple[Array, ...], batch: int) -> None:
         super().__init__()
         self.among, self.arrays, self.batch = among, arrays, batch
         among.expect(batch, len(arrays[0]))
 
     def __len__(self) -> int:
-        return -(-len(self.arrays[0]) // self.batch)
+        return len(self.among.calls(self.batch, len(self.arrays[0])))
 
     def __getitem__(self, index: int) -> tuple[Array, ...]:
-        part = slice(index * self.batch, (index + 1) * self.batch)
+        part = self.among.calls(self.batch, len(self.arrays[0]))[index]
         return self.among.share(*(array[part] for array in self.arrays))

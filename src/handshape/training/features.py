@@ -138,8 +138,9 @@ class TrunkFeatures:
             images, affines = self.augmenter.vary(part, rng)
             mine = missing[part]
             if mine.any():
-                part = part[mine]
-                self.pooled[view, part], self.cut[view, part] = trunk(images[mine], affines[mine])
+                if not mine.all():
+                    part, images, affines = part[mine], images[mine], affines[mine]
+                self.pooled[view, part], self.cut[view, part] = trunk(images, affines)
                 bar.advance(len(part))
             self.let_go()
 

@@ -87,13 +87,13 @@ def _train_hand(
     batch: int, network: Any, hands: SeenHands, training: StreamTraining, console: Console, followed: Followed | None
 ) -> None:
     classes = network.output.shape[-1]
-    among, passes = sharing(training.runtime), training.passes(steps_of(hands.targets, batch))
+    among, passes = sharing(training.runtime, console), training.passes(steps_of(hands.targets, batch))
     batches = _Hands(hands, classes, training.seed, among, batch, passes)
     epochs = training.settings.epochs
     noting, closing = _noting(followed)
     validation = _Hands(followed.validation, classes, training.seed, among, batch) if noting and followed else None
     with console.progress("Hand stream, epoch", epochs) as bar, closing, among.scope():
-        trained = prepared(network, training, len(batches), among)
+        trained = prepared(network, training, steps_of(batches.order, batch), among)
         lines = EpochLines(bar, epochs, console, LINES)
         finite = FiniteLoss("The training of the hand stream", "hand_stream.learning_rate")
         callbacks = [*among.following(network), EpochOrder(batches), finite, *noting, lines, *training.also]
@@ -146,23 +146,28 @@ class _Hands(keras.utils.PyDataset):
         super().__init__()
         self.hands, self.seed, self.among, self.batch, self.passes = hands, seed, among, batch, passes
         self.targets = wanted(hands.targets, classes)
+        parts = (hands.rows[start : start + MOST] for start in range(0, len(hands.rows), MOST))
+        self._kept = among.kept(hands.features[part] for part in parts)
         self.start_epoch(0)
         among.expect(batch, len(self.order))
 
     def start_epoch(self, epoch: int) -> None:
         self.order, _ = hands_of_epoch(len(self.targets), self.passes, MOST, (self.seed, 4), epoch)
+        self.calls = self.among.calls(self.batch, len(self.order))
 
     def close(self) -> None:
         """Lets go of the hands: TensorFlow keeps batches alive, and many trainings in a process add up."""
         self.hands = replace(self.hands, features=self.hands.features[:0])
 
     def __len__(self) -> int:
-        return steps_of(self.order, self.batch)
+        return len(self.calls)
 
-    def __getitem__(self, index: int) -> tuple[Floats, ...]:
-        chosen = self.order[index * self.batch : (index + 1) * self.batch]
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        chosen = self.order[self.calls[index]]
         mine = chosen[self.among.own(len(chosen))]
+        known = self.targets[mine], self.hands.weights[mine]
+        if self._kept is not None:
+            return (mine.astype(np.int32), self._kept), *known
         features = self.hands.features[self.hands.rows[mine]].astype(np.float32)
         let_go(self.hands.features)
-        parts = features, self.targets[mine], self.hands.weights[mine]
-        return tuple(self.among.padded(part, len(chosen)) for part in parts)
+        return tuple(self.among.padded(part, len(chosen)) for part in (features, *known))

@@ -69,11 +69,11 @@ def _train_landmarks(
     console: Console,
     validation: Hands | None,
 ) -> None:
-    among, passes = sharing(training.runtime), training.passes(steps_of(hands.targets, batch))
+    among, passes = sharing(training.runtime, console), training.passes(steps_of(hands.targets, batch))
     batches = _AugmentedHands(hands, stream.classes, training.seed, among, batch, passes)
     epochs = training.settings.epochs
     with console.progress("Landmark stream, epoch", epochs) as bar, closing(batches), among.scope():
-        trained = prepared(stream.head, training, len(batches), among)
+        trained = prepared(stream.head, training, steps_of(batches.order, batch), among)
         also: Callable[[], dict[str, float]] = dict
         if validation is not None and len(validation.targets):
             also = partial(_measured, stream, validation)
@@ -111,6 +111,7 @@ class _AugmentedHands(keras.utils.PyDataset):
                 self._prepared[number] = self._ahead.submit(self._prepare, number)
         self._prepared = {number: each for number, each in self._prepared.items() if number >= epoch}
         self.order, self.features = self._prepared[epoch].result()
+        self.calls = self.among.calls(self.batch, len(self.order))
 
     def _prepare(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         order, rng = hands_of_epoch(len(self.targets), self.passes, MOST, (self.seed, 3), epoch)
@@ -123,9 +124,9 @@ class _AugmentedHands(keras.utils.PyDataset):
         self.features = self.features[:0].copy()
 
     def __len__(self) -> int:
-        return steps_of(self.order, self.batch)
+        return len(self.calls)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
-        part = slice(index * self.batch, (index + 1) * self.batch)
+        part = self.calls[index]
         chosen = self.order[part]
         return self.among.share(self.features[part], self.targets[chosen], self.hands.weights[chosen])

@@ -21,7 +21,7 @@ from handshape.errors import DivergedError
 from handshape.model.streams import PixelStream
 from handshape.precision import FULL, set_precision
 from handshape.runtime import Runtime, accelerator_peak_mib, is_out_of_memory
-from handshape.training.batches import Batches, FreshViews, ResidentViews, StoredViews, TrainingRows
+from handshape.training.batches import Batches, FreshViews, StoredViews, TrainingRows
 from handshape.training.callbacks import (
     BestModel,
     Checkpoint,
@@ -127,13 +127,13 @@ class PixelTrainer:
             set_precision(model, precision)
 
     def _fit(self, phase: Phase, bar: Bar) -> None:
-        among = sharing(self.runtime)
+        among = sharing(self.runtime, self.console)
         with among.scope():
             self._fit_among(among, phase, bar)
 
     def _fit_among(self, among: OneDevice, phase: Phase, bar: Bar) -> None:
         network = phase.model(self.stream)
-        model = folded(network) if self.options.folds else among.in_place(network)
+        model = among.in_place(folded(network) if self.options.folds else network)
         model.dtype_policy = network.dtype_policy  # by which the loss is scaled
         _seed_dropout(model, self.options.seed, phase)
         model.compile(
@@ -147,8 +147,6 @@ class PixelTrainer:
         self._gauges.watch(batches)
         rows = self.data.validation
         shown, wanted = plain_inputs(self.data.features, rows, phase.inputs), self._one_hot(rows)
-        if self._keeps_on_device(among):
-            shown, wanted = keras.ops.convert_to_tensor(shown), keras.ops.convert_to_tensor(wanted)
         callbacks = [*among.following(network), *self._callbacks(batches, bar, phase)]
         with ExitStack() as ending:
             ending.callback(self._gauges.stop)
@@ -204,19 +202,12 @@ class PixelTrainer:
     def _batches(self, phase: Phase, among: OneDevice) -> Batches:
         data, size, seed = self.data, self.state.batch_size, self.options.seed
         rows = TrainingRows(data.features, data.train, self._one_hot(data.train) if data.soft is None else data.soft)
-        if not data.features.augmenter.settings.views:
+        is_fresh = not data.features.augmenter.settings.views
+        if is_fresh or self.options.settings.profile_steps:  # made as they are needed; a trace is of steps
+            among.steps = 1
+        if is_fresh:
             return FreshViews(rows, size, phase, seed, among, self.runtime)
-        if self._keeps_on_device(among):
-            try:
-                return ResidentViews(rows, size, phase, seed, among)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                self.console.detail("The device's memory does not hold the features; they go there batch by batch")
         return StoredViews(rows, size, phase, seed, among)
-
-    def _keeps_on_device(self, among: OneDevice) -> bool:
-        return self.runtime.backend == "jax" and not self.runtime.on_cpu and type(among) is OneDevice
 
     def _peak_memory(self) -> dict[str, float]:
         peak = accelerator_peak_mib(self.runtime)
@@ -282,7 +273,7 @@ def plain_inputs(features: TrunkFeatures, rows: Rows, kind: str) -> NDArray[np.f
 
 def _seed_dropout(model: keras.Model, seed: int, phase: Phase) -> None:
     """Each phase draws its own numbers: a run stopped between the phases goes on as if it had not been."""
-    for layer in model.layers:
+    for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Dropout) and layer.rate:  # without one it draws nothing
             layer.seed_generator.state.assign([seed + phase.number, 0])
 

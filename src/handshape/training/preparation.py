@@ -66,10 +66,11 @@ def prepared(network: Any, training: StreamTraining, steps: int, among: OneDevic
         among: the devices that share the work.
     """
     trained = among.spread(network)
-    dropouts = [layer for layer in trained._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
-    for number, layer in enumerate(dropouts):
-        if layer.rate:  # else it draws nothing
-            layer.seed_generator.state.assign([training.seed, number])
+    layers = {layer.name: layer for layer in trained._flatten_layers()}
+    dropouts = [layer.name for layer in network._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
+    for number, name in enumerate(dropouts):
+        if layers[name].rate:  # else it draws nothing
+            layers[name].seed_generator.state.assign([training.seed, number])
     trained.compile(
         optimizer=training.optimizer(training.settings.epochs * steps),
         loss=training.loss,

@@ -28,7 +28,7 @@ class Trunk(Protocol):
     """Images to what the trunk makes of them; several threads may call it."""
 
     def __call__(self, images: Images, affines: NDArray[np.float32] | None = None) -> Features:
-        """Pooled features [N, 1280], and those where the tail begins, [N, h, w, c].
+        """Pooled features [N, 1280], and those where the tail begins, [N, h, w, c], as they are stored, or in float32.
 
         Args:
             images: [N, S, S, 3].
@@ -91,11 +91,12 @@ class _KerasTrunk:
 
     def __call__(self, images: Images, affines: NDArray[np.float32] | None = None) -> Features:
         def run(rows: NDArray[np.int64]) -> Features:
-            return self._run(images[rows], None if affines is None else affines[rows])
+            part = slice(rows[0], rows[-1] + 1)  # they follow one another, and a slice copies nothing
+            return self._run(images[part], None if affines is None else affines[part])
 
         with self._one_at_a_time:
             parts = self._calls.run(run, np.arange(len(images)))
-            pooled, cut = (np.concatenate(each) for each in zip(*parts, strict=True))
+            pooled, cut = (each[0] if len(each) == 1 else np.concatenate(each) for each in zip(*parts, strict=True))
             if not (np.isfinite(pooled).all() and np.isfinite(cut).all()):
                 self._go_on_in_float32()
                 return self(images, affines)
@@ -107,7 +108,7 @@ class _KerasTrunk:
             said = self._plain.predict_on_batch(shown)
         else:
             said = self._moving.predict_on_batch([shown, _filled_up(affines)])
-        pooled, cut = (np.asarray(each, np.float32)[: len(images)] for each in said)
+        pooled, cut = (each[: len(images)] for each in said)
         return pooled, cut
 
     def _compute_in(self, precision: str) -> None:
@@ -117,8 +118,12 @@ class _KerasTrunk:
         self._precision = precision
         image = keras.Input(self._model.input.shape[1:], dtype="uint8", name="stored_image")
         affine = keras.Input((8,), name="affine")
-        self._plain = keras.Model(image, self._model(keras.ops.cast(image, "float32")))
-        self._moving = keras.Model([image, affine], self._model(keras.ops.cast(moved(image, affine), "float32")))
+
+        def features(shown: Any) -> list[Any]:
+            return [keras.ops.cast(each, "float16") for each in self._model(keras.ops.cast(shown, "float32"))]
+
+        self._plain = keras.Model(image, features(image))
+        self._moving = keras.Model([image, affine], features(moved(image, affine)))
 
     def _go_on_in_float32(self) -> None:
         if self._precision == FULL:
@@ -134,4 +139,4 @@ class _KerasTrunk:
 def _filled_up(values: NDArray[Any]) -> NDArray[Any]:
     """Repeats the last one up to a power of two, since a network is compiled anew for every other number."""
     missing = (1 << (len(values) - 1).bit_length()) - len(values)
-    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
+    return values if not missing else np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import version
 
+from handshape.cache import cached_folder
 from handshape.config import GpuSettings
 from handshape.console import Console
+from handshape.devices import keep_compiled
 from handshape.errors import HandshapeError
 from handshape.machine import memory_trimmer
 from handshape.runtime import Runtime, choose_runtime, native_chatter_hidden, start_runtime
@@ -76,6 +79,8 @@ class Context:
         for decision in runtime.decisions:
             self.console.log(str(decision))
         start_runtime(runtime, self.gpu, seed=0)
+        if runtime.backend == "jax" and not runtime.on_cpu:
+            keep_compiled(cached_folder("compiled", f"{runtime.accelerator} {version('jax')}".replace("/", " ")))
         return runtime
 
     def within(self, run: Run) -> Context:
