@@ -179,8 +179,7 @@ def pixels(stream: str, runtime: Runtime) -> Any:
         rng.exponential(1.0, (2, IMAGES, *output.shape[1:])).astype(np.float16) for output in made.trunk.outputs
     )
     features: Any = SimpleNamespace(
-        pooled=pooled,
-        cut=cut,
+        read=lambda name, views, rows: {"pooled": pooled, "cut": cut}[name][views, rows],
         views=2,
         augmenter=SimpleNamespace(settings=SimpleNamespace(views=2)),
         let_go=lambda: None,

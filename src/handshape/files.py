@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import mmap
 import os
 import shutil
 import stat
@@ -14,8 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
-
-from numpy.typing import NDArray
 
 from handshape.errors import ModelError, RunError
 
@@ -196,17 +193,6 @@ def why(error: Exception) -> str:
     """The reason an error gives, to end a sentence with."""
     system = getattr(error, "strerror", None)
     return system.lower() if system else str(error).rstrip(".") or type(error).__name__
-
-
-def let_go(*arrays: NDArray[Any]) -> None:
-    """Frees the memory of memory-mapped arrays that were looked at, or written; other arrays stay.
-
-    Their files hold it all, and the system what it has room for: reading on costs next to nothing.
-    """
-    for array in arrays:
-        mapped = getattr(array, "_mmap", None)
-        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
-            mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def require_disk_space(folder: Path, size: int, remedy: str = REMEDY) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from handshape.files import let_go
+from handshape.mapped import let_go
 
 BLOCK = 2048  # rows at a time
 TINY = 1e-6  # spread of a column below which it says nothing

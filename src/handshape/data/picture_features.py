@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handshape.data.store import Store
-from handshape.files import let_go
+from handshape.mapped import let_go
 
 SIDE, CELL, DIRECTIONS = 32, 4, 8  # pixels of the picture, pixels of a cell, directions of edges
 MAX_STRENGTH = 0.3  # of a cell's strength that one direction may have

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
-from handshape.files import let_go
 from handshape.hands.inputs import Inputs
+from handshape.mapped import let_go
 from handshape.model.networks import Network
 
 CHUNK = 128  # images a call, so that memory stays flat however many there are

@@ -23,7 +23,6 @@ from handshape.training.features import Shown, TrunkFeatures
 from handshape.training.orders import stretch
 from handshape.training.phases import Phase
 
-TOGETHER = 4  # batches whose stored features stay in memory; around each row the system maps 64 KB of the file
 STILL_SHARE = 0.25  # of the images are shown as they are, as often as with four stored views
 
 
@@ -91,11 +90,10 @@ class StoredViews(Batches):
     """Views that went through the trunk beforehand; where they are kept on a device, places alone go there."""
 
     def __init__(self, data: TrainingRows, batch_size: int, phase: Phase, seed: int, among: OneDevice) -> None:
-        features = data.features
-        self.stored = features.cut if phase.inputs == "cut" else features.pooled
-        self._places = np.empty(self.stored.shape[1], np.int32)
+        self._places = np.empty(1 + data.rows.max(), np.int32)
         self._places[data.rows] = np.arange(len(data.rows), dtype=np.int32)
-        self._kept = among.kept(self.stored[view, data.rows] for view in range(features.views))
+        views = range(data.features.views)
+        self._kept = among.kept(data.features.read(phase.inputs, view, data.rows) for view in views)
         super().__init__(data, batch_size, phase, seed, among)
 
     def start_epoch(self, epoch: int) -> None:
@@ -108,9 +106,7 @@ class StoredViews(Batches):
         if self._kept is not None:
             return (views * len(self.data.rows) + self._places[rows]).astype(np.int32), self._kept
         mine = self.among.own(len(rows))
-        if index % TOGETHER == 0:
-            self.data.features.let_go()
-        return self.stored[views[mine], rows[mine]].astype(np.float32)
+        return self.data.features.read(self.phase.inputs, views[mine], rows[mine]).astype(np.float32)
 
 
 class FreshViews(Batches):

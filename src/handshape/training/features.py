@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from handshape.bars import Bar
 from handshape.console import Console
 from handshape.downloads import ANOTHER_CACHE
-from handshape.files import atomic_write, let_go, require_disk_space
+from handshape.files import atomic_write, require_disk_space
+from handshape.mapped import RowReader, let_go
 from handshape.model.streams import PixelStream
 from handshape.runtime import Runtime
 from handshape.training.augment import Augmenter
@@ -64,6 +65,8 @@ class TrunkFeatures:
         self.pooled, self.cut = (
             _opened(folder / f"{name}.npy", shape) for name, shape in zip(("pooled", "cut"), shapes, strict=True)
         )
+        named = {"pooled": self.pooled, "cut": self.cut}
+        self._rows = {name: RowReader(array.reshape(-1, *array.shape[2:])) for name, array in named.items()}
         self._done = self._read_done()
 
     def renewed(self, stream: PixelStream, rows: Rows) -> TrunkFeatures:
@@ -78,6 +81,10 @@ class TrunkFeatures:
         made._weights, made._trunk = self._weights, self._trunk
         made._take_plain(self)
         return made
+
+    def read(self, name: str, views: Rows | int, rows: Rows) -> NDArray[np.float16]:
+        """The ``pooled`` features, [n, 1280], or the ``cut``, [n, h, w, c], of views [n], or of one, of images [n]."""
+        return self._rows[name][views * len(self.cells) + rows]
 
     def let_go(self) -> None:
         """Frees the memory of what was looked at; it stays on the disk."""
@@ -119,9 +126,8 @@ class TrunkFeatures:
         known = np.zeros_like(self._done)
         known[0] = other._done[0] & ~self._done[0]
         for part in _chunks(np.flatnonzero(known[0])):
-            self.pooled[0, part], self.cut[0, part] = other.pooled[0, part], other.cut[0, part]
+            self.pooled[0, part], self.cut[0, part] = other.read("pooled", 0, part), other.read("cut", 0, part)
             self.let_go()
-            other.let_go()
         if known.any():
             self._keep_done(known)
 

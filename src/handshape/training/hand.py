@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handshape.console import Console
-from handshape.files import let_go
+from handshape.mapped import RowReader
 from handshape.model.streams import HandStream
 from handshape.training.callbacks import EpochLines, EpochOrder, FiniteLoss, History, TensorBoardScalars
 from handshape.training.checkpoints import TrainingState
@@ -115,10 +115,9 @@ def hand_probabilities(stream: HandStream, features: NDArray[np.floating], rows:
 
 def _in_parts(network: Any, features: NDArray[np.floating], rows: Rows | None) -> Floats:
     def run(part: Rows) -> Floats:
-        said = np.asarray(network.predict_on_batch(features[part].astype(np.float32)))
-        let_go(features)
-        return said
+        return np.asarray(network.predict_on_batch(reader[part].astype(np.float32)))
 
+    reader = RowReader(features)
     parts = Calls(PREDICTED).run(run, np.arange(len(features)) if rows is None else rows)
     return np.concatenate([np.empty((0, network.output.shape[-1]), np.float32), *parts])
 
@@ -146,8 +145,9 @@ class _Hands(keras.utils.PyDataset):
         super().__init__()
         self.hands, self.seed, self.among, self.batch, self.passes = hands, seed, among, batch, passes
         self.targets = wanted(hands.targets, classes)
+        self._features = RowReader(hands.features)
         parts = (hands.rows[start : start + MOST] for start in range(0, len(hands.rows), MOST))
-        self._kept = among.kept(hands.features[part] for part in parts)
+        self._kept = among.kept(self._features[part] for part in parts)
         self.start_epoch(0)
         among.expect(batch, len(self.order))
 
@@ -158,6 +158,7 @@ class _Hands(keras.utils.PyDataset):
     def close(self) -> None:
         """Lets go of the hands: TensorFlow keeps batches alive, and many trainings in a process add up."""
         self.hands = replace(self.hands, features=self.hands.features[:0])
+        self._features = RowReader(self.hands.features)
 
     def __len__(self) -> int:
         return len(self.calls)
@@ -168,6 +169,5 @@ class _Hands(keras.utils.PyDataset):
         known = self.targets[mine], self.hands.weights[mine]
         if self._kept is not None:
             return (mine.astype(np.int32), self._kept), *known
-        features = self.hands.features[self.hands.rows[mine]].astype(np.float32)
-        let_go(self.hands.features)
+        features = self._features[self.hands.rows[mine]].astype(np.float32)
         return tuple(self.among.padded(part, len(chosen)) for part in (features, *known))

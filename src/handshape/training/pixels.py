@@ -266,9 +266,7 @@ def stream_probabilities(stream: PixelStream, features: TrunkFeatures, rows: Row
 
 def plain_inputs(features: TrunkFeatures, rows: Rows, kind: str) -> NDArray[np.float32]:
     """Features of images as they are, of the ``cut`` or ``pooled``."""
-    chosen = np.asarray((features.cut if kind == "cut" else features.pooled)[0, rows], np.float32)
-    features.let_go()
-    return chosen
+    return features.read(kind, 0, rows).astype(np.float32)
 
 
 def _seed_dropout(model: keras.Model, seed: int, phase: Phase) -> None:

@@ -15,9 +15,9 @@ from handshape.data.splits import Rows, Split
 from handshape.evaluation.habits import find_habits
 from handshape.evaluation.mirror import MirrorTest, run_mirror_test
 from handshape.evaluation.slices import Slice, Slices, cut_slices, mean_luminance
-from handshape.files import let_go
 from handshape.hands.inputs import enough_pixels, load_photograph, view_of, with_hands
 from handshape.hands.search import without_search
+from handshape.mapped import let_go
 from handshape.model.decisions import Thresholds, is_negative_name
 from handshape.reporting.advice import Advice, ClassFindings, advise
 from handshape.reporting.verdict import Evidence, Verdict, verdict_on
