@@ -1,7 +1,9 @@
 """What a backend sees and how its memory is shared, on machines that are pretended."""
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -159,3 +161,14 @@ def test_memory_is_described(backend, settings, total, choice, told, monkeypatch
 
 def test_a_cpu_has_no_memory_to_share():
     assert describe_memory(GpuSettings(memory_limit_mb=100), "jax", None)[0] == "off"
+
+
+@pytest.mark.parametrize("own", ["", "elsewhere"])
+def test_what_jax_compiles_is_kept_unless_somebody_keeps_it_already(own: str, tmp_path: Path):
+    pytest.importorskip("jax")
+    code = "import sys, pathlib, jax, handshape.devices as d; d.keep_compiled(pathlib.Path(sys.argv[1])); "
+    code += "print(jax.config.jax_compilation_cache_dir)"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | ({"JAX_COMPILATION_CACHE_DIR": own} if own else {})
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (own or str(tmp_path))
