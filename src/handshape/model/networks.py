@@ -31,8 +31,22 @@ class KerasNetwork:
         return np.asarray(self._outputs(inputs)["features"], np.float32)
 
     def _outputs(self, inputs: Inputs) -> Any:
+        import keras
+
         values = [each.astype(np.float32) for each in inputs.by_channels(self._channels)]
-        return self._model.predict_on_batch(values[0] if len(values) == 1 else values)
+        if keras.backend.backend() == "jax":
+            values = [filled_up(each) for each in values]
+        said = self._model.predict_on_batch(values[0] if len(values) == 1 else values)
+        return {name: value[: len(inputs)] for name, value in said.items()}
+
+
+def filled_up(values: NDArray[Any]) -> NDArray[Any]:
+    """Repeats the last of [N, …] up to a power of two: JAX compiles a network anew for every number of images.
+
+    On a GPU that takes some ten seconds each.
+    """
+    missing = (1 << (len(values) - 1).bit_length()) - len(values)
+    return values if not missing else np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
 
 
 class LiteRtNetwork:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from handshape import litert
 from handshape.console import Console
 from handshape.errors import DivergedError
+from handshape.model.networks import filled_up
 from handshape.precision import FULL, set_precision
 from handshape.runtime import Runtime
 from handshape.training.augment.affine import moved, warp
@@ -103,11 +104,11 @@ class _KerasTrunk:
         return pooled, cut
 
     def _run(self, images: Images, affines: NDArray[np.float32] | None) -> Features:
-        shown = _filled_up(images)
+        shown = filled_up(images)
         if affines is None:
             said = self._plain.predict_on_batch(shown)
         else:
-            said = self._moving.predict_on_batch([shown, _filled_up(affines)])
+            said = self._moving.predict_on_batch([shown, filled_up(affines)])
         pooled, cut = (each[: len(images)] for each in said)
         return pooled, cut
 
@@ -134,9 +135,3 @@ class _KerasTrunk:
             )
         self._console.warn(f"The network's features are no numbers in {self._precision}; going on in float32.")
         self._compute_in(FULL)
-
-
-def _filled_up(values: NDArray[Any]) -> NDArray[Any]:
-    """Repeats the last one up to a power of two, since a network is compiled anew for every other number."""
-    missing = (1 << (len(values) - 1).bit_length()) - len(values)
-    return values if not missing else np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
