@@ -15,8 +15,10 @@ import pytest
 from conftest import Handshape, assignments
 
 from handshape import distributed
+from handshape.console import Console
 from handshape.distributed import Place, place_from, place_in_cluster
 from handshape.errors import SettingsError
+from handshape.workflow import workers
 
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "workers.py"
 BY_HAND = {"HANDSHAPE_COORDINATOR": "one:1234", "HANDSHAPE_WORKERS": "4", "HANDSHAPE_RANK": "2"}
@@ -125,6 +127,32 @@ def test_a_run_of_two_workers_outlives_one_of_them_and_ends_with_one(drawn: Path
     alone = run_to_its_end(*new, "--name", "alone", "--workers", "1")
     assert alone.returncode == 0, alone.stderr
     np.testing.assert_allclose(weights_of(tmp_path / "stopped"), weights_of(tmp_path / "alone"), atol=ALIKE)
+
+
+@pytest.mark.parametrize(
+    ("codes", "named"),
+    [
+        ((1, -signal.SIGKILL), "Worker 2 of 2 was ended by SIGKILL"),  # the chief has noticed before anybody looked
+        ((-signal.SIGKILL, -signal.SIGABRT), "Worker 1 of 2 was ended by SIGKILL"),
+        ((1, -signal.SIGABRT), ""),  # the chief failed, has said why, and the other went after it
+        ((0, 0), ""),
+    ],
+)
+def test_of_workers_that_ended_together_the_one_that_was_killed_is_named(
+    codes: tuple[int, int], named: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended = [subprocess.Popen([sys.executable, "-c", f"import os; {ending(code)}"]) for code in codes]
+    for process in ended:
+        process.wait()
+    crew = workers._Crew(2, (), Console())
+    assert crew._watch(ended, [tmp_path, tmp_path]) == (1 if any(codes) else 0)
+    told = capfd.readouterr()
+    assert named in told.out + told.err if named else not (told.out + told.err)
+
+
+def ending(code: int) -> str:
+    """What ends a program so."""
+    return f"os.kill(os.getpid(), {-code})" if code < 0 else f"os._exit({code})"
 
 
 def few_of(drawn: Path, folder: Path) -> Path:

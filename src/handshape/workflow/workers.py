@@ -173,12 +173,14 @@ class _Crew:
                     process.wait()
 
     def _watch(self, processes: list[subprocess.Popen[bytes]], logs: list[Path]) -> int:
-        chief = processes[0]
         while True:
-            for rank, process in enumerate(processes):
-                code = process.poll()
-                if code is not None and (code or rank == 0):
-                    return self._ended(rank, code, chief, logs[rank])
+            codes = dict(enumerate(process.poll() for process in processes))
+            ended = {rank: code for rank, code in codes.items() if code is not None and (code or rank == 0)}
+            if ended:
+                rank = next(
+                    (rank for rank, code in ended.items() if _was_killed(code)), min(ended)
+                )  # others go after it
+                return self._ended(rank, ended[rank], processes[0], logs[rank])
             time.sleep(LOOK_EVERY)
 
     def _ended(self, rank: int, code: int, chief: subprocess.Popen[bytes], log: Path) -> int:
@@ -241,6 +243,11 @@ def _start(words: Sequence[str], environment: dict[str, str], log: Path) -> subp
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _was_killed(code: int) -> bool:
+    """Whether a process was ended from outside; JAX aborts those whose chief has gone."""
+    return code < 0 and code != -signal.SIGABRT
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
