@@ -177,9 +177,8 @@ class _Crew:
             codes = dict(enumerate(process.poll() for process in processes))
             ended = {rank: code for rank, code in codes.items() if code is not None and (code or rank == 0)}
             if ended:
-                rank = next(
-                    (rank for rank, code in ended.items() if _was_killed(code)), min(ended)
-                )  # others go after it
+                killed = [rank for rank, code in ended.items() if code < 0 and code != -signal.SIGABRT]
+                rank = min(killed or ended)  # the chief fails after it, JAX aborts others after the chief
                 return self._ended(rank, ended[rank], processes[0], logs[rank])
             time.sleep(LOOK_EVERY)
 
@@ -243,11 +242,6 @@ def _start(words: Sequence[str], environment: dict[str, str], log: Path) -> subp
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def _was_killed(code: int) -> bool:
-    """Whether a process was ended from outside; JAX aborts those whose chief has gone."""
-    return code < 0 and code != -signal.SIGABRT
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
