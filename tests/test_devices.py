@@ -168,7 +168,8 @@ def test_what_jax_compiles_is_kept_unless_somebody_keeps_it_already(own: str, tm
     pytest.importorskip("jax")
     code = "import sys, pathlib, jax, handshape.devices as d; d.keep_compiled(pathlib.Path(sys.argv[1])); "
     code += "print(jax.config.jax_compilation_cache_dir)"
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | ({"JAX_COMPILATION_CACHE_DIR": own} if own else {})
+    others = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    environment = others | {"JAX_PLATFORMS": "cpu"} | ({"JAX_COMPILATION_CACHE_DIR": own} if own else {})
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == (own or str(tmp_path))

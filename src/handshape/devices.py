@@ -92,7 +92,7 @@ def peak_memory_of(backend: str) -> float | None:
 
 
 def keep_compiled(folder: Path) -> None:
-    """Has JAX keep there what it compiles, which takes seconds a network, and look there before; yours comes first."""
+    """Has JAX keep there what it compiles, which takes seconds a network, unless it was told of a folder already."""
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:

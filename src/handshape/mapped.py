@@ -28,8 +28,8 @@ def let_go(*arrays: NDArray[Any]) -> None:
 class RowReader(Generic[Number]):
     """Rows of an array, each anywhere in it; of a memory-mapped file they are read instead of mapped.
 
-    Around each row that is looked at through a map the system maps up to two megabytes of the file, which count as
-    memory of the program, and it takes five times as long.
+    Around each row that is looked at through a map the system maps far more of the file, which counts as memory of the
+    program.
 
     Args:
         array: [N, …], all of its file behind the header, where it has one; the file stays open.
