@@ -557,17 +557,29 @@ def test_a_page_without_its_description_says_so(page):  # noqa: F811
 def test_a_server_with_a_token_asks_for_it(page):  # noqa: F811
     own = files()
     whole, closed = own["site.json"], json.dumps(described(token=True) | {"model": None, "practice": {}}).encode()
+    looked_at = []
 
     def answer(route):
-        known = route.request.headers.get("authorization") == "Bearer open sesame"
-        route.fulfill(body=whole if known else closed, content_type="application/json")
+        shown = route.request.headers.get("authorization")
+        looked_at.extend([route] if shown == "Bearer wrong" else [])
+        if shown != "Bearer wrong":
+            route.fulfill(body=whole if shown == "Bearer open sesame" else closed, content_type="application/json")
 
     page.page.route("**/site.json", answer)
+    token = page.page.get_by_label(re.compile("token", re.IGNORECASE))
     with served(own) as url:
         page.page.goto(url)
-        for word in ("wrong", "open sesame"):
-            page.page.get_by_label(re.compile("token", re.IGNORECASE)).fill(word)
-            page.page.keyboard.press("Enter")
+        token.fill("wrong")
+        page.page.keyboard.press("Enter")
+        while not looked_at:
+            page.page.wait_for_timeout(20)
+        # Another one would be lost now
+        assert token.is_disabled()
+        assert page.page.get_by_role("button", name="Go on").is_disabled()
+        looked_at[0].fulfill(body=closed, content_type="application/json")
+        says(page, ".token", "not known")
+        token.fill("open sesame")
+        page.page.keyboard.press("Enter")
         page.page.get_by_role("button", name="Use the camera").wait_for()
 
 

@@ -14,7 +14,7 @@ export function keptToken() {
 }
 
 /**
- * Asks for a token.
+ * Asks for a token. Once one is given the form rests: a second one typed while the server looks at it would be lost.
  * @param {HTMLElement} root
  * @param {boolean} again the one before was not the right one
  * @returns {Promise<string>}
@@ -29,6 +29,7 @@ export function askForToken(root, again) {
       make("button.primary", { type: "submit", text: say("token_send") }));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
+      for (const field of form.elements) field.disabled = true;
       keep(input.value.trim());
       resolve(input.value.trim());
     });
