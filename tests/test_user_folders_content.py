@@ -75,7 +75,11 @@ PIXELS = [
     ),
     Situation("bursts", all_like(burst), ("of the images look almost like another, as frames of one video do",)),
     Situation("copies-in-a-class", beside({"A/0 (1).jpg": photo(0)}), ("1 image is a byte-identical copy",)),
-    Situation("copies-across-classes", beside({"B/copy.jpg": photo(0)}), ("1 image lies in more than one class",)),
+    Situation(
+        "copies-across-classes",
+        sound("A", "B", "C", "D") | {f"A/0 ({copy}).jpg": photo(0) for copy in range(1, 5)} | {"B/copy.jpg": photo(0)},
+        ("1 image lies in more than one class", ": A/0 (1).jpg = B/copy.jpg = A/0 (2).jpg = ", " = 2 more."),
+    ),
     Situation(
         "stored-anew-across-classes",
         sound(each=20) | {"B/x.jpg": encoded(read_image(photo(3)), "JPEG", quality=90)},

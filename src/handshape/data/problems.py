@@ -14,6 +14,7 @@ MAX_IMBALANCE = 3.0
 MIN_NEAR_DUPLICATES = 0.1  # of all images; fewer hardly change what a test says
 MIN_SIGNERS = 3  # one each for training, validation and test
 MIN_TINY_SHARE = 0.5  # of the images: the set is one of small pictures
+MAX_COPIES = 4  # named of each picture
 MIN_EVERYWHERE, MIN_EVERYWHERE_SHARE = 3, 0.5  # classes, and their share: no sign is photographed so
 MIN_IMAGES = 3  # so that training, validation and test can each have one
 
@@ -173,7 +174,7 @@ def _about_classes(report: CheckReport) -> Iterable[Problem]:
     if conflicts:
         yield Problem(
             f"{counted(len(conflicts), 'image lies', 'images lie')} in more than one class, byte for byte: "
-            f"{some(_equations(conflicts))}.",
+            f"{some(_equations(report, conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
     copies = [group for group in report.duplicates if group not in report.conflicts]
@@ -181,7 +182,7 @@ def _about_classes(report: CheckReport) -> Iterable[Problem]:
         count = sum(len(group) - 1 for group in copies)
         yield Problem(
             f"{counted(count, 'image is a byte-identical copy', 'images are byte-identical copies')} of another in its "
-            f"class: {some(_equations(copies))}.",
+            f"class: {some(_equations(report, copies))}.",
             "With data.groups=auto copies never stand on two sides of the split; remove them all the same, for they "
             "teach nothing new.",
         )
@@ -201,7 +202,7 @@ def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
     if conflicts:
         yield Problem(
             f"{counted(len(conflicts), 'picture lies', 'pictures lie')} in more than one class, stored anew: "
-            f"{some(_equations(conflicts))}.",
+            f"{some(_equations(report, conflicts))}.",
             "At most one label can be right; keep the copy in the right class and remove the others.",
         )
     if report.near_duplicate_share >= MIN_NEAR_DUPLICATES:
@@ -239,5 +240,13 @@ def _span(numbers: Collection[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _equations(groups: Iterable[Paths]) -> list[str]:
-    return [" = ".join(group) for group in groups]
+def _equations(report: CheckReport, groups: Iterable[Paths]) -> list[str]:
+    """Each group as copies that equal one another, one of each class before a second one."""
+    class_of = {sample.path: sample.label for sample in report.usable_samples}
+    equations = []
+    for group in groups:
+        firsts = {class_of[path]: path for path in reversed(group)}.values()
+        copies = sorted(group, key=lambda path: path not in firsts)
+        shown, more = copies[:MAX_COPIES], len(copies) - MAX_COPIES
+        equations.append(" = ".join([*shown, f"{more:,} more"] if more > 0 else shown))
+    return equations
