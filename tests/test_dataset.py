@@ -290,12 +290,12 @@ def test_so_is_each_of_many_whose_hands_other_processes_find(
     replace_everywhere(monkeypatch, search.find_in_photograph, found)
     dataset = load(settings_for(many, "data.groups=none"), Context(console))
     assert len(dataset) == 144
-    assert here["searched"] == search.ALONE
+    assert here["searched"] == search.searched_alone(2)
     counts.require_once(many)
     assert dataset.inputs.found.mean() > 0.9
 
     again = load(settings_for(many, "data.groups=none"), Context(console))  # what was found is kept
-    assert here["searched"] == search.ALONE
+    assert here["searched"] == search.searched_alone(2)
     for one, other in zip(dataset.hands, again.hands, strict=True):
         assert (one is None) == (other is None)
         assert one is None or np.array_equal(one.landmarks, other.landmarks)

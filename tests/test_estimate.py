@@ -15,7 +15,6 @@ from handshape.data.store import MEMORY_LIMIT
 from handshape.errors import HandshapeError, RunError, RuntimeUnavailableError
 from handshape.hands.cache import packed_hand
 from handshape.hands.landmarks import FEATURES
-from handshape.hands.search import ALONE
 from handshape.machine import address_limit, available_memory
 from handshape.workflow import estimate
 from handshape.workflow.estimate import needs_of, require_addresses, require_resources
@@ -104,7 +103,6 @@ def product(shape: tuple[int, ...]) -> int:
 
 def test_the_constants_are_those_of_the_parts() -> None:
     assert product(FEATURES) * 2 == estimate.HAND
-    assert estimate.FINDERS_FROM == ALONE
     assert estimate.MEMORY_LIMIT == MEMORY_LIMIT
     numbers, features = packed_hand(None)
     assert numbers is features is None

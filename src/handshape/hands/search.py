@@ -22,7 +22,7 @@ from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models, hand_models_or_none
 from handshape.processes import interrupts_held, prepare_process
 
-ALONE = 100  # photographs searched before other processes are started, which takes as long as some of these
+ALONE, MOST_ALONE = 12, 100  # photographs a process, and of all: starting processes takes as long as searching these
 _AHEAD = 4  # runs a process may be ahead of the reader: memory stays flat, and a break is quick
 _AHEAD_BYTES = 100_000_000  # of pixels, a process: as many as fifteen frames in full HD have
 
@@ -91,6 +91,11 @@ def find_hands(
         queue.submit_open()
         while waiting:
             yield queue.taken(waiting.popleft())
+
+
+def searched_alone(processes: int) -> int:
+    """How many photographs are searched before so many other processes are started."""
+    return min(MOST_ALONE, ALONE * processes)
 
 
 def find_in_photograph(finder: HandFinder, photograph: Photograph, previous: Hand | None = None) -> Hand | None:
@@ -232,7 +237,7 @@ class _Searchers:
     @property
     def are_here(self) -> bool:
         """Whether the next photograph is searched in this process."""
-        return self._processes <= 1 or self._submitted < ALONE
+        return self._processes <= 1 or self._submitted < searched_alone(self._processes)
 
     def submit(self, run: _Run) -> Future[list[Hand | None]]:
         """Begins to search photographs, or has searched them when this returns."""

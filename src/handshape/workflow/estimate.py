@@ -29,7 +29,6 @@ TRAINING = 1_400_000_000  # bytes, the least of them
 LANDMARKS_ALONE = 1_000_000_000  # bytes; 959 MiB where landmarks were the only stream
 # VmHWM of a process after handshape.hands.search.find_with on 30 photographs: 116 MB
 FINDER = 116_000_000  # bytes of each process that finds hands, before a training begins
-FINDERS_FROM = 100  # photographs; handshape.hands.search.ALONE
 # (ulimit -v KB; handshape train …) on 48 photographs, with hands.find=off and auto, two cores: 4,000,000 ends well,
 # having used 3,856,464; 3,600,000 fails in the report, 3,300,000 in the conversion, 2,700,000 and 3,000,000 end in
 # native code without a word
@@ -75,8 +74,11 @@ def needs_of(settings: Settings, images: int, refits: bool = False) -> tuple[Nee
         images: photographs, whether or not all of them can be used.
         refits: whether it is known that the pixel stream learns once more, from other views.
     """
+    from handshape.hands.search import searched_alone  # takes 25 ms, which commands that train nothing are spared
+
     model, finds_hands = settings.model, settings.hands.find != "off"
-    finders = (os.cpu_count() or 1) if finds_hands and images > FINDERS_FROM else 0
+    processes = os.cpu_count() or 1
+    finders = processes if finds_hands and images > searched_alone(processes) else 0
     training = LANDMARKS_ALONE if model.streams == ["landmarks"] else TRAINING
     needs = [
         Need("the training itself", memory=max(training, finders * FINDER), smaller="close other programs"),
