@@ -68,8 +68,8 @@ def test_all_sides_of_the_pixel_stream_agree(stream, images):
 
 def test_litert_answers_as_keras_does(stream, images):
     expected = stream.model.predict(images.astype("float32"), verbose=0)
-    for threads in (1, 3):
-        network = litert.LiteRtModel(litert.convert(stream.model), threads)
+    for threads, batch in ((1, 1), (3, 1), (2, 3)):
+        network = litert.LiteRtModel(litert.convert(stream.model, batch), threads)
         probabilities, features = network(images)
         np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-5)
         np.testing.assert_allclose(features, expected["features"], atol=1e-4)

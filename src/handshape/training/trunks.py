@@ -63,12 +63,12 @@ def frozen_trunk(model: Any, runtime: Runtime, console: Console) -> Trunk:
         DivergedError: of the function: what it makes is no number in float32 either.
     """
     if runtime.on_cpu and runtime.backend == "tensorflow" and runtime.policy == FULL:
-        return _LiteRtTrunk(litert.LiteRtModel(litert.convert(model)))
+        return _LiteRtTrunk(litert.LiteRtModel(litert.convert(model, litert.TOGETHER)))
     return _KerasTrunk(model, runtime.policy, console)
 
 
 class _LiteRtTrunk:
-    """Moves images, then runs the network image by image on every core."""
+    """Moves images, then runs the network on every core."""
 
     def __init__(self, network: litert.LiteRtModel) -> None:
         self._network = network
