@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from pretended_search import pretend_trials
 import handshape as package
 from handshape.api import settings as words
 from handshape.config import load_settings
-from handshape.console import Console
 from handshape.data.samples import list_samples
 from handshape.errors import DataError, HandshapeError, ImageError, ModelError, RunError, SettingsError
 from handshape.serving import site
@@ -73,15 +71,6 @@ def test_trainings_run_in_as_many_processes_as_asked_for(verb: str, is_resumed: 
 def test_what_trainings_cannot_run_on(asked: dict[str, Any], told: str, drawn: Path):
     with pytest.raises(SettingsError, match=told):
         package.crossval(drawn, quiet=True, **asked)
-
-
-def test_a_script_without_a_guard_is_told(drawn: Path, monkeypatch):
-    started = SimpleNamespace(_inheriting=True)
-    monkeypatch.setattr("handshape.api.settings.multiprocessing.current_process", lambda: started)
-    with pytest.raises(SettingsError, match="__main__"):
-        package.crossval(drawn, processes=2)
-    with words.executor_for({"processes": 1}, Console(quiet=True)) as executor:
-        assert executor.workers == 1
 
 
 # Searches

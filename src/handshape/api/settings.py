@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -159,7 +158,7 @@ def executor_for(words: dict[str, Any], console: Console) -> Executor:
     """What independent trainings run on, to be entered; takes its words out of ``words``.
 
     Raises:
-        SettingsError: they cannot be, or a script without a guard is run anew by its own processes.
+        SettingsError: they cannot be.
         RuntimeUnavailableError: a cluster is asked for, and Ray is not installed.
     """
     asked = _taken(words, ("processes", "cluster"))
@@ -168,11 +167,6 @@ def executor_for(words: dict[str, Any], console: Console) -> Executor:
         raise SettingsError(
             f"processes cannot be {processes!r}{' with a cluster' if cluster else ''}.",
             "processes, 1 or more, for this machine alone; cluster for many",
-        )
-    if processes > 1 and getattr(multiprocessing.current_process(), "_inheriting", False):  # as its own check has it
-        raise SettingsError(
-            "Each process begins by running this script, which would start processes again.",
-            "what the script does below the line: if __name__ == '__main__':",
         )
     return executor_of(cluster, processes, console)
 

@@ -20,7 +20,7 @@ from handshape.hands.finder import VERSION, HandFinder
 from handshape.hands.inputs import Photograph
 from handshape.hands.landmarks import Hand
 from handshape.hands.models import HandModels, hand_models, hand_models_or_none
-from handshape.processes import interrupts_held, prepare_process
+from handshape.processes import prepare_process, starting_processes
 
 ALONE, MOST_ALONE = 12, 100  # photographs a process, and of all: starting processes takes as long as searching these
 _AHEAD = 4  # runs a process may be ahead of the reader: memory stays flat, and a break is quick
@@ -245,7 +245,7 @@ class _Searchers:
         self._submitted += len(run.frames)
         if not here:
             try:
-                with interrupts_held():  # each of the first runs starts a process
+                with starting_processes():  # each of the first runs starts one
                     return self._started().submit(find_with, self._models, run.photographs, run.previous)
             except BrokenProcessPool:
                 self._go_on_alone()
@@ -257,7 +257,7 @@ class _Searchers:
         """What a search found."""
         try:
             return run.searched.result() if run.searched else self._find_here(run)
-        except BrokenProcessPool:  # short of memory, or a script whose main part has no __name__ guard
+        except BrokenProcessPool:  # short of memory
             self._go_on_alone()
             return self._find_here(run)
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from handshape.console import Console
 from handshape.errors import RuntimeUnavailableError
-from handshape.processes import interrupts_held
+from handshape.processes import starting_processes
 from handshape.workflow.executor.interface import Result, Shared, Value
 from handshape.workflow.executor.parcels import Parcel, Task
 from handshape.workflow.executor.worker import serve
@@ -105,7 +105,7 @@ class _Worker:
         spawn = multiprocessing.get_context("spawn")  # a fork of a process in which TensorFlow has threads may hang
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=serve, args=(theirs, environment), daemon=True)
-        with interrupts_held():
+        with starting_processes():
             self._process.start()
         theirs.close()
         self._has: set[str] = set()
