@@ -160,7 +160,8 @@ def test_a_cpu_takes_more_where_there_are_many_images(images, size, monkeypatch)
 @pytest.mark.parametrize(
     ("images", "brain", "gpu", "folds", "precision"),
     [
-        (2000, True, {}, False, ""),  # a short training stays as it is to the last digit
+        (499, True, {}, False, ""),  # a short training stays as it is to the last digit
+        (500, True, {}, True, "mixed_bfloat16"),
         (3000, True, {}, True, "mixed_bfloat16"),
         (3000, False, {}, True, ""),
         (3000, True, {"precision": "float32"}, True, ""),
@@ -173,6 +174,13 @@ def test_a_long_training_on_a_cpu_takes_what_it_can(images, brain, gpu, folds, p
     options = pixel_options.training_options(new_pixel_stream(), images, settings, context)
     assert (options.folds, options.precision) == (folds, precision)
     assert ("bfloat16" in capsys.readouterr().err) == bool(precision)
+
+
+@pytest.mark.parametrize(("epochs", "folds"), [(9, False), (10, True)])
+def test_fewer_epochs_make_a_short_training(epochs, folds, monkeypatch):
+    settings = Settings(model=ModelSettings(img_size=SIZE, fine_tune_epochs=epochs))
+    options = pixel_options.training_options(new_pixel_stream(), 500, settings, on_a_cpu(monkeypatch, brain=True))
+    assert options.folds == folds
 
 
 @pytest.mark.parametrize(

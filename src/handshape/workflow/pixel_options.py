@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from handshape.training.pixel_task import TrainingOptions
 
 CACHE, KEPT = "batch_sizes", 1_000_000  # bytes
+LONG = 10_000  # images that fine-tuning shows: some ten seconds on two cores
 MOST_ON_CPU = 128  # images a step; more are hardly faster, and learn less from the same images
 RECORDED = "batch_size_found"  # in run.json
 
@@ -46,8 +47,8 @@ def training_options(stream: PixelStream, images: int, settings: Settings, conte
 def _how(images: int, settings: Settings, context: Context) -> dict[str, Any]:
     """What makes a long training shorter on a CPU, and changes the last digits of a short one for nothing."""
     model, gpu = settings.model, settings.gpu
-    is_long = images * model.fine_tune_passes > model.epoch_images
-    if not is_long or not context.runtime.on_cpu or context.runtime.backend != "tensorflow":
+    shown = images * model.fine_tune_passes * model.fine_tune_epochs
+    if shown < LONG or not context.runtime.on_cpu or context.runtime.backend != "tensorflow":
         return {}
     if gpu.precision != "auto" or not gpu.use_mixed_precision or not has_bfloat16():
         return {"folds": True}
