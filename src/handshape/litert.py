@@ -101,9 +101,7 @@ class Network:
             inputs: [B, …] each, or less, any real dtype, those with the most axes first.
         """
         for index, values in zip(self._inputs, inputs, strict=True):
-            missing = self.batch - len(values)
-            filled = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
-            self._interpreter.set_tensor(index, filled.astype(np.float32, copy=False))
+            self._interpreter.set_tensor(index, filled_up(values, self.batch).astype(np.float32, copy=False))
         return [values[: len(inputs[0])] for values in self._answers()]
 
     def look(self, image: Pixels) -> list[NDArray[np.float32]]:
@@ -114,6 +112,12 @@ class Network:
     def _answers(self) -> list[NDArray[np.float32]]:
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+
+def filled_up(values: NDArray[Any], count: int) -> NDArray[Any]:
+    """Values [N, …], the last one repeated until there are so many."""
+    missing = count - len(values)
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 
 
 class LiteRtModel:

@@ -184,6 +184,11 @@ class CheckReport:
         return {label: found[label] for label in self.classes}
 
     @property
+    def class_of(self) -> dict[str, str]:
+        """The class of each usable image, by its path."""
+        return {sample.path: sample.label for sample in self.usable_samples}
+
+    @property
     def usable_classes(self) -> Paths:
         """Classes with at least one usable image."""
         return tuple(label for label, count in self.usable_counts.items() if count)
@@ -206,9 +211,9 @@ class CheckReport:
     @property
     def near_conflicts(self) -> tuple[Paths, ...]:
         """Groups of images that are surely one picture, stored anew, in more than one class."""
-        class_names = {sample.path: sample.label for sample in self.usable_samples}
+        class_of = self.class_of
         return tuple(
-            group for group in self._alike(self.similarity.same) if len({class_names[path] for path in group}) > 1
+            group for group in self._alike(self.similarity.same) if len({class_of[path] for path in group}) > 1
         )
 
     @property

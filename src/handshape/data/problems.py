@@ -217,7 +217,7 @@ def _about_near_copies(report: CheckReport) -> Iterable[Problem]:
 
 def _everywhere(report: CheckReport, groups: Iterable[Paths]) -> tuple[list[Problem], list[Paths]]:
     """What to do about each picture that lies in very many classes, and the other groups of copies."""
-    class_of = {sample.path: sample.label for sample in report.usable_samples}
+    class_of = report.class_of
     many = max(MIN_EVERYWHERE, MIN_EVERYWHERE_SHARE * len(report.usable_classes))
     problems, others = [], []
     for group in groups:
@@ -242,7 +242,7 @@ def _span(numbers: Collection[int]) -> str:
 
 def _equations(report: CheckReport, groups: Iterable[Paths]) -> list[str]:
     """Each group as copies that equal one another, one of each class before a second one."""
-    class_of = {sample.path: sample.label for sample in report.usable_samples}
+    class_of = report.class_of
     equations = []
     for group in groups:
         firsts = {class_of[path]: path for path in reversed(group)}.values()

@@ -35,18 +35,17 @@ class KerasNetwork:
 
         values = [each.astype(np.float32) for each in inputs.by_channels(self._channels)]
         if keras.backend.backend() == "jax":
-            values = [filled_up(each) for each in values]
+            values = [to_power_of_two(each) for each in values]
         said = self._model.predict_on_batch(values[0] if len(values) == 1 else values)
         return {name: value[: len(inputs)] for name, value in said.items()}
 
 
-def filled_up(values: NDArray[Any]) -> NDArray[Any]:
+def to_power_of_two(values: NDArray[Any]) -> NDArray[Any]:
     """Repeats the last of [N, …] up to a power of two: JAX compiles a network anew for every number of images.
 
     On a GPU that takes some ten seconds each.
     """
-    missing = (1 << (len(values) - 1).bit_length()) - len(values)
-    return values if not missing else np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
+    return litert.filled_up(values, 1 << (len(values) - 1).bit_length())
 
 
 class LiteRtNetwork:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from handshape import litert
 from handshape.console import Console
 from handshape.errors import DivergedError
-from handshape.model.networks import filled_up
+from handshape.model.networks import to_power_of_two
 from handshape.precision import FULL, set_precision
 from handshape.runtime import Runtime
 from handshape.training.augment.affine import moved, warp
@@ -104,11 +104,11 @@ class _KerasTrunk:
         return pooled, cut
 
     def _run(self, images: Images, affines: NDArray[np.float32] | None) -> Features:
-        shown = filled_up(images)
+        shown = to_power_of_two(images)
         if affines is None:
             said = self._plain.predict_on_batch(shown)
         else:
-            said = self._moving.predict_on_batch([shown, filled_up(affines)])
+            said = self._moving.predict_on_batch([shown, to_power_of_two(affines)])
         pooled, cut = (each[: len(images)] for each in said)
         return pooled, cut
 

@@ -46,9 +46,11 @@ def training_options(stream: PixelStream, images: int, settings: Settings, conte
 
 def _how(images: int, settings: Settings, context: Context) -> dict[str, Any]:
     """What makes a long training shorter on a CPU, and changes the last digits of a short one for nothing."""
-    model, gpu = settings.model, settings.gpu
-    shown = images * model.fine_tune_passes * model.fine_tune_epochs
-    if shown < LONG or not context.runtime.on_cpu or context.runtime.backend != "tensorflow":
+    from handshape.training.phases import fine_tune_phase
+
+    phase, gpu = fine_tune_phase(settings.model), settings.gpu
+    is_long = phase.shown(images) * phase.epochs >= LONG
+    if not is_long or not context.runtime.on_cpu or context.runtime.backend != "tensorflow":
         return {}
     if gpu.precision != "auto" or not gpu.use_mixed_precision or not has_bfloat16():
         return {"folds": True}
